@@ -1,0 +1,164 @@
+"""Effects: what the machine can have done to the world, each with what may be done when its outcome is not known.
+
+Rules:
+1. An effect is data: whether it changes the node, what it supersedes, what may follow an unknown outcome (law 5).
+2. A phase is a list of steps; features choose steps, they never add states.
+3. An intent is complete: whoever carries it out needs no clock and no randomness of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final
+
+from fsm.states import State
+
+
+class Effect(StrEnum):
+    """Everything that usher can do outside; the value is what journals, logs and diagrams say."""
+
+    FETCH_JWT = "fetch_jwt"
+    FETCH_INVENTORY = "fetch_inventory"
+    NEW_KEY = "new_key"
+    RUN_HELPER = "run_helper"
+    SIGN_TOKEN = "sign_token"  # noqa: S105 an effect, not a secret
+    CONFIGURE = "configure"
+    RESTART = "restart"
+    SHUTDOWN = "shutdown"
+    LOOK = "look"
+
+
+class Port(StrEnum):
+    """What carries an effect out; each port has a limit of its own in the executor."""
+
+    RPC = "rpc"
+    HELPER = "helper"
+    SIGNER = "signer"
+
+
+class Unknown(StrEnum):
+    """What may be done when nobody knows whether the effect happened."""
+
+    REPEAT = "repeat"
+    LOOK = "look"
+
+
+class Feature(StrEnum):
+    """What chooses steps."""
+
+    JWT = "jwt"
+    ED25519 = "ed25519"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is known of an effect before it is used.
+
+    `tries` is how often it is sent in one generation before the node fails; `changes_node` says whether a request
+    that is still under way could undo what comes after it; `what` is the sentence that documents print.
+    """
+
+    port: Port
+    unknown: Unknown
+    tries: int
+    changes_node: bool
+    supersedes: tuple[str, ...]
+    what: str
+
+
+SPECS: Final[dict[Effect, Spec]] = {
+    Effect.FETCH_JWT: Spec(
+        Port.RPC, Unknown.REPEAT, 3, False, (), "read the node's provisioning token; takes its lock"
+    ),
+    Effect.FETCH_INVENTORY: Spec(Port.RPC, Unknown.REPEAT, 5, False, (), "read what the node is"),
+    Effect.NEW_KEY: Spec(
+        Port.RPC,
+        Unknown.REPEAT,
+        5,
+        True,
+        ("key", "helper", "token"),
+        "have the node make a key and prove that it holds it",
+    ),
+    Effect.RUN_HELPER: Spec(
+        Port.HELPER, Unknown.REPEAT, 3, False, (), "ask the site what the node's configuration shall be"
+    ),
+    Effect.SIGN_TOKEN: Spec(Port.SIGNER, Unknown.REPEAT, 3, False, (), "make the node's server token"),
+    Effect.CONFIGURE: Spec(Port.RPC, Unknown.REPEAT, 5, True, (), "give the node its configuration and its token"),
+    Effect.RESTART: Spec(Port.RPC, Unknown.LOOK, 3, True, (), "have the node restart into its configuration"),
+    Effect.SHUTDOWN: Spec(Port.RPC, Unknown.LOOK, 3, True, (), "have the node shut down, as the helper wishes"),
+    Effect.LOOK: Spec(
+        Port.RPC, Unknown.REPEAT, 3, False, (), "find out whether the node is there, and which process answers"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a phase; `when` names the feature that it belongs to, None means always."""
+
+    effect: Effect
+    when: Feature | None = None
+
+
+STEPS: Final[dict[State, tuple[Step, ...]]] = {
+    State.DISCOVERED: (Step(Effect.FETCH_JWT, Feature.JWT), Step(Effect.FETCH_INVENTORY)),
+    State.INVENTORIED: (
+        Step(Effect.NEW_KEY, Feature.ED25519),
+        Step(Effect.RUN_HELPER),
+        Step(Effect.SIGN_TOKEN, Feature.ED25519),
+    ),
+    State.ENROLLED: (Step(Effect.CONFIGURE),),
+    State.CONFIGURED: (Step(Effect.RESTART),),
+    State.RESTARTED: (Step(Effect.LOOK),),
+}
+"""What each phase does, in order; the last success of a phase is the fact that the next state names."""
+
+
+def steps(state: State, features: frozenset[Feature]) -> tuple[Effect, ...]:
+    """The effects of a phase under these features, in order; empty for a state that is no phase."""
+    return tuple(step.effect for step in STEPS.get(state, ()) if step.when is None or step.when in features)
+
+
+def following(state: State, effect: Effect, features: frozenset[Feature]) -> Effect | None:
+    """The effect that comes after this one within its phase, None after the last."""
+    phase = steps(state, features)
+    position = phase.index(effect) + 1 if effect in phase else len(phase)
+    return phase[position] if position < len(phase) else None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectId:
+    """Which opening of an effect this is, within one database (its lineage is the database's).
+
+    `seq` is the history row that first opened the step: it stays the same when the step is tried again, so a helper
+    can recognise a repetition. `opened` is the row that opened this try, which makes every opening distinct.
+    """
+
+    node: str
+    epoch: int
+    generation: int
+    seq: int
+    opened: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An effect that has been decided: everything that its execution needs, fixed before it begins.
+
+    `at` (milliseconds since 1970) and `entropy` (16 bytes) are those of the event that first opened the step: a
+    repetition of sign_token makes the same token. `since` is the time of the restart or shutdown that a look asks
+    about, 0 otherwise.
+    """
+
+    id: EffectId
+    effect: Effect
+    at: int
+    entropy: bytes
+    since: int = 0
+
+    def nonce(self) -> str:
+        """The 32 hex characters that the node signs; fresh for every opening (wire/provisioning.md §3.6 step 3)."""
+        return sha256(b"nonce %d " % self.id.opened + self.entropy).hexdigest()[:32]

@@ -1,0 +1,248 @@
+"""Events: everything that can happen to a node, with the time and the entropy of the moment when it was posted.
+
+Rules:
+1. An event is a frozen value; deciding on it needs no clock and no randomness (law 2).
+2. A body's trigger is its column in the table; the effect of an outcome is a guard, not a column.
+3. Payloads are what an adapter has reduced a reply to: at most 1 KB, no blob, no secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fsm.effects import Effect, EffectId
+from fsm.reasons import Reason
+
+
+class Certainty(StrEnum):
+    """How sure it is that an effect did not succeed (law 5)."""
+
+    NOT_SENT = "not_sent"
+    NOT_DELIVERED = "not_delivered"
+    REFUSED = "refused"
+    INVALID = "invalid"
+    INTERRUPTED = "interrupted"
+    UNKNOWN = "unknown"
+
+
+class HintKind(StrEnum):
+    """What a hint was; each brings a look forward and proves nothing (law 7)."""
+
+    STARTUP = "startup"
+    LISTED = "listed"
+    REGISTRATION = "registration"
+    SHUTDOWN = "shutdown"
+    SERVER_STARTUP = "server_startup"
+    SECOND_ANSWER = "second_answer"
+
+
+class DueKind(StrEnum):
+    """What a node waits for; ADMIT has no time, its turn comes."""
+
+    ADMIT = "admit"
+    STEP = "step"
+    LOOK = "look"
+    RETRY = "retry"
+
+
+class Verb(StrEnum):
+    """What an operator can ask for a node."""
+
+    RETRY = "retry"
+    FORGET = "forget"
+    QUARANTINE = "quarantine"
+    RELEASE = "release"
+    REPROVISION = "reprovision"
+
+
+class Trigger(StrEnum):
+    """The columns of the table."""
+
+    DONE = "done"
+    FAILED = "failed"
+    HINT_STARTUP = "hint_startup"
+    HINT_LISTED = "hint_listed"
+    HINT_REGISTRATION = "hint_registration"
+    HINT_SHUTDOWN = "hint_shutdown"
+    HINT_SERVER_STARTUP = "hint_server_startup"
+    HINT_SECOND_ANSWER = "hint_second_answer"
+    DUE_ADMIT = "due_admit"
+    DUE_STEP = "due_step"
+    DUE_LOOK = "due_look"
+    DUE_RETRY = "due_retry"
+    OPERATOR_RETRY = "operator_retry"
+    OPERATOR_FORGET = "operator_forget"
+    OPERATOR_QUARANTINE = "operator_quarantine"
+    OPERATOR_RELEASE = "operator_release"
+    OPERATOR_REPROVISION = "operator_reprovision"
+
+
+class Verdict(StrEnum):
+    """What the helper wants to happen."""
+
+    CONFIGURE = "configure"
+    DEFER = "defer"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When a request was handed to which connection: `at` in milliseconds since 1970, `connection` names one login."""
+
+    at: int
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class JwtFacts:
+    """A verified provisioning token: digest of its text, its id, whether provisioning is its default (chpd)."""
+
+    digest: str
+    jti: str
+    provisions_by_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryFacts:
+    """An inventory: digest of the document, the node's Choria version, whether it can be upgraded."""
+
+    digest: str
+    version: str
+    upgradable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """A proven ed25519 key: 64 hex characters, and the directory that the node keeps it in."""
+
+    public_key: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelperFacts:
+    """What the helper answered: digest of its reply, its verdict and message, whether provisioning would stay on."""
+
+    digest: str
+    verdict: Verdict
+    message: str
+    keeps_provisioning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """A signed server token: its id, digest and expiry (Unix seconds), and the id of the key that signed it."""
+
+    jti: str
+    digest: str
+    expires: int
+    signer: str
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The node's own words for what it did; `digest` names the bytes of a configuration."""
+
+    message: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a look saw: nobody subscribed (`present` false), or a process of this age (milliseconds, never too old).
+
+    The age is the reply's time less the process's start, both of the node's own clock, so skew does not matter; the
+    start is cut to a second, which errs towards an older process (wire/protocol.md §7.7).
+    """
+
+    present: bool
+    age: int = 0
+
+
+Payload = JwtFacts | InventoryFacts | KeyFacts | HelperFacts | TokenFacts | Ack | Sighting
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The open effect succeeded."""
+
+    effect: Effect
+    id: EffectId
+    facts: Payload
+    sent: Sent | None = None
+
+    @property
+    def trigger(self) -> Trigger:
+        """The column of the table."""
+        return Trigger.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The open effect did not succeed, with how certain that is; `transient` says that trying again may help."""
+
+    effect: Effect
+    id: EffectId
+    certainty: Certainty
+    reason: Reason
+    detail: str = ""
+    transient: bool = True
+    sent: Sent | None = None
+
+    @property
+    def trigger(self) -> Trigger:
+        """The column of the table."""
+        return Trigger.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Somebody said something about the node; it may be forged."""
+
+    kind: HintKind
+
+    @property
+    def trigger(self) -> Trigger:
+        """The column of the table."""
+        return Trigger[f"HINT_{self.kind.name}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The time that the snapshot waited for has come (`at` is the snapshot's own due time), or its turn (0)."""
+
+    kind: DueKind
+    at: int = 0
+
+    @property
+    def trigger(self) -> Trigger:
+        """The column of the table."""
+        return Trigger[f"DUE_{self.kind.name}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator's wish, under a name and with a reason."""
+
+    verb: Verb
+    name: str
+    reason: str
+
+    @property
+    def trigger(self) -> Trigger:
+        """The column of the table."""
+        return Trigger[f"OPERATOR_{self.verb.name}"]
+
+
+Body = Done | Failed | Hint | Due | Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A body, the time at which it was posted (milliseconds since 1970) and 16 bytes drawn then."""
+
+    at: int
+    entropy: bytes
+    body: Body

@@ -1,0 +1,56 @@
+"""Policy: the part of the configuration that decisions depend on, as a frozen value.
+
+Rules:
+1. A decision reads its policy from here and from nowhere else; each history row names the policy that was in force.
+2. Durations are milliseconds. Defaults are those of the design.
+3. Targets never depend on a policy, only guards and due times do (law 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+
+import orjson
+
+from fsm.effects import Feature
+
+SECOND = 1000
+MINUTE = 60 * SECOND
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a site has chosen, as far as decisions are concerned; see each field's comment for its unit."""
+
+    features: frozenset[Feature] = frozenset({Feature.JWT, Feature.ED25519})
+    strict: bool = False
+    signer: str = ""  # id of the key that signs server tokens now
+    facts_max_age: int = 15 * MINUTE
+    try_delay: int = 750  # before the second try of a step; grows to try_cap
+    try_cap: int = 5 * SECOND
+    outage_delay: int = 3 * SECOND  # after NOT_SENT; costs no try
+    retry_delay: int = 5 * SECOND  # before the generation after the first failure; doubles to retry_cap
+    retry_cap: int = 10 * MINUTE
+    defer_delay: int = MINUTE
+    lock_delay: int = 2 * MINUTE  # the node's lock lives this long (wire/provisioning.md §2.1)
+    look_delay: int = 5 * SECOND  # after a restart, and between two looks
+    shutdown_delay: int = 10 * SECOND  # the node leaves within 9 s (wire/provisioning.md §2.2)
+    hint_delay: int = 5 * SECOND
+    look_interval: int = MINUTE  # a provisioned node is looked at for hints no more often
+    request_life: int = MINUTE  # sent + 2 x ttl of 30 s
+    silent_looks: int = 3
+    restarts: int = 3
+    absences: int = 3
+    returns: int = 3  # that many returns from our own restart are taken at once, later ones back off
+
+    def document(self) -> bytes:
+        """The canonical JSON that is stored once and named by its hash."""
+        values = asdict(self) | {"features": sorted(self.features)}
+        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+
+    @cached_property
+    def hash(self) -> str:
+        """The first 16 hex characters of the document's SHA-256."""
+        return sha256(self.document()).hexdigest()[:16]

@@ -1,0 +1,282 @@
+"""The ports: what the machine needs of the world, in its own words.
+
+Rules:
+1. A port belongs to who uses it; adapters translate at the boundary, no library's type or error crosses it.
+2. A call either gives a frozen value or raises the one error that its docstring names.
+3. Times are milliseconds since 1970 unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fsm.effects import EffectId, Intent
+from fsm.errors import CallError, HelperError, TokenError
+from fsm.events import Certainty, Sent
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot
+from fsm.states import State
+
+__all__ = [
+    "Blob", "CallError", "Clock", "Closing", "Helper", "HelperCall", "HelperError", "HelperReply", "HistoryRow", "NodeKey",
+    "ProvisioningClaims", "Reply", "Request", "Rpc", "Secret", "ServerToken", "Signer", "Store", "TokenError",
+    "TokenOrder", "Unit", "Verifier",
+]  # fmt: skip
+
+
+class Clock(Protocol):
+    """Time and chance."""
+
+    def now(self) -> int:
+        """Wall clock, milliseconds since 1970."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def entropy(self) -> bytes:
+        """16 random bytes."""
+        ...
+
+
+# -- the way to a node -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One directed RPC request: `ttl` in whole seconds, `timeout` in seconds from the moment of sending."""
+
+    node: str
+    agent: str
+    action: str
+    data: Mapping[str, object]
+    ttl: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the node that was asked: the RPC status, its text, its data, the node's clock (nanoseconds)."""
+
+    code: int
+    message: str
+    data: dict[str, Any]
+    time_ns: int
+    sent: Sent
+
+
+class Rpc(Protocol):
+    """Directed requests to nodes in provisioning mode."""
+
+    async def call(self, request: Request) -> Reply:
+        """Ask and wait for the answer; raises CallError."""
+        ...
+
+
+# -- the site's helper ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NodeKey:
+    """The node's ed25519 key as the helper sees it (wire/provisioning.md §4): hex, directory, hex signature."""
+
+    public_key: str
+    directory: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelperCall:
+    """What a helper is given; `inventory` is JSON text with sorted keys, `claims` the verified token's."""
+
+    identity: str
+    inventory: str
+    key: NodeKey | None
+    claims: Mapping[str, object] | None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HelperReply:
+    """What a helper answered, decoded; absent fields are empty. `stderr` is redacted and capped."""
+
+    defer: bool = False
+    shutdown: bool = False
+    msg: str = ""
+    key: str = ""
+    certificate: str = ""
+    ca: str = ""
+    ssldir: str = ""
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    action_policies: Mapping[str, str] = field(default_factory=dict)
+    opa_policies: Mapping[str, str] = field(default_factory=dict)
+    server_claims: Mapping[str, Any] = field(default_factory=dict)
+    upgrade: str = ""
+    stderr: str = ""
+
+
+class Helper(Protocol):
+    """The site's own logic."""
+
+    async def run(self, call: HelperCall) -> HelperReply:
+        """Ask the site; raises HelperError."""
+        ...
+
+
+# -- tokens ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisioningClaims:
+    """A verified provisioning token: all its claims as the helper gets them, its id, whether `chpd` is set."""
+
+    claims: Mapping[str, Any]
+    jti: str
+    provisions_by_default: bool
+
+
+class Verifier(Protocol):
+    """Checks what nodes show."""
+
+    def provisioning_token(self, text: str, now: int) -> ProvisioningClaims:
+        """The claims of a provisioning token that verifies at `now` (milliseconds); raises TokenError."""
+        ...
+
+    def proof(self, public_key: str, signature: str, nonce: str) -> None:
+        """Check an ed25519 key (64 hex) and its signature (128 hex) over the nonce's bytes; raises TokenError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOrder:
+    """A server token to be made: all that decides its bytes.
+
+    `at` (milliseconds) and `entropy` (16 bytes) fix iat and jti; `claims` are the helper's server_claims and
+    `configuration` its configuration, from which the collectives follow (wire/provisioning.md §3.7).
+    """
+
+    identity: str
+    public_key: str
+    at: int
+    entropy: bytes
+    claims: Mapping[str, Any]
+    configuration: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerToken:
+    """A signed server token: its text, id, expiry (Unix seconds), the id of its signer, and what to warn about."""
+
+    text: str
+    jti: str
+    expires: int
+    signer: str
+    warnings: tuple[str, ...] = ()
+
+
+class Signer(Protocol):
+    """Makes server tokens."""
+
+    @property
+    def id(self) -> str:
+        """Names the key and the signer token that are used now."""
+        ...
+
+    def server_token(self, order: TokenOrder) -> ServerToken:
+        """Sign a server token; the same order gives the same bytes; raises TokenError."""
+        ...
+
+
+# -- the store -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that are kept by their digest (lower-case hex SHA-256), once for all nodes that share them."""
+
+    digest: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Bytes that are kept in the vault for one node's generation, under a name; dropped when it closes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of an open effect: how certain, why, and what was seen; certainty None means that it succeeded."""
+
+    opened: int
+    certainty: Certainty | None
+    reason: Reason | None
+    abandoned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One committed transition, before the chain: `payload` is canonical JSON of the event and what it changed."""
+
+    node: str
+    epoch: int
+    generation: int
+    seq: int
+    at: int
+    table: int
+    policy: str
+    event: str
+    row: str
+    source: State
+    target: State
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One transaction: the next snapshot, its history row, the intent that it opens, the one that it closes.
+
+    `keep` names what stays of blobs and secrets: with `drop` the node's blob references and vault entries of earlier
+    generations go. `blobs` and `secrets` came with the outcome.
+    """
+
+    snapshot: Snapshot
+    history: HistoryRow
+    opens: Intent | None = None
+    closes: Closing | None = None
+    blobs: Sequence[Blob] = ()
+    secrets: Sequence[Secret] = ()
+    drop: bool = False
+
+
+class Store(Protocol):
+    """The journal. A unit is durable when its awaitable is done; units of one node are committed in order."""
+
+    def commit(self, unit: Unit) -> Awaitable[None]:
+        """Make one transition durable; raises StoreError, which ends the process, or StoreFull."""
+        ...
+
+    def started(self, ids: Sequence[EffectId]) -> Awaitable[frozenset[EffectId]]:
+        """Mark intents as started, durably; answers those that were still intended (compare-and-swap)."""
+        ...
+
+    def load(self, node: str) -> Snapshot | None:
+        """The committed snapshot of a node that is not in memory; None if it was never seen."""
+        ...
+
+    def active(self) -> Sequence[Snapshot]:
+        """Every node that has something under way, due, or waits for admission: what a start has to load."""
+        ...
+
+    def blob(self, digest: str) -> bytes | None:
+        """The bytes of a blob that a committed unit brought; None if it is not held any more."""
+        ...
+
+    def secret(self, node: str, generation: int, name: str) -> bytes | None:
+        """The bytes of a vault entry; None if it is not held any more."""
+        ...
