@@ -204,6 +204,7 @@ accounts {{
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, text in (("tls.pem", self._pem[0]), ("tls.key", self._pem[1]), ("broker.conf", self.configuration())):
             _write(self.directory / name, text)
+        self.log.touch(mode=0o600)
         command = tethered([str(program), "--config", str(self.directory / "broker.conf")])
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0

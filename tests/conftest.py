@@ -1,0 +1,46 @@
+"""What every tier may ask for: a real broker, the captures, and the same rules for every property test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.fakes.certificates import loopback_certificate
+from usher.simulator.broker import BrokerMissingError, EmbeddedBroker, binary
+
+ROOT = Path(__file__).parent.parent
+
+# No assertion on measured time: two slow cores must not fail a property.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The captures and the reference files, which a clone of the repository alone does not have."""
+    path = ROOT.parent / "shared"
+    if not (path / "wire").is_dir():
+        pytest.skip("needs ../shared: the captures are not in this clone")
+    return path
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """One real broker over TLS for the whole run; a test that stops or freezes a broker starts its own."""
+    try:
+        binary()
+    except BrokerMissingError as error:
+        pytest.skip(str(error))
+    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"), loopback_certificate())
+    broker.start()
+    yield broker
+    broker.stop()
