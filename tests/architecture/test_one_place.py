@@ -1,0 +1,64 @@
+"""The packages come from one place, and a stranger is named before it runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tests.architecture.house import ROOT
+from usher.house import PACKAGES, intruder
+
+CHECK = "from usher.house import intruder; print(intruder())"
+
+
+def checked(*path: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", CHECK], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_all_is_well_here():
+    assert intruder() == ""
+
+
+def test_a_stranger_is_named_and_never_run(tmp_path: Path):
+    stranger = tmp_path / "diagrams"
+    stranger.mkdir()
+    (stranger / "__init__.py").write_text("raise SystemExit('the stranger ran')")
+    said = checked(tmp_path, ROOT)
+    assert said.startswith(f"the package 'diagrams' comes from {tmp_path.resolve()}, but usher's own")
+    assert "an environment of its own" in said
+
+
+def test_a_module_of_the_same_name_is_a_stranger_too(tmp_path: Path):
+    (tmp_path / "store.py").write_text("raise SystemExit('the stranger ran')")
+    assert f"the package 'store' comes from {tmp_path.resolve()}" in checked(tmp_path, ROOT)
+
+
+def test_a_package_that_is_missing_is_named(tmp_path: Path):
+    (tmp_path / "usher").symlink_to(ROOT / "usher", target_is_directory=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {CHECK}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("the package 'diagrams' is missing")
+
+
+def test_the_list_is_what_is_packaged_and_linted():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == set(PACKAGES)
+    assert set(project["tool"]["importlinter"]["root_packages"]) == set(PACKAGES)
+    assert set(project["tool"]["mypy"]["packages"]) == set(PACKAGES)
+
+
+def test_the_lock_file_names_hashes_and_no_place():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pinned = [line for line in lines if line and not line.startswith((" ", "#"))]
+    assert len(pinned) > 20
+    assert all("==" in line and line.endswith("\\") for line in pinned)
+    assert not [line for line in lines if "://" in line or line.strip().startswith("--index")]
