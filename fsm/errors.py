@@ -68,5 +68,5 @@ class StoreError(UsherError):
         self.seq = seq
 
 
-class StoreFull(UsherError):
+class StoreFullError(UsherError):
     """The disk is full: nothing was committed, and it will be tried again"""

@@ -241,8 +241,9 @@ Body = Done | Failed | Hint | Due | Operator
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A body, the time at which it was posted (milliseconds since 1970) and 16 bytes drawn then."""
+    """A body, the time at which it was posted (milliseconds since 1970), 16 bytes drawn then, and the epoch."""
 
     at: int
     entropy: bytes
     body: Body
+    epoch: int = 0

@@ -8,11 +8,10 @@ Rules:
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
-
-import orjson
 
 from fsm.effects import Feature
 
@@ -43,12 +42,12 @@ class Policy:
     silent_looks: int = 3
     restarts: int = 3
     absences: int = 3
-    returns: int = 3  # that many returns from our own restart are taken at once, later ones back off
+    loops: int = 8  # returns in a row from our own restart, after which it is held as looping
 
     def document(self) -> bytes:
         """The canonical JSON that is stored once and named by its hash."""
         values = asdict(self) | {"features": sorted(self.features)}
-        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+        return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
 
     @cached_property
     def hash(self) -> str:

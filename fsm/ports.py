@@ -13,17 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fsm.effects import EffectId, Intent
-from fsm.errors import CallError, HelperError, TokenError
 from fsm.events import Certainty, Sent
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
-
-__all__ = [
-    "Blob", "CallError", "Clock", "Closing", "Helper", "HelperCall", "HelperError", "HelperReply", "HistoryRow", "NodeKey",
-    "ProvisioningClaims", "Reply", "Request", "Rpc", "Secret", "ServerToken", "Signer", "Store", "TokenError",
-    "TokenOrder", "Unit", "Verifier",
-]  # fmt: skip
 
 
 class Clock(Protocol):
@@ -42,7 +35,7 @@ class Clock(Protocol):
         ...
 
 
-# -- the way to a node -------------------------------------------------------------------------------------------------
+# -- the way to a node -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +65,11 @@ class Rpc(Protocol):
     """Directed requests to nodes in provisioning mode."""
 
     async def call(self, request: Request) -> Reply:
-        """Ask and wait for the answer; raises CallError."""
+        """Ask and wait for the answer; raises fsm.errors.CallError."""
         ...
 
 
-# -- the site's helper ---------------------------------------------------------------------------------------------------
+# -- the site's helper -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +115,11 @@ class Helper(Protocol):
     """The site's own logic."""
 
     async def run(self, call: HelperCall) -> HelperReply:
-        """Ask the site; raises HelperError."""
+        """Ask the site; raises fsm.errors.HelperError."""
         ...
 
 
-# -- tokens ------------------------------------------------------------------------------------------------------------
+# -- tokens ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +135,11 @@ class Verifier(Protocol):
     """Checks what nodes show."""
 
     def provisioning_token(self, text: str, now: int) -> ProvisioningClaims:
-        """The claims of a provisioning token that verifies at `now` (milliseconds); raises TokenError."""
+        """The claims of a provisioning token that verifies at `now` (milliseconds); raises fsm.errors.TokenError."""
         ...
 
     def proof(self, public_key: str, signature: str, nonce: str) -> None:
-        """Check an ed25519 key (64 hex) and its signature (128 hex) over the nonce's bytes; raises TokenError."""
+        """Check a key (64 hex) and its signature (128 hex) over the nonce's bytes; raises fsm.errors.TokenError."""
         ...
 
 
@@ -186,11 +179,11 @@ class Signer(Protocol):
         ...
 
     def server_token(self, order: TokenOrder) -> ServerToken:
-        """Sign a server token; the same order gives the same bytes; raises TokenError."""
+        """Sign a server token; the same order gives the same bytes; raises fsm.errors.TokenError."""
         ...
 
 
-# -- the store -------------------------------------------------------------------------------------------------------
+# -- the store -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +251,7 @@ class Store(Protocol):
     """The journal. A unit is durable when its awaitable is done; units of one node are committed in order."""
 
     def commit(self, unit: Unit) -> Awaitable[None]:
-        """Make one transition durable; raises StoreError, which ends the process, or StoreFull."""
+        """Make one transition durable; raises fsm.errors.StoreError, which ends the process, or StoreFullError."""
         ...
 
     def started(self, ids: Sequence[EffectId]) -> Awaitable[frozenset[EffectId]]:

@@ -38,8 +38,9 @@ NOTHING: Final = Facts()
 class Doing:
     """The current step. While `open` it may be sent; otherwise it waits for its due time or is over.
 
-    `seq`, `at` and `entropy` belong to its first opening in this generation and stay the same when it is tried again;
-    `opened` and `epoch` belong to the latest opening. `tries` counts openings that cost one.
+    `seq`, `at`, `entropy` and `signer` belong to its first opening in this generation and stay the same when it is
+    tried again; `opened` (the history row), `since` (its time) and `epoch` belong to the latest opening. `tries`
+    counts openings that cost one.
     """
 
     effect: Effect
@@ -49,7 +50,9 @@ class Doing:
     tries: int
     at: int
     entropy: bytes
+    since: int
     open: bool
+    signer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,224 @@
+"""The machine: the table compiled once, and `decide`, the only thing that moves a node.
+
+Rules:
+1. `decide` is pure: snapshot, event, policy in; Decision or Rejected out; nothing else is read or changed (law 2).
+2. An outcome that does not match the open step and its try, or a due time that is not the snapshot's, never reaches
+   the table: one rule each, before it.
+3. The interpreter knows no state, no effect and no event by name; whatever differs is a row.
+4. The compiled machine is shared; a decision rides it on a throw-away cursor that is never registered.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final, cast
+
+from transitions import EventData, Machine
+
+from fsm import effects
+from fsm.effects import Effect, EffectId, Intent
+from fsm.events import Certainty, Done, Due, DueKind, Event, Failed
+from fsm.guards import Turn
+from fsm.policy import Policy
+from fsm.reasons import Reason
+from fsm.rows import Opens, Row
+from fsm.snapshot import Doing, Snapshot
+from fsm.states import ENDS, WAITING, State
+from fsm.table import ROWS
+from fsm.waits import Changes
+
+logging.getLogger("transitions").setLevel(logging.WARNING)
+
+STALE_OUTCOME: Final = "an outcome that is not of the open step"
+STALE_DUE: Final = "a due time that is not awaited"
+_CLOSED: Final = ENDS | WAITING | {State.UNSEEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How the open step ended: certainty None is success; abandoned means that the row left without waiting for it."""
+
+    id: EffectId
+    certainty: Certainty | None
+    reason: Reason | None
+    abandoned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens now: the row that fired, the next snapshot, the effect that closes and the one that opens.
+
+    `ends` says that a generation is over: what it kept of blobs and secrets can go.
+    """
+
+    row: Row
+    snapshot: Snapshot
+    closes: Closed | None
+    opens: Intent | None
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Nothing happens, and why; `row` is the one that ignores the event, None if it never reached the table."""
+
+    why: str
+    row: Row | None = None
+
+
+def decide(snapshot: Snapshot, event: Event, policy: Policy) -> Decision | Rejected:
+    """What this event does to this node under this policy."""
+    stale = _stale(snapshot, event)
+    if stale:
+        return Rejected(stale)
+    turn = Turn(snapshot, event, policy)
+    row = fire(turn)
+    return Rejected(row.why, row) if row.ignored else apply(row, turn)
+
+
+def _stale(snapshot: Snapshot, event: Event) -> str:
+    body = event.body
+    if isinstance(body, Done | Failed):
+        doing = snapshot.open
+        return (
+            ""
+            if doing is not None and doing.effect is body.effect and snapshot.effect_id() == body.id
+            else STALE_OUTCOME
+        )
+    if isinstance(body, Due) and body.kind is not DueKind.ADMIT:
+        awaited = snapshot.awaited
+        return "" if awaited is not None and (awaited.kind, awaited.at) == (body.kind, body.at) else STALE_DUE
+    return ""
+
+
+def apply(row: Row, turn: Turn) -> Decision:
+    """What a row makes of a turn."""
+    snapshot, event = turn.snapshot, turn.event
+    changes: Changes = {"seq": snapshot.seq + 1}
+    for action in row.actions:
+        action(turn, changes)
+    target = row.goes_to(snapshot.state)
+    if target is not snapshot.state:
+        changes.update(state=target, since=event.at)
+    if row.opens is not None:
+        changes["doing"] = _opened(row.opens, turn, target, changes.get("doing", snapshot.doing))
+    following = replace(snapshot, **changes)
+    ends = target in _CLOSED or following.generation != snapshot.generation
+    return Decision(row, following, _closed(turn, following), _intent(following, row), ends)
+
+
+def _opened(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | None) -> Doing:
+    event, seq = turn.event, turn.snapshot.seq + 1
+    if opens in {Opens.AGAIN, Opens.ANEW} and doing is not None:
+        first = {} if opens is Opens.AGAIN and doing.seq else _first(doing.effect, turn)
+        again: dict[str, Any] = {"opened": seq, "epoch": event.epoch, "since": event.at, "open": True, **first}
+        return replace(doing, tries=doing.tries + 1, **again)
+    effect = _chosen(opens, turn, target, doing)
+    return Doing(effect, opened=seq, epoch=event.epoch, tries=1, since=event.at, open=True, **_first(effect, turn))
+
+
+def _first(effect: Effect, turn: Turn) -> dict[str, Any]:
+    """What stays the same when the step is tried again."""
+    event = turn.event
+    signer = turn.policy.signer if effect is Effect.SIGN_TOKEN else ""
+    return {"seq": turn.snapshot.seq + 1, "at": event.at, "entropy": event.entropy, "signer": signer}
+
+
+def _chosen(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | None) -> Effect:
+    if isinstance(opens, Effect):
+        return opens
+    features = turn.policy.features
+    if opens is Opens.NEXT and target is turn.snapshot.state and doing is not None:
+        after = effects.following(target, doing.effect, features)
+        if after is not None:
+            return after
+    return effects.steps(target, features)[0]
+
+
+def _closed(turn: Turn, following: Snapshot) -> Closed | None:
+    before, body = turn.snapshot.effect_id(), turn.event.body
+    if before is None or following.effect_id() == before:
+        return None
+    if isinstance(body, Failed):
+        return Closed(before, body.certainty, body.reason, abandoned=False)
+    return Closed(before, None, None, abandoned=not isinstance(body, Done))
+
+
+def _intent(following: Snapshot, row: Row) -> Intent | None:
+    identity, doing = following.effect_id(), following.open
+    if row.opens is None or identity is None or doing is None:
+        return None
+    since = following.parting.at if doing.effect is Effect.LOOK else 0
+    return Intent(identity, doing.effect, doing.at, doing.entropy, since)
+
+
+# -- the table, compiled ----------------------------------------------------------------------------------------------
+
+
+class Cursor:
+    """Where a decision stands on the shared machine: thrown away when the row is known."""
+
+    __slots__ = ("row", "state", "turn")
+
+    def __init__(self, turn: Turn) -> None:
+        """Stand at the snapshot's state."""
+        self.turn = turn
+        self.state = turn.snapshot.state.value
+        self.row: Row | None = None
+
+
+def fire(turn: Turn) -> Row:
+    """The first row of the cell whose guard says yes."""
+    cursor = Cursor(turn)
+    compiled().events[turn.event.body.trigger.value].trigger(cursor)
+    if cursor.row is None:
+        raise IncompleteTableError(turn)
+    return cursor.row
+
+
+class IncompleteTableError(AssertionError):
+    """No row of the table took this event: its last row must have no guard"""
+
+    def __init__(self, turn: Turn) -> None:
+        """Name the cell."""
+        super().__init__(f"{self.__doc__}: {turn.snapshot.state} x {turn.event.body.trigger}")
+
+
+@cache
+def compiled() -> Machine:
+    """The one shared machine; its transitions are the rows, in order, one for each of their sources."""
+    machine = Machine(
+        model=None,
+        states=[state.value for state in State],
+        initial=State.UNSEEN.value,
+        auto_transitions=False,
+        send_event=True,
+    )
+    for row in ROWS:
+        for source in sorted(row.sources):
+            machine.add_transition(
+                row.trigger.value,
+                source.value,
+                row.goes_to(source).value,
+                conditions=None if row.guard is None else _condition(row),
+                before=_mark(row),
+            )
+    return machine
+
+
+def _condition(row: Row) -> Any:
+    guard = row.guard
+
+    def asks(data: EventData) -> bool:
+        return guard is None or guard(cast(Cursor, data.model).turn)
+
+    return asks
+
+
+def _mark(row: Row) -> Any:
+    def mark(data: EventData) -> None:
+        cast(Cursor, data.model).row = row
+
+    return mark
