@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.fakes.certificates import loopback_certificate
-from usher.simulator.broker import BrokerMissingError, EmbeddedBroker, binary
+from security.issuing import make_broker_certificate
+from usher.simulator.broker import HOST, BrokerMissingError, EmbeddedBroker, binary
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,7 +40,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
         binary()
     except BrokerMissingError as error:
         pytest.skip(str(error))
-    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"), loopback_certificate())
+    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"), make_broker_certificate([HOST]))
     broker.start()
     yield broker
     broker.stop()

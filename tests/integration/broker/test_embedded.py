@@ -18,8 +18,8 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import NoRespondersError
 
-from tests.fakes.certificates import loopback_certificate
-from usher.simulator.broker import BrokerFailedError, EmbeddedBroker
+from security.issuing import make_broker_certificate
+from usher.simulator.broker import HOST, BrokerFailedError, EmbeddedBroker
 
 pytestmark = pytest.mark.network
 
@@ -126,7 +126,7 @@ async def test_the_election_key_reaches_the_stream_of_the_other_account(broker: 
 
 
 async def test_it_stops_and_comes_back_at_the_same_place(tmp_path: Path):
-    broker = EmbeddedBroker(tmp_path / "broker", loopback_certificate())
+    broker = EmbeddedBroker(tmp_path / "broker", make_broker_certificate([HOST]))
     async with broker:
         port, pid = broker.port, broker.pid
         assert port > 0
@@ -140,7 +140,7 @@ async def test_it_stops_and_comes_back_at_the_same_place(tmp_path: Path):
 
 
 async def test_only_its_owner_may_read_its_files(tmp_path: Path):
-    async with EmbeddedBroker(tmp_path / "broker", loopback_certificate()) as broker:
+    async with EmbeddedBroker(tmp_path / "broker", make_broker_certificate([HOST])) as broker:
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in broker.directory.iterdir() if path.is_file()}
     assert modes == {"broker.conf": 0o600, "broker.log": 0o600, "tls.key": 0o600, "tls.pem": 0o600}
     assert stat.S_IMODE((tmp_path / "broker").stat().st_mode) == 0o700
@@ -150,7 +150,7 @@ async def test_a_port_in_use_is_an_error_with_the_words_of_the_broker(tmp_path: 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        broker = EmbeddedBroker(tmp_path / "broker", loopback_certificate(), port=taken.getsockname()[1])
+        broker = EmbeddedBroker(tmp_path / "broker", make_broker_certificate([HOST]), port=taken.getsockname()[1])
         with pytest.raises(BrokerFailedError, match="address already in use"):
             await broker.astart()
     assert broker.pid == 0
@@ -166,9 +166,9 @@ def test_a_broken_certificate_is_an_error_with_the_words_of_the_broker(tmp_path:
 PARENT = """
 import sys
 from pathlib import Path
-from tests.fakes.certificates import loopback_certificate
-from usher.simulator.broker import EmbeddedBroker
-broker = EmbeddedBroker(Path(sys.argv[1]), loopback_certificate())
+from security.issuing import make_broker_certificate
+from usher.simulator.broker import HOST, EmbeddedBroker
+broker = EmbeddedBroker(Path(sys.argv[1]), make_broker_certificate([HOST]))
 broker.start()
 print(broker.pid, flush=True)
 sys.stdin.read()

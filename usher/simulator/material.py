@@ -1,0 +1,167 @@
+"""A site in a directory: all that a broker, a fleet and usher need to work together, made in one go.
+
+Rules:
+1. The layout is always the same: `broker/`, `site/` (what an administrator would write) and `state/` (usher's own).
+2. Nothing is written into a directory that holds something else: it is new, or empty.
+3. Directories are for their owner alone, and so is every file; only the helper may be executed.
+4. Nothing of it is a sample: these are the files that `usher run` reads, with the keys that sites have.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from fsm.errors import UsherError
+from security.issuing import make_broker_certificate, make_issuer, make_provisioning_token, make_signer
+from usher.simulator.broker import HOST, EmbeddedBroker
+
+CALLER: Final = "usher_demo"
+"""The identity of the demo's provisioner, and the caller id of its token."""
+YEAR: Final = 365 * 24 * 3600
+_SHEBANG: Final = 120
+_BLANK_ISSUER: Final = 'ISSUER = ""'
+_CHECKED: Final = "# mypy: allow-any-generics\n\n"
+
+
+class DirectoryTakenError(UsherError):
+    """The directory is not empty: name another one with --dir, or remove it"""
+
+    def __init__(self, directory: Path) -> None:
+        """Hold which one."""
+        super().__init__()
+        self.directory = directory
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSite:
+    """Where everything of a site lies; `url` is its broker's."""
+
+    directory: Path
+    url: str
+
+    @property
+    def site(self) -> Path:
+        """What an administrator would write."""
+        return self.directory / "site"
+
+    @property
+    def state(self) -> Path:
+        """Usher's state directory: `--state` of every command."""
+        return self.directory / "state"
+
+    @property
+    def config(self) -> Path:
+        """The YAML for `usher run --config`."""
+        return self.site / "usher.yaml"
+
+    @property
+    def choria_config(self) -> Path:
+        """The Choria client configuration for `usher run --choria-config`."""
+        return self.site / "choria.cfg"
+
+    @property
+    def helper(self) -> Path:
+        """The helper: an executable script to look at, change and copy."""
+        return self.site / "helper.py"
+
+    @property
+    def provisioning_token(self) -> Path:
+        """The token that every node of the fleet holds; it carries the node user's name and password."""
+        return self.site / "provisioning.jwt"
+
+    @property
+    def ca(self) -> Path:
+        """The broker's certificate, which is its own authority."""
+        return self.directory / "broker" / "tls.pem"
+
+
+def make_broker(directory: Path, port: int = 0) -> EmbeddedBroker:
+    """The broker of a site in `directory`, with a fresh certificate, not started; raises DirectoryTakenError."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise DirectoryTakenError(directory)
+    return EmbeddedBroker(directory / "broker", make_broker_certificate([HOST, "localhost"]), port=port)
+
+
+def make_site(directory: Path, broker: EmbeddedBroker, now_s: int, more: Mapping[str, Any] | None = None) -> DemoSite:
+    """Write the site of a broker that was started; `now_s` dates its tokens, `more` adds to the YAML."""
+    made = DemoSite(directory.resolve(), broker.url)
+    for folder in (made.site, made.state):
+        folder.mkdir(mode=0o700)
+    issuer = make_issuer()
+    signer = make_signer(issuer, CALLER, now_s, YEAR)
+    token = secrets.token_hex(16)
+    _private(made.site / "issuer.seed", issuer.seed_hex)
+    _private(made.site / "signer.seed", signer.seed_hex)
+    _private(made.site / "signer.jwt", signer.token)
+    _private(
+        made.provisioning_token,
+        make_provisioning_token(
+            issuer, now_s, YEAR, token=token, urls=[broker.url], user="node", password=broker.passwords.node
+        ),
+    )
+    _private(made.helper, helper_script(issuer.public_hex), mode=0o700)
+    _private(made.choria_config, choria_configuration(made))
+    settings = configuration(made, token, broker.passwords.provisioner, issuer.public_hex) | dict(more or {})
+    _private(made.config, yaml.safe_dump(settings, sort_keys=False))
+    return made
+
+
+def configuration(site: DemoSite, token: str, password: str, issuer: str) -> dict[str, Any]:
+    """The keys of the YAML, those that a site with an organization issuer has (reference/issuer-network.yaml)."""
+    return {
+        "site": "demo",
+        "interval": "1m",
+        "logfile": str(site.directory / "usher.log"),
+        "loglevel": "info",
+        "helper": helper_command(site.helper),
+        "token": token,
+        "broker_provisioning_password": password,
+        "jwt_verify_cert": issuer,
+        "jwt_signing_key": str(site.site / "signer.seed"),
+        "jwt_signing_token": str(site.site / "signer.jwt"),
+        "state_directory": str(site.state),
+        "features": {"jwt": True, "ed25519": True},
+    }
+
+
+def choria_configuration(site: DemoSite) -> str:
+    """The Choria client configuration of the provisioner (reference/issuer-network.cfg), broker and authority added."""
+    settings = {
+        "identity": CALLER,
+        "plugin.choria.use_srv": "false",
+        "plugin.choria.middleware_hosts": site.url,
+        "plugin.security.provider": "choria",
+        "plugin.security.choria.token_file": site.site / "signer.jwt",
+        "plugin.security.choria.seed_file": site.site / "signer.seed",
+        "plugin.security.choria.ca": site.ca,
+    }
+    return "".join(f"{key} = {value}\n" for key, value in settings.items())
+
+
+def helper_script(issuer: str) -> str:
+    """The sample helper for a site's issuer, run by the interpreter that runs us: it needs nothing but its library."""
+    source = Path(__file__).with_name("sample_helper.py").read_text().replace(_CHECKED, "")
+    if _BLANK_ISSUER not in source:
+        raise ValueError("the sample helper has no issuer to fill in")
+    return f"#!{sys.executable} -IS\n" + source.replace(_BLANK_ISSUER, f'ISSUER = "{issuer}"')
+
+
+def helper_command(script: Path) -> str:
+    """The `helper:` key: the script alone, or with its interpreter where the system could not read it from `#!`."""
+    readable = len(sys.executable) < _SHEBANG and not any(character.isspace() for character in sys.executable)
+    return shlex.join([str(script)] if readable else [sys.executable, "-IS", str(script)])
+
+
+def _private(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file for its owner alone; no newline is added, since a seed must not have one."""
+    path.touch(mode=mode)
+    path.write_text(text)
