@@ -1,0 +1,224 @@
+"""Shapes: how a frozen dataclass becomes a JSON document, and how it is read back.
+
+Rules:
+1. A shape is made once, from the types of the fields; storing a value then is one pass over them.
+2. Packed documents have the short keys and the short digests that are listed here, so a field may be renamed.
+3. An unknown key, a missing one or a wrong type is an error that names the key: nothing stored is guessed at.
+"""
+
+from __future__ import annotations
+
+import types
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from fsm.errors import UsherError
+from fsm.events import (
+    Ack,
+    Done,
+    Due,
+    Failed,
+    HelperFacts,
+    Hint,
+    InventoryFacts,
+    JwtFacts,
+    KeyFacts,
+    Operator,
+    Sighting,
+    TokenFacts,
+)
+from fsm.snapshot import Awaited, Doing, Facts, Looks, Parting, Quiet, Snapshot
+
+T = TypeVar("T")
+
+KEYS: Final[Mapping[type, Mapping[str, str]]] = {
+    Snapshot: {
+        "node": "n", "state": "s", "generation": "g", "seq": "q", "since": "t", "first": "f", "looked": "l",
+        "doing": "d", "awaited": "w", "facts": "F", "quiet": "Q", "parting": "p", "looks": "L", "answered": "a",
+        "failures": "x", "absences": "b", "returns": "r", "held": "h", "failed_from": "ff", "reason": "R",
+        "detail": "D", "evidence": "e", "provisioned_at": "pa", "previous_key": "pk", "previous_token": "pt",
+    },
+    Facts: {"at": "t", "jwt": "j", "inventory": "i", "key": "k", "helper": "h", "token": "o", "configured": "c"},
+    Doing: {
+        "effect": "e", "seq": "q", "opened": "o", "epoch": "E", "tries": "n", "at": "t", "entropy": "r", "open": "u",
+        "since": "s", "signer": "k",
+    },
+    Awaited: {"at": "t", "kind": "k", "span": "s"},
+    Quiet: {"until": "u", "connection": "c", "since": "s", "digest": "d"},
+    Parting: {"at": "t", "acknowledged": "a", "count": "n"},
+    Looks: {"gone": "g", "connection": "c", "silent": "s"},
+    JwtFacts: {"digest": "d", "jti": "i", "provisions_by_default": "p"},
+    InventoryFacts: {"digest": "d", "version": "v", "upgradable": "u"},
+    KeyFacts: {"public_key": "k", "directory": "d"},
+    HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k"},
+    TokenFacts: {"jti": "i", "digest": "d", "expires": "x", "signer": "s", "warning": "w"},
+}  # fmt: skip
+"""The stored key of each field of a snapshot; a field that is not listed is stored under its own name."""
+
+TAGS: Final[Mapping[type, str]] = {
+    Done: "done", Failed: "failed", Hint: "hint", Due: "due", Operator: "operator",
+    JwtFacts: "jwt", InventoryFacts: "inventory", KeyFacts: "key", HelperFacts: "helper", TokenFacts: "token",
+    Ack: "ack", Sighting: "sighting",
+}  # fmt: skip
+"""How the member of a union is told apart, under the key `kind`; a class that is not listed has its own name."""
+
+
+DIGESTS: Final[Mapping[type, frozenset[str]]] = {
+    Snapshot: frozenset({"previous_key"}),
+    Facts: frozenset({"configured"}),
+    JwtFacts: frozenset({"digest"}),
+    InventoryFacts: frozenset({"digest"}),
+    KeyFacts: frozenset({"public_key"}),
+    HelperFacts: frozenset({"digest"}),
+    TokenFacts: frozenset({"digest"}),
+}
+"""Texts of 64 hex digits, which a snapshot holds in 44 characters of base64; events have them as they are."""
+
+
+class MalformedError(UsherError):
+    """What is stored of a node cannot be read: restore a backup, or report it with the output of usher audit"""
+
+    def __init__(self, detail: str, key: str = "", node: str = "") -> None:
+        """Hold what is wrong with which key of which node."""
+        super().__init__()
+        self.node = node
+        self.key = key
+        self.detail = detail
+
+
+Encode = Callable[[Any], Any]
+Decode = Callable[[Any, str], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _scalar(kind: type) -> Decode:
+    def decode(raw: Any, key: str) -> Any:
+        if type(raw) is not kind:
+            raise MalformedError(f"is {type(raw).__name__}, must be {kind.__name__}", key)
+        return raw
+
+    return decode
+
+
+def _unhex(raw: Any, key: str) -> bytes:
+    try:
+        return bytes.fromhex(raw)
+    except (TypeError, ValueError):
+        raise MalformedError("must be hex digits", key) from None
+
+
+def _pack(value: str) -> str:
+    """64 lower-case hex digits as base64, which ends with `=` as hex never does; any other text after a `~`."""
+    try:
+        packed = bytes.fromhex(value)
+    except ValueError:
+        return "~" + value
+    if len(value) != 64 or packed.hex() != value:
+        return "~" + value
+    return b2a_base64(packed, newline=False).decode()
+
+
+def _unpack(raw: Any, key: str) -> str:
+    try:
+        return str(raw[1:]) if raw[0] == "~" else a2b_base64(raw, strict_mode=True).hex()
+    except (TypeError, ValueError, IndexError, KeyError):
+        raise MalformedError("must be base64, or text after a ~", key) from None
+
+
+def _enum(kind: type[Enum]) -> Decode:
+    members = {str(member.value): member for member in kind}
+
+    def decode(raw: Any, key: str) -> Enum:
+        try:
+            return members[raw]
+        except (KeyError, TypeError):
+            raise MalformedError(f"{raw!r:.40} is not a {kind.__name__}", key) from None
+
+    return decode
+
+
+def _tagged(kinds: tuple[type, ...], *, packed: bool) -> tuple[Encode, Decode]:
+    """A union of dataclasses: the member's tag stands under `kind`."""
+    shapes: dict[str, Shape[Any]] = {TAGS.get(kind, kind.__name__): Shape(kind, packed=packed) for kind in kinds}
+    tags = {kind: TAGS.get(kind, kind.__name__) for kind in kinds}
+
+    def encode(value: Any) -> dict[str, Any]:
+        tag = tags[type(value)]
+        return {"kind": tag, **shapes[tag].encode(value)}
+
+    def decode(raw: Any, key: str) -> Any:
+        if type(raw) is not dict or raw.get("kind") not in shapes:
+            raise MalformedError(f"has no kind out of {' '.join(shapes)}", key)
+        return shapes[raw.pop("kind")].decode(raw, key)
+
+    return encode, decode
+
+
+def _converters(hint: Any, *, packed: bool) -> tuple[Encode, Decode]:
+    if get_origin(hint) in (Union, types.UnionType):
+        members = tuple(member for member in get_args(hint) if member is not type(None))
+        return _converters(members[0], packed=packed) if len(members) == 1 else _tagged(members, packed=packed)
+    if is_dataclass(hint):
+        inner = Shape(hint, packed=packed)  # type: ignore[arg-type]  # a class, not an instance
+        return inner.encode, inner.decode
+    if issubclass(hint, Enum):
+        return str, _enum(hint)
+    if hint is bytes:
+        return bytes.hex, _unhex
+    return _same, _scalar(hint)
+
+
+class Shape(Generic[T]):
+    """How one dataclass is stored: made on first use, from its fields and the keys above."""
+
+    def __init__(self, kind: type[T], *, packed: bool) -> None:
+        """Read the fields of `kind`; `packed` is how snapshots are stored, with short keys and digests."""
+        hints, keys, digests = get_type_hints(kind), KEYS.get(kind, {}), DIGESTS.get(kind, frozenset())
+        listed: tuple[Field[Any], ...] = fields(kind)  # type: ignore[arg-type]  # always a dataclass
+        self._kind = kind
+        self._out: list[tuple[str, Callable[[T], Any], Any, Encode | None]] = []
+        self._in: dict[str, tuple[str, type | None, Decode]] = {}
+        for f in listed:
+            key, hint = keys.get(f.name, f.name) if packed else f.name, hints[f.name]
+            encode, decode = (_pack, _unpack) if packed and f.name in digests else _converters(hint, packed=packed)
+            plain = hint if encode is _same else None
+            self._out.append((key, attrgetter(f.name), f.default, None if plain else encode))
+            self._in[key] = (f.name, plain, decode)
+        self._needed = {key for key, _, default, _ in self._out if default is MISSING}
+        if len(self._in) != len(listed):
+            raise TypeError(f"two fields of {kind.__name__} have one key")
+
+    def encode(self, value: T) -> dict[str, Any]:
+        """The document of a value, without what has its default."""
+        document: dict[str, Any] = {}
+        for key, get, default, encode in self._out:
+            item = get(value)
+            if item is default:
+                continue
+            if encode is not None:
+                document[key] = encode(item)
+            elif item != default:
+                document[key] = item
+        return document
+
+    def decode(self, raw: Any, key: str = "") -> T:
+        """The value of a document; raises MalformedError with the key that is wrong."""
+        if type(raw) is not dict:
+            raise MalformedError(f"is {type(raw).__name__}, must be an object", key)
+        found: dict[str, Any] = {}
+        for name, item in raw.items():
+            try:
+                field, plain, decode = self._in[name]
+            except KeyError:
+                raise MalformedError("is not known", f"{key}.{name}" if key else name) from None
+            found[field] = item if type(item) is plain else decode(item, name)
+        if not self._needed <= raw.keys():
+            raise MalformedError(f"lacks {min(self._needed - raw.keys())}", key)
+        return self._kind(**found)
