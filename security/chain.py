@@ -61,7 +61,7 @@ def signer_of(claims: Mapping[str, Any], organization: Ed25519Key) -> Ed25519Key
     _id_fits_time(claims)
     issuer = text_of(claims, "iss")
     if issuer.startswith(ORGANIZATION):
-        return _chain_issuer_verified(claims, organization)
+        return verify_issuer_signature(claims, organization)
     if issuer.startswith(CHAIN):
         return _issued_verified(claims, organization)
     return _refuse("unsupported issuer format: a chain begins with I- or C-")
@@ -105,7 +105,8 @@ def verify_holder(text: str, organization: Ed25519Key, now: int) -> dict[str, An
     return claims
 
 
-def _chain_issuer_verified(claims: Mapping[str, Any], organization: Ed25519Key) -> Ed25519Key:
+def verify_issuer_signature(claims: Mapping[str, Any], organization: Ed25519Key) -> Ed25519Key:
+    """Rule 2 of §1.7: the `tcs` of a chain issuer's token is the organization's; raises TokenError."""
     if text_of(claims, "iss") != f"{ORGANIZATION}{organization.public.hex()}":
         _refuse("its issuer is another organization's key")
     covered = f"{text_of(claims, 'jti')}.{text_of(claims, 'public_key')}"

@@ -119,8 +119,15 @@ def text_of(claims: Mapping[str, Any], name: str) -> str:
 
 
 def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
-    """The compact token of the claims, in their order, signed with EdDSA; the header is exactly Choria's."""
-    signed = _HEADER + b"." + _unpadded(orjson.dumps(claims))
+    """The compact token of the claims, in their order, signed with EdDSA; the header is exactly Choria's.
+
+    Raises TokenError (SIGNER_UNUSABLE) for what JSON cannot hold.
+    """
+    try:
+        payload = orjson.dumps(claims)
+    except orjson.JSONEncodeError as error:
+        raise TokenError(Reason.SIGNER_UNUSABLE, f"the claims cannot be written as JSON: {error}") from None
+    signed = _HEADER + b"." + _unpadded(payload)
     return (signed + b"." + _unpadded(key.sign(signed))).decode()
 
 

@@ -1,0 +1,133 @@
+"""Key and token files as sites have them: what is read, what is refused, what is warned about.
+
+Rules:
+1. A seed file is exactly 64 hexadecimal characters; a newline at its end is an error that says so (§1.1).
+2. A secret that everybody may read is a warning, and with `strict` it is refused.
+3. Every refusal is a CredentialError that names the setting, the file and the next step; it never shows the content.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Final, NoReturn
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from security.keys import Ed25519Key, RsaKey, SigningKey, VerifyKey
+from security.problems import CredentialError, Problem
+
+_LONGEST: Final = 1 << 17
+_CERTIFICATE: Final = "-----BEGIN CERTIFICATE"
+_PUBLIC: Final = "-----BEGIN PUBLIC KEY"
+
+
+def read_seed(path: Path, setting: str, *, strict: bool = False) -> tuple[SigningKey, tuple[Problem, ...]]:
+    """The ed25519 pair of a seed file, and what to warn about; `setting` is what names the file. CredentialError."""
+    place = f"{setting} ({path})"
+    text = _read(path, place)
+    if text.startswith("-----BEGIN"):
+        what = "it is a key in PEM, and signing with RSA keys is not supported yet"
+        _refuse("rsa_signing_key", place, what, "name an ed25519 seed, as `choria jwt keys` makes it")
+    try:
+        key = SigningKey.from_hex(text)
+    except ValueError as error:
+        _refuse("seed_format", place, str(error), f"write it again without anything else: printf %s SEED > {path}")
+    problems = mode_problems(path, place, strict=strict)
+    if any(problem.fatal for problem in problems):
+        raise CredentialError(problems[0])
+    return key, problems
+
+
+def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...]:
+    """Whether everybody may read a file that holds a secret."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ()
+    if not mode & stat.S_IROTH:
+        return ()
+    what = f"everybody may read it (mode {stat.S_IMODE(mode):04o}), and it holds a secret"
+    return (Problem("secret_readable", place, what, f"chmod 0600 {path}", fatal=strict),)
+
+
+def read_token(path: Path, setting: str) -> str:
+    """The text of a token file without the white space around it; not verified. Raises CredentialError."""
+    place = f"{setting} ({path})"
+    text = _read(path, place).strip()
+    if not text:
+        _refuse("token_empty", place, "it is empty", "put the token there, as `choria jwt` wrote it")
+    return text
+
+
+def verify_key(value: str, setting: str = "jwt_verify_cert") -> VerifyKey:
+    """The key that a setting names: an existing path is a file (RSA PEM or hexadecimal ed25519), else hexadecimal.
+
+    As the older program reads `jwt_verify_cert` (wire/provisioning.md §1.1, §3.2). Raises CredentialError.
+    """
+    path = Path(value)
+    if not value:
+        _refuse("verify_key_missing", setting, "it is empty", "name the issuer's public key")
+    if not _exists(path):
+        next_step = "give 64 hexadecimal characters or an existing file"
+        return _hex_key(value, f"{setting} ({value[:80]})", f"it is no existing file; {next_step}")
+    place = f"{setting} ({path})"
+    text = _read(path, place)
+    if text.startswith((_CERTIFICATE, _PUBLIC)):
+        return _rsa_key(text, place)
+    if text.startswith("-----BEGIN"):
+        what = f"it is PEM of a kind that is not supported: {text.splitlines()[0][:60]}"
+        _refuse(
+            "verify_key_format", place, what, "use PEM with CERTIFICATE or PUBLIC KEY (RSA), or hexadecimal ed25519"
+        )
+    return _hex_key(text, place, f"write it again without anything else: printf %s KEY > {path}")
+
+
+def _hex_key(text: str, place: str, next_step: str) -> Ed25519Key:
+    try:
+        return Ed25519Key.from_hex(text)
+    except ValueError as error:
+        return _refuse("verify_key_format", place, str(error), next_step)
+
+
+def _rsa_key(text: str, place: str) -> RsaKey:
+    try:
+        data = text.encode()
+        certificate = text.startswith(_CERTIFICATE)
+        key = x509.load_pem_x509_certificate(data).public_key() if certificate else load_pem_public_key(data)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        _refuse("verify_key_format", place, "its PEM cannot be decoded", "copy the file again from where it was made")
+    if not isinstance(key, RSAPublicKey):
+        what = f"its key is not RSA ({type(key).__name__}); PEM is for RSA keys only"
+        _refuse("verify_key_format", place, what, "give an ed25519 key as 64 hexadecimal characters")
+    return RsaKey(key)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(path: Path, place: str) -> str:
+    try:
+        if not path.is_file():
+            what = "it is not a file" if path.exists() else "there is no such file"
+            _refuse("file_missing", place, what, "correct the path, or put the file there")
+        with path.open("rb") as file:
+            data = file.read(_LONGEST + 1)
+        text = data.decode()
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        _refuse("file_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
+    if len(data) > _LONGEST:
+        _refuse("file_unreadable", place, f"it is larger than {_LONGEST} bytes", "name the right file")
+    return text
+
+
+def _refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:
+    raise CredentialError(Problem(check, place, what, next_step))
