@@ -1,0 +1,183 @@
+"""One simulated Choria server as a state machine: (node, message or time) -> node and what crosses the network.
+
+Rules:
+1. Pure: no I/O, no clock, no randomness; a step is given its time (nanoseconds) and ENTROPY bytes.
+2. Messages go through the pipeline of wire/protocol.md §2.9; whatever fails in it is counted and met with silence.
+3. The lock is taken before the mutex and before the token is looked at; while the mutex is held, calls hang.
+4. Events leave before the answer of the call that caused them, as captured.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from dataclasses import replace
+from typing import Final
+
+from transport.wire import mcorpc
+from transport.wire.errors import WireError
+from transport.wire.v2 import WireRequest, encode_reply
+from usher.simulator import provision, rpcutil
+from usher.simulator.lifecycle import Kind, event
+from usher.simulator.matching import matches
+from usher.simulator.model import (
+    MILLISECOND,
+    MINUTE,
+    SECOND,
+    Answer,
+    Counters,
+    Detach,
+    Ending,
+    Lock,
+    Mode,
+    Node,
+    Output,
+    Process,
+    Setup,
+    Step,
+)
+from usher.simulator.startup import boot
+
+LOCKED: Final = 2 * MINUTE
+REEXEC: Final = 50 * MILLISECOND  # from exec to the new process's startup event, as captured
+ALIVE: Final = 30 * MINUTE
+_LISTENING: Final = frozenset({Mode.PROVISIONING, Mode.SERVER})
+_NO_LOCK: Final = "Could not obtain provisioning lock"
+_DIES: Final = -1
+
+
+def start(identity: str, setup: Setup, now: int, entropy: bytes) -> Step:
+    """A machine that is switched on for the first time, with nothing but the provisioning token on its disk."""
+    pid = 1024 + int.from_bytes(entropy[20:22], "big")
+    return boot(Node(identity, pid, Process(Mode.AWAY, now)), setup, now, entropy)
+
+
+def elapse(node: Node, setup: Setup, now: int, entropy: bytes) -> Step:
+    """What has come due by `now`; one thing at a time: look at `due` again."""
+    process = node.process
+    if node.due is None or now < node.due:
+        return Step(node)
+    if process.ends and process.ends <= now:
+        if process.mode is Mode.AWAY:
+            return boot(node, setup, now, entropy)
+        if process.ending is Ending.EXIT:
+            return Step(replace(node, process=Process(Mode.STOPPED, process.started)), (Detach(),))
+        return Step(replace(node, process=Process(Mode.AWAY, process.started, ends=now + REEXEC)), (Detach(),))
+    said = event(node, Kind.ALIVE, process.started, process.alive_id)
+    counters = replace(process.counters, events=process.counters.events + 1)
+    process = replace(process, counters=counters, alive_at=process.alive_at + ALIVE)
+    return Step(replace(node, process=process), (said,))
+
+
+def receive(node: Node, setup: Setup, request: WireRequest | None, now: int, entropy: bytes) -> Step:
+    """One message; None is one whose bytes did not decode."""
+    if node.process.mode not in _LISTENING:
+        return Step(node)
+    counters, processed = _admit(node, setup, request, now)
+    node = replace(node, process=replace(node.process, counters=counters))
+    if request is None or not processed:
+        return Step(node)
+    if request.agent == "discovery":
+        return _discovery(node, setup, request, now)
+    if request.agent in rpcutil.agents(node):
+        return _rpc(node, setup, request, now, entropy)
+    return Step(node)
+
+
+def refuse(node: Node, setup: Setup, request: WireRequest, text: str, now: int) -> Step:
+    """Answer with code 1 and do nothing: a node that does not want to."""
+    action = action_of(request)
+    payload = mcorpc.encode_answer(action, provision.ABORTED, text, {})
+    return _answered(node, setup, request, payload, now)
+
+
+def action_of(request: WireRequest | None) -> str:
+    """What a request asks for: the action of an RPC agent, `discovery`, or nothing if it cannot be read."""
+    if request is None:
+        return ""
+    if request.agent == "discovery":
+        return "discovery"
+    try:
+        return mcorpc.decode_call(request.payload).action
+    except WireError:
+        return ""
+
+
+def _admit(node: Node, setup: Setup, request: WireRequest | None, now: int) -> tuple[Counters, bool]:
+    """Steps 2 to 6 of the pipeline, counted as the server counts them; whether the message goes on."""
+    counted = node.process.counters
+    counted = replace(counted, total=counted.total + 1)
+    if request is None:
+        return replace(counted, unvalidated=counted.unvalidated + 1), False
+    if not matches(request.filter, node.identity, rpcutil.agents(node), setup.facts):
+        return replace(counted, filtered=counted.filtered + 1), False
+    counted = replace(counted, passed=counted.passed + 1)
+    if request.collective not in node.collectives:
+        return replace(counted, unvalidated=counted.unvalidated + 1), False
+    window = request.ttl * SECOND
+    if not now - window < request.time_ns < now + window:
+        return replace(counted, ttlexpired=counted.ttlexpired + 1), False
+    return replace(counted, validated=counted.validated + 1), True
+
+
+def _discovery(node: Node, setup: Setup, request: WireRequest, now: int) -> Step:
+    try:
+        payload = a2b_base64(request.payload, strict_mode=True)
+    except ValueError:
+        payload = request.payload
+    return _answered(node, setup, request, mcorpc.PONG, now) if b"ping" in payload else Step(node)
+
+
+def _rpc(node: Node, setup: Setup, request: WireRequest, now: int, entropy: bytes) -> Step:
+    try:
+        call = mcorpc.decode_call(request.payload)
+    except WireError as error:
+        words = (
+            f"Could not process request: could not parse incoming message as a MCollective SimpleRPC Request: {error}"
+        )
+        return _answered(node, setup, request, mcorpc.encode_answer("", provision.INVALID_DATA, words, {}), now)
+    if request.agent == "choria_provision" and call.action in provision.ACTIONS:
+        return _provision(node, setup, call.action, provision.Asked(request, call.data, now, entropy))
+    if request.agent == "rpcutil" and call.action in rpcutil.ACTIONS:
+        data = rpcutil.ACTIONS[call.action](node, setup, call.data, now)
+        return _answered(node, setup, request, mcorpc.encode_answer(call.action, provision.OK, "OK", data), now)
+    words = f"Unknown action {call.action} for agent {request.agent}"
+    payload = mcorpc.encode_answer(call.action, provision.UNKNOWN_ACTION, words, {})
+    return _answered(node, setup, request, payload, now)
+
+
+def _provision(node: Node, setup: Setup, action: str, asked: provision.Asked) -> Step:
+    request, now = asked.request, asked.now
+    if provision.ACTIONS[action].locked:
+        holder, lock = f"{request.sender}.{request.caller}", node.process.lock
+        if lock is not None and now < lock.until and lock.holder != holder:
+            payload = mcorpc.encode_answer(action, provision.ABORTED, _NO_LOCK, {})
+            return _answered(node, setup, request, payload, now)
+        node = replace(node, process=replace(node.process, lock=Lock(holder, now + LOCKED)))
+    if node.process.ending is not None:  # the mutex is held until the process is gone
+        return Step(node)
+    result = provision.perform(node, setup, action, asked)
+    counters = replace(result.node.process.counters, events=result.node.process.counters.events + len(result.events))
+    node = replace(result.node, process=replace(result.node.process, counters=counters))
+    if result.code == _DIES:
+        return Step(node, result.events)
+    payload = mcorpc.encode_answer(action, result.code, result.text, result.data or {})
+    return _answered(node, setup, request, payload, now, before=result.events)
+
+
+def _answered(
+    node: Node, setup: Setup, request: WireRequest, payload: bytes, now: int, *, before: tuple[Output, ...] = ()
+) -> Step:
+    """Publish a reply, if the request lets one be made: it names a subject, and its filter names agents (§2.6)."""
+    if not request.reply_to or (request.filter is not None and request.filter.agent is None):
+        return Step(node, before)
+    counters = replace(node.process.counters, replies=node.process.counters.replies + 1)
+    data = encode_reply(
+        payload,
+        request_id=request.request_id,
+        sender=node.identity,
+        agent=request.agent,
+        time_ns=now,
+        server=setup.broker,
+    )
+    node = replace(node, process=replace(node.process, counters=counters))
+    return Step(node, (*before, Answer(request.reply_to, data)))
