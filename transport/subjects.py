@@ -58,6 +58,11 @@ def replies(caller: str, collective: str = COLLECTIVE) -> str:
     return reply_prefix(caller, collective) + "*"
 
 
+def discovery_prefix(caller: str, instance: str, collective: str = COLLECTIVE) -> str:
+    """What the reply subjects of one discoverer begin with; one token deeper, so that `replies` does not match them."""
+    return f"{reply_prefix(caller, collective)}{_token('instance', instance)}."
+
+
 def lifecycle(kind: str, component: str) -> str:
     """Where the lifecycle events of a kind and a component are published (§8)."""
     return f"choria.lifecycle.event.{_token('kind', kind)}.{_token('component', component)}"

@@ -1,0 +1,105 @@
+"""How usher logs in at the broker, and over which TLS (wire/protocol.md §6.1).
+
+Rules:
+1. User, password, token and signed nonce go together in one CONNECT: an issuer broker wants them all (§6.3).
+2. With a TLS context nothing is said in the clear: a broker that does not offer TLS is refused.
+3. TLS is at least 1.2; the broker's certificate is verified only if a CA is configured, as Choria does.
+"""
+
+from __future__ import annotations
+
+import ssl
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from fsm.errors import UsherError
+
+PROTOCOL: Final = 1
+LANGUAGE: Final = "python3"
+
+
+class Credentials(Protocol):
+    """Who logs in; what is empty is not sent. Asked at every login, so files may be renewed in between."""
+
+    @property
+    def user(self) -> str:
+        """The NATS user: `provisioner` (§6.3)."""
+        ...
+
+    @property
+    def password(self) -> str:
+        """The shared password."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """A JWT, compact form."""
+        ...
+
+    def sign_nonce(self, nonce: bytes) -> bytes:
+        """The raw ed25519 signature over the broker's nonce; only asked if there are a token and a nonce."""
+        ...
+
+
+class CertificateFileError(UsherError):
+    """The file with the broker's CA cannot be used"""
+
+    def __init__(self, file: str, detail: str) -> None:
+        """Hold which file, and what is wrong with it."""
+        super().__init__()
+        self.file = file
+        self.detail = detail
+
+
+def tls_context(ca: Path | None = None, *, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
+    """TLS as Choria's clients do it; with `ca` chain and host name are verified. Raises CertificateFileError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        if ca is not None:
+            context.load_verify_locations(cafile=ca)
+        if certificate is not None:
+            context.load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:
+        raise CertificateFileError(str(certificate if ca is None else ca), str(error)) from None
+    return context
+
+
+def connect_options(
+    credentials: Credentials, info: Mapping[str, Any], *, name: str, version: str, tls: bool
+) -> dict[str, Any]:
+    """The options of CONNECT in answer to the broker's INFO, as captured (wire/v2-ed25519.jsonl, op connect)."""
+    headers = info.get("headers") is True
+    options: dict[str, Any] = {
+        "verbose": False,
+        "pedantic": False,
+        "tls_required": tls,
+        "name": name,
+        "lang": LANGUAGE,
+        "version": version,
+        "protocol": PROTOCOL,
+        "echo": True,
+        "headers": headers,
+        "no_responders": headers,
+    }
+    user, password, token, nonce = credentials.user, credentials.password, credentials.token, info.get("nonce")
+    if user:
+        options |= {"user": user, "pass": password}
+    if token:
+        options["auth_token"] = token
+        if isinstance(nonce, str) and nonce:
+            signature = urlsafe_b64encode(credentials.sign_nonce(nonce.encode()))
+            options |= {"jwt": token, "sig": signature.rstrip(b"=").decode("ascii")}
+    return options
+
+
+def connect_line(options: Mapping[str, Any]) -> bytes:
+    """The CONNECT line."""
+    return b"CONNECT " + orjson.dumps(options) + b"\r\n"

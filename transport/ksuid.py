@@ -1,0 +1,25 @@
+"""Request ids in the form that Choria uses: a KSUID, 27 characters of base 62 (wire/protocol.md §3.3).
+
+Rules:
+1. Pure: the time and the 16 random bytes come from outside.
+2. Ids that are made later sort later, to the second.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_EPOCH: Final = 1_400_000_000
+_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
+_LENGTH: Final = 27
+
+
+def ksuid(now: int, entropy: bytes) -> str:
+    """The id of a moment (milliseconds since 1970) and 16 random bytes."""
+    number = ((now // 1000 - _EPOCH) % 2**32) << 128 | int.from_bytes(entropy[:16].ljust(16, b"\0"), "big")
+    pairs = []
+    for _ in range((_LENGTH + 1) // 2):
+        number, pair = divmod(number, 3844)
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))[-_LENGTH:]

@@ -1,0 +1,225 @@
+"""Directed requests to nodes over one connection, and their answers (wire/protocol.md §5, §7).
+
+One subscription takes all answers; each request has a reply subject of its own, which is the NATS reply subject too,
+so that the broker says at once when nobody is subscribed (§7.7). A request that was handed to a socket keeps waiting
+when its login ends: the answer goes to a subject, not to a login, and the next login listens there before anything
+else. If the node answered in between, the answer is lost and the wait ends with its timeout, UNKNOWN, which is true.
+
+Rules:
+1. A call gives the node's own answer or a CallError that says how certain it is that nothing happened.
+2. An answer counts if the sender of the header, the sender of the document, the agent and the request id all fit.
+3. What was not handed to a socket when the login or the wait ends is taken back: NOT_SENT, and it never arrives.
+4. A callback never raises; whatever is not used is counted under a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from orjson import JSONEncodeError
+
+from fsm.errors import CallError
+from fsm.events import Certainty, Sent
+from fsm.ports import Clock, Reply, Request
+from fsm.reasons import Reason
+from transport.connection import Connection, Handed, NotSentError, WhyNot
+from transport.ksuid import ksuid
+from transport.memory import MOST, Asked, Memory
+from transport.reports import Discards
+from transport.subjects import UnsafeSubjectError, node, replies, reply_prefix
+from transport.wire.caller import Caller
+from transport.wire.errors import WireError
+from transport.wire.mcorpc import OK, decode_answer, encode_call
+from transport.wire.v2 import WireReply, decode_reply, encode_request
+
+__all__ = ["RpcClient"]
+
+NO_RESPONDERS: Final = 503
+LARGEST_REPLY: Final = 1024 * 1024
+"""Bytes of the largest answer that is decoded, as it travels: base64 makes a document 2.4 times as large."""
+
+
+class RpcClient:
+    """The port Rpc over one connection; `on_second_answer` hears of nodes whose name two machines have."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        caller: Caller,
+        clock: Clock,
+        *,
+        discards: Discards,
+        on_second_answer: Callable[[str], None],
+        largest_reply: int = LARGEST_REPLY,
+        remembered: int = MOST,
+    ) -> None:
+        """Hold the connection and who asks; nothing is sent yet."""
+        self._connection = connection
+        self._caller = caller
+        self._clock = clock
+        self._discards = discards
+        self._on_second_answer = on_second_answer
+        self._largest = largest_reply
+        self._prefix = reply_prefix(caller.caller)
+        self._memory = Memory(clock.monotonic, remembered)
+        self._closed = False
+
+    async def start(self) -> None:
+        """Listen for answers, in each login of the connection before anything can be published."""
+        self._connection.on_ended(self._ended)
+        await self._connection.subscribe(replies(self._caller.caller), self._on_message)
+
+    def close(self) -> None:
+        """End all that is under way; later calls are NOT_SENT."""
+        self._closed = True
+        for request_id, asked in self._memory.under_way():
+            self._give_up(request_id, asked, "usher is stopping")
+
+    async def call(self, request: Request) -> Reply:
+        """Ask and wait for the answer; raises CallError."""
+        request_id, asked, waiting = self._send(request)
+        try:
+            return await waiting
+        finally:
+            if asked.waiting is not None:  # the caller was cancelled: what is still here need not go
+                if asked.handed is not None:
+                    self._connection.withdraw(asked.handed)
+                self._memory.over(request_id, asked)
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _send(self, request: Request) -> tuple[str, Asked, asyncio.Future[Reply]]:
+        if self._closed:
+            raise CallError(Certainty.NOT_SENT, Reason.STOPPING)
+        now = self._clock.now()
+        request_id = ksuid(now, self._clock.entropy())
+        handed = self._publish(request, request_id, now)
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[Reply] = loop.create_future()
+        asked = Asked(request.node, request.agent, request, Sent(now, handed.connection), waiting, handed)
+        asked.timer = loop.call_later(request.timeout, self._give_up, request_id, asked, "")
+        self._memory.add(request_id, asked)
+        return request_id, asked, waiting
+
+    def _publish(self, request: Request, request_id: str, now: int) -> Handed:
+        reply_to = self._prefix + request_id
+        try:
+            message = encode_request(
+                encode_call(request.agent, request.action, request.data),
+                caller=self._caller,
+                agent=request.agent,
+                request_id=request_id,
+                reply_to=reply_to,
+                ttl=request.ttl,
+                time_ns=now * 1_000_000,
+                filter_agents=(request.agent,),
+                server=self._connection.server,
+            )
+            return self._connection.publish(node(request.node), message, reply_to)
+        except NotSentError as error:
+            if error.why is WhyNot.TOO_LARGE:
+                raise CallError(Certainty.REFUSED, Reason.REFUSED, f"the request has {error.detail}") from None
+            raise CallError(Certainty.NOT_SENT, Reason.DISCONNECTED, error.detail) from None
+        except (UnsafeSubjectError, JSONEncodeError) as error:
+            raise CallError(Certainty.REFUSED, Reason.REFUSED, f"it cannot be asked: {error}") from None
+
+    # -- answers -----------------------------------------------------------------------------------------------------
+
+    def _on_message(self, subject: str, data: bytes, status: int) -> None:
+        request_id = subject.removeprefix(self._prefix)
+        asked = self._memory.get(request_id)
+        if asked is None:
+            self._discards.count("unknown_reply")
+        elif status == NO_RESPONDERS and not data:
+            self._nobody(request_id, asked)
+        elif len(data) > self._largest:
+            self._useless(request_id, asked, Reason.REPLY_TOO_LARGE, f"{len(data)} bytes")
+        else:
+            self._on_data(request_id, asked, data)
+
+    def _on_data(self, request_id: str, asked: Asked, data: bytes) -> None:
+        digest = hash(data)
+        if asked.first == digest:
+            self._discards.count("duplicate_reply")
+            return
+        try:
+            reply = decode_reply(data)
+        except WireError as error:
+            self._useless(request_id, asked, Reason.BAD_REPLY, str(error))
+            return
+        if not _fits(reply, asked, request_id):
+            self._discards.count("foreign_reply")
+        elif asked.first is not None:
+            self._discards.count("second_answer")
+            self._on_second_answer(asked.node)
+        else:
+            asked.first = digest
+            self._first(request_id, asked, reply)
+
+    def _first(self, request_id: str, asked: Asked, reply: WireReply) -> None:
+        """The first answer of the right sender."""
+        if asked.waiting is None or asked.request is None:
+            self._discards.count("answer_after_absent" if asked.absent else "late_reply")
+            return
+        try:
+            answer = decode_answer(reply.payload)
+        except WireError as error:
+            self._useless(request_id, asked, Reason.BAD_REPLY, str(error))
+            return
+        if answer.code == OK and answer.action != asked.request.action:
+            self._useless(request_id, asked, Reason.BAD_REPLY, "the answer of another action")
+            return
+        if not asked.waiting.done():
+            asked.waiting.set_result(Reply(answer.code, answer.message, answer.data, reply.time_ns, asked.sent))
+        self._memory.over(request_id, asked)
+
+    def _nobody(self, request_id: str, asked: Asked) -> None:
+        """The broker says that nobody is subscribed. It stays known: an answer after this gives a forger away."""
+        if asked.waiting is None:
+            self._discards.count("late_absence")
+            return
+        asked.absent = True
+        self._fail(request_id, asked, CallError(Certainty.NOT_DELIVERED, Reason.ABSENT, sent=asked.sent))
+
+    def _useless(self, request_id: str, asked: Asked, reason: Reason, detail: str) -> None:
+        """It happened, and the answer cannot be used."""
+        if asked.waiting is None:
+            self._discards.count(reason.value)
+            return
+        self._fail(request_id, asked, CallError(Certainty.INVALID, reason, detail, asked.sent))
+
+    # -- ends --------------------------------------------------------------------------------------------------------
+
+    def _give_up(self, request_id: str, asked: Asked, detail: str) -> None:
+        """The time is over, or we are stopping: take it back if it is still here."""
+        if asked.handed is not None and self._connection.withdraw(asked.handed):
+            self._unsent(request_id, asked, detail or "the broker did not take it in time")
+        else:
+            self._fail(request_id, asked, CallError(Certainty.UNKNOWN, Reason.NO_ANSWER, detail, asked.sent))
+
+    def _ended(self, _connection: str, unsent: Sequence[bytes]) -> None:
+        """A login ended: what never left is NOT_SENT, everything else goes on waiting."""
+        commands = {id(command) for command in unsent}
+        for request_id, asked in self._memory.under_way() if commands else ():
+            if asked.handed is not None and id(asked.handed.command) in commands:
+                self._unsent(request_id, asked, "the connection was lost before it was sent")
+
+    def _unsent(self, request_id: str, asked: Asked, detail: str) -> None:
+        self._fail(request_id, asked, CallError(Certainty.NOT_SENT, Reason.DISCONNECTED, detail))
+        self._memory.forget(request_id)
+
+    def _fail(self, request_id: str, asked: Asked, error: CallError) -> None:
+        if asked.waiting is not None and not asked.waiting.done():
+            asked.waiting.set_exception(error)
+        self._memory.over(request_id, asked)
+
+
+def _fits(reply: WireReply, asked: Asked, request_id: str) -> bool:
+    return (
+        reply.sender == asked.node
+        and reply.header_sender == asked.node
+        and reply.request_id == request_id
+        and reply.agent == asked.agent
+    )
