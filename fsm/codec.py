@@ -25,8 +25,10 @@ __all__ = [
     "MalformedError",
     "TooLargeError",
     "decode_event",
+    "decode_payload",
     "decode_snapshot",
     "encode_event",
+    "encode_payload",
     "encode_snapshot",
     "fit",
 ]
@@ -111,3 +113,19 @@ def encode_event(event: Event) -> bytes:
 def decode_event(stored: bytes) -> Event:
     """What encode_event wrote; raises MalformedError naming the key."""
     return _load(stored, _EVENT, "node")
+
+
+def encode_payload(event: Event, note: str) -> bytes:
+    """A history row's payload: the event as it can be decided again, and a note for people beside it."""
+    return b'{"event":' + encode_event(event) + (b',"note":' + orjson.dumps(note) if note else b"") + b"}"
+
+
+def decode_payload(stored: bytes) -> tuple[Event, str]:
+    """What encode_payload wrote; raises MalformedError."""
+    try:
+        document = orjson.loads(stored)
+    except orjson.JSONDecodeError as error:
+        raise MalformedError(str(error)) from None
+    if type(document) is not dict or type(document.get("event")) is not dict:
+        raise MalformedError("is no payload: it has no event")
+    return decode_event(orjson.dumps(document["event"])), str(document.get("note", ""))

@@ -212,13 +212,13 @@ def _condition(row: Row) -> Any:
     guard = row.guard
 
     def asks(data: EventData) -> bool:
-        return guard is None or guard(cast(Cursor, data.model).turn)
+        return guard is None or guard(cast("Cursor", data.model).turn)
 
     return asks
 
 
 def _mark(row: Row) -> Any:
     def mark(data: EventData) -> None:
-        cast(Cursor, data.model).row = row
+        cast("Cursor", data.model).row = row
 
     return mark

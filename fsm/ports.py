@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fsm.effects import EffectId, Intent
-from fsm.events import Certainty, Sent
+from fsm.events import Certainty, Done, Failed, Sent
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
@@ -272,4 +272,32 @@ class Store(Protocol):
 
     def secret(self, node: str, generation: int, name: str) -> bytes | None:
         """The bytes of a vault entry; None if it is not held any more."""
+        ...
+
+    def open_effects(self) -> Sequence[tuple[EffectId, bool]]:
+        """Every effect that an earlier process left open, and whether it had been started."""
+        ...
+
+
+# -- the effects -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an effect ended: the event's body, and what is kept beside it.
+
+    `note` is text for the node's history (a helper's stderr: redacted, capped).
+    """
+
+    body: Done | Failed
+    blobs: Sequence[Blob] = ()
+    secrets: Sequence[Secret] = ()
+    note: str = ""
+
+
+class Performer(Protocol):
+    """Carries effects out, over the ports above."""
+
+    async def perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:
+        """Do it once and say how it ended; every failure that is foreseen is an Outcome, none is an exception."""
         ...

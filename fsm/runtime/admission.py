@@ -1,0 +1,124 @@
+"""Admission: the waiting room, and how many nodes may be in flight.
+
+Rules (design §3 `discovered`):
+1. Oldest first; nodes that have answered before strangers, failing ones last.
+2. A node is in flight from its admission until it has restarted, failed or been put off.
+3. The window follows the slowest port: it grows while nothing queues and shrinks while a port's queue is longer than
+   its limit, so a burst does not take the locks of nodes that cannot be served soon, and silent nodes cannot fill it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final
+
+from fsm.events import DueKind
+from fsm.runtime.loop import Handle, Loop
+from fsm.snapshot import Snapshot
+from fsm.states import State
+
+NARROWEST: Final = 64
+WIDEST: Final = 4096
+TICK: Final = 0.05
+"""Seconds between two adjustments of the window."""
+_FLYING: Final = frozenset({State.DISCOVERED, State.INVENTORIED, State.ENROLLED, State.CONFIGURED})
+
+
+class Rank(IntEnum):
+    """Who is admitted before whom."""
+
+    KNOWN = 0
+    STRANGER = 1
+    FAILING = 2
+
+
+def rank(snapshot: Snapshot) -> Rank:
+    """The rank of a node in the waiting room."""
+    if snapshot.failures or snapshot.absences or snapshot.returns:
+        return Rank.FAILING
+    return Rank.KNOWN if snapshot.answered else Rank.STRANGER
+
+
+def in_flight(snapshot: Snapshot) -> bool:
+    """Admitted, and not yet restarted, failed or put off."""
+    if snapshot.state not in _FLYING:
+        return False
+    awaited = snapshot.awaited
+    return snapshot.open is not None or (awaited is not None and awaited.kind is not DueKind.RETRY)
+
+
+class Admission:
+    """Calls `admit(node)` for as many waiting nodes as the window has room for."""
+
+    def __init__(self, loop: Loop, admit: Callable[[str], None], congested: Callable[[], bool]) -> None:
+        """Begin with an empty room; `congested` says whether a port's queue is longer than its limit."""
+        self._loop, self._admit, self._congested = loop, admit, congested
+        self._heap: list[tuple[int, int, str]] = []
+        self._room: dict[str, tuple[int, int, str]] = {}
+        self._flying: set[str] = set()
+        self._called: set[str] = set()
+        self._window = NARROWEST
+        self._tick: Handle | None = None
+        self._held = False
+
+    @property
+    def waiting(self) -> int:
+        """How many nodes wait."""
+        return len(self._room)
+
+    @property
+    def flying(self) -> int:
+        """How many nodes are in flight."""
+        return len(self._flying)
+
+    @property
+    def window(self) -> int:
+        """How many nodes may be in flight now."""
+        return self._window
+
+    def oldest(self) -> int | None:
+        """Since when the one that has waited longest waits (milliseconds since 1970); None in an empty room."""
+        return min((since for _, since, _ in self._room.values()), default=None)
+
+    def note(self, snapshot: Snapshot) -> None:
+        """Take in a committed snapshot."""
+        node = snapshot.node
+        self._called.discard(node)
+        (self._flying.add if in_flight(snapshot) else self._flying.discard)(node)
+        if not snapshot.waiting_for_admission:
+            self._room.pop(node, None)
+        elif node not in self._room:
+            entry = (int(rank(snapshot)), snapshot.since, node)
+            self._room[node] = entry
+            heapq.heappush(self._heap, entry)
+        self._call()
+
+    def hold(self) -> None:
+        """Admit nobody."""
+        self._held = True
+
+    def release(self) -> None:
+        """Admit again."""
+        self._held = False
+        self._call()
+
+    def _call(self) -> None:
+        while not self._held and self._heap and len(self._flying) + len(self._called) < self._window:
+            entry = heapq.heappop(self._heap)
+            node = entry[2]
+            if self._room.get(node) is entry:
+                del self._room[node]
+                self._called.add(node)
+                self._admit(node)
+        if self._heap and self._tick is None and not self._held:
+            self._tick = self._loop.call_later(TICK, self._adjust)
+
+    def _adjust(self) -> None:
+        self._tick = None
+        if self._congested():
+            self._window = max(NARROWEST, self._window * 9 // 10)
+        elif len(self._flying) + len(self._called) >= self._window:
+            self._window = min(WIDEST, self._window * 5 // 4 + 1)
+        self._call()

@@ -1,0 +1,221 @@
+"""The engine: many machines at once, each moved by `decide` and by nothing else.
+
+Rules:
+1. One turn a node: decide, commit, and only then memory, timers, observers and the executor (laws 2 and 4).
+2. Nodes at rest stay in the database; those with something under way, due, or waiting are held in memory.
+3. A bug in one node's handling quarantines that node; an error of the store ends the process.
+4. While held (paused, disconnected, stopping) nobody is admitted, nothing comes due, and nothing new is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from fsm import recovery
+from fsm.effects import Intent, Port
+from fsm.errors import StoreError
+from fsm.events import Body, Due, DueKind, Event, Operator, Verb
+from fsm.machine import Decision, Rejected, decide
+from fsm.policy import Policy
+from fsm.ports import Clock, Outcome, Performer, Store
+from fsm.reasons import Reason
+from fsm.runtime.admission import Admission
+from fsm.runtime.executor import Executor
+from fsm.runtime.hints import Hints
+from fsm.runtime.mailbox import Letter, Mailboxes
+from fsm.runtime.observer import Observer, Transition
+from fsm.runtime.timers import Timers
+from fsm.runtime.units import unit
+from fsm.snapshot import Awaited, Snapshot, unseen
+
+Answer = asyncio.Future[Decision | Rejected]
+
+
+class Engine:
+    """Advances nodes. `fatal(error)` is called once when the process must end."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        performer: Performer,
+        policy: Policy,
+        epoch: int,
+        observer: Observer,
+        fatal: Callable[[BaseException], None],
+        limits: Mapping[Port, int] | None = None,
+    ) -> None:
+        """Compose the runtime; nothing moves before `start`."""
+        loop = asyncio.get_running_loop()
+        self._store, self._clock, self._policy, self._epoch = store, clock, policy, epoch
+        self._observer, self._fatal = observer, fatal
+        self._nodes: dict[str, Snapshot] = {}
+        self._mail = Mailboxes()
+        self._holds: set[Reason] = set()
+        self._idle = asyncio.Event()
+        self.executor = Executor(store, performer, limits or {}, self._ended, self._crashed, fatal)
+        self.timers = Timers(loop, clock, self._due)
+        self.admission = Admission(loop, self._admit, self.executor.congested)
+        self.hints = Hints(loop, self._hint)
+
+    # -- from outside -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up every node where the database says it is; what an earlier process left open is closed first."""
+        started = dict(self._store.open_effects())
+        for snapshot in self._store.active():
+            self._take_up(snapshot)
+            identity = snapshot.effect_id()
+            if identity is not None:
+                closing = recovery.interruption(
+                    snapshot, self._clock.now(), self._clock.entropy(), self._epoch, started=started.get(identity, True)
+                )
+                if closing is not None:
+                    self._post(snapshot.node, Letter(closing))
+
+    def post(self, node: str, body: Body) -> None:
+        """Something happened to a node."""
+        self._post(node, Letter(self._event(body)))
+
+    def ask(self, node: str, wish: Operator) -> Answer:
+        """An operator's wish; the answer comes when it is durable, or says which row ignores it."""
+        answer: Answer = asyncio.get_running_loop().create_future()
+        self._post(node, Letter(self._event(wish), answer=answer))
+        return answer
+
+    def hold(self, reason: Reason) -> None:
+        """Admit, wake and send nothing until every reason is released."""
+        self._holds.add(reason)
+        self.admission.hold()
+        self.timers.hold()
+        self.executor.shut(reason)
+
+    def release(self, reason: Reason) -> None:
+        """This reason is over."""
+        self._holds.discard(reason)
+        if not self._holds:
+            self.executor.open()
+            self.timers.release()
+            self.admission.release()
+
+    @property
+    def holds(self) -> frozenset[Reason]:
+        """Why nothing goes on; empty while all goes on."""
+        return frozenset(self._holds)
+
+    async def stop(self, seconds: float) -> int:
+        """Stop taking work, let what is under way end for so long, finish what is being committed."""
+        self.hold(Reason.STOPPING)
+        self.hints.shut()
+        given_up = await self.executor.finish(seconds)
+        while len(self._mail):
+            self._idle.clear()
+            await self._idle.wait()
+        return given_up
+
+    # -- a turn -------------------------------------------------------------------------------------------------------
+
+    def _event(self, body: Body) -> Event:
+        return Event(self._clock.now(), self._clock.entropy(), body, self._epoch)
+
+    def _post(self, node: str, letter: Letter) -> None:
+        if self._mail.begin(node, letter):
+            self._turns(node, letter)
+
+    def _turns(self, node: str, letter: Letter | None) -> None:
+        """Take letters until one has something to commit, or none is left."""
+        while letter is not None:
+            if self._turn(node, letter):
+                return
+            letter = self._mail.next(node)
+        if not len(self._mail):
+            self._idle.set()
+
+    def _turn(self, node: str, letter: Letter) -> bool:
+        """Decide; answers whether a commit is under way, which goes on with the node's next letter."""
+        before = self._snapshot(node)
+        begun = self._clock.monotonic()
+        try:
+            decision = decide(before, letter.event, self._policy)
+            if isinstance(decision, Rejected):
+                self._reject(node, letter, decision)
+                return False
+            committing = self._store.commit(unit(before, letter, decision, self._policy, self._epoch))
+        except StoreError as error:
+            self._fatal(error)
+            return True
+        except Exception as error:  # noqa: BLE001 the boundary of rule 3
+            self._bug(node, letter, error)
+            return False
+        turn = Transition(before, letter.event, decision, self._clock.monotonic() - begun, self._clock.monotonic())
+        asyncio.ensure_future(committing).add_done_callback(partial(self._committed, letter, turn))
+        return True
+
+    def _committed(self, letter: Letter, turn: Transition, done: asyncio.Future[None]) -> None:
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error is not None:
+            self._fatal(error)
+            return
+        decision, node = turn.decision, turn.before.node
+        self._take_up(decision.snapshot)
+        self._observer.moved(replace(turn, committed=self._clock.monotonic() - turn.committed))
+        if decision.opens is not None:
+            self.executor.submit(decision.opens, decision.snapshot)
+        _tell(letter, decision)
+        self._turns(node, self._mail.next(node))
+
+    def _take_up(self, snapshot: Snapshot) -> None:
+        if snapshot.active:
+            self._nodes[snapshot.node] = snapshot
+        else:
+            self._nodes.pop(snapshot.node, None)
+        self.timers.set(snapshot.node, snapshot.awaited)
+        self.admission.note(snapshot)
+
+    def _snapshot(self, node: str) -> Snapshot:
+        return self._nodes.get(node) or self._store.load(node) or unseen(node)
+
+    def _reject(self, node: str, letter: Letter, rejected: Rejected) -> None:
+        self._observer.rejected(node, letter.event, rejected)
+        if isinstance(letter.event.body, Due) and node in self._nodes:
+            self._take_up(self._nodes[node])
+        _tell(letter, rejected)
+
+    # -- what comes in ------------------------------------------------------------------------------------------------
+
+    def _hint(self, node: str, body: Body) -> None:
+        self.post(node, body)
+
+    def _admit(self, node: str) -> None:
+        self.post(node, Due(DueKind.ADMIT))
+
+    def _due(self, node: str, awaited: Awaited) -> None:
+        self.post(node, Due(awaited.kind, awaited.at))
+
+    def _ended(self, intent: Intent, outcome: Outcome, seconds: float) -> None:
+        self._observer.ended(intent, outcome, seconds)
+        letter = Letter(self._event(outcome.body), outcome.blobs, outcome.secrets, outcome.note)
+        self._post(intent.id.node, letter)
+
+    def _crashed(self, intent: Intent, error: Exception) -> None:
+        self._quarantine(intent.id.node, error)
+
+    def _bug(self, node: str, letter: Letter, error: Exception) -> None:
+        body = letter.event.body
+        if isinstance(body, Operator) and body.verb is Verb.QUARANTINE:
+            self._fatal(error)
+            return
+        _tell(letter, Rejected(f"a bug: {type(error).__name__}: {error}"))
+        self._quarantine(node, error)
+
+    def _quarantine(self, node: str, error: Exception) -> None:
+        self._observer.crashed(node, error)
+        self.post(node, Operator(Verb.QUARANTINE, "usher", f"a bug: {type(error).__name__}: {error}"[:200]))
+
+
+def _tell(letter: Letter, answer: Decision | Rejected) -> None:
+    if letter.answer is not None and not letter.answer.done():
+        letter.answer.set_result(answer)

@@ -1,0 +1,148 @@
+"""The executor: carries intents out, a limited number at a time for each port.
+
+Rules:
+1. An intent is marked as started, durably, before it is carried out; one that is not intended any more is not (law 4).
+2. An outcome is handed over exactly once for each intent that was started here.
+3. A gate that is shut (paused, disconnected, stopping) turns intents back as NOT_SENT: that costs no try.
+4. An error that a performer did not foresee is a bug of usher: it is reported with the node, and ends nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from fsm.effects import SPECS, EffectId, Intent, Port
+from fsm.events import Certainty, Failed
+from fsm.ports import Outcome, Performer, Store
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot
+
+Job = tuple[Intent, Snapshot]
+LIMITS: Final[Mapping[Port, int]] = {Port.RPC: 1024, Port.HELPER: 8, Port.SIGNER: 64}
+
+
+class Executor:
+    """Calls `ended(intent, outcome, seconds)` for each intent, or `crashed(intent, error)`."""
+
+    def __init__(
+        self,
+        store: Store,
+        performer: Performer,
+        limits: Mapping[Port, int],
+        ended: Callable[[Intent, Outcome, float], None],
+        crashed: Callable[[Intent, Exception], None],
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        """Begin idle."""
+        self._store, self._performer = store, performer
+        self._limits = dict(LIMITS) | dict(limits)
+        self._ended, self._crashed, self._fatal = ended, crashed, fatal
+        self._queues: dict[Port, deque[Job]] = {port: deque() for port in Port}
+        self._running: dict[Port, int] = dict.fromkeys(Port, 0)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._now = asyncio.get_running_loop().time
+        self._marking = False
+        self._shut: Reason | None = None
+
+    def queued(self, port: Port) -> int:
+        """How many intents wait for a place."""
+        return len(self._queues[port])
+
+    def running(self, port: Port) -> int:
+        """How many are being carried out."""
+        return self._running[port]
+
+    def congested(self) -> bool:
+        """Whether a port's queue is longer than its limit."""
+        return any(len(queue) > self._limits[port] for port, queue in self._queues.items())
+
+    def submit(self, intent: Intent, snapshot: Snapshot) -> None:
+        """Carry this committed intent out when its port has a place."""
+        if self._shut is not None:
+            self._ended(intent, turned_back(intent, self._shut), 0.0)
+            return
+        self._queues[SPECS[intent.effect].port].append((intent, snapshot))
+        self._fill()
+
+    def shut(self, reason: Reason) -> None:
+        """Turn back what waits and what comes; what is under way goes on."""
+        self._shut = reason
+        for queue in self._queues.values():
+            waiting = list(queue)
+            queue.clear()
+            for intent, _ in waiting:
+                self._ended(intent, turned_back(intent, reason), 0.0)
+
+    def open(self) -> None:
+        """Carry out again."""
+        self._shut = None
+
+    async def finish(self, seconds: float) -> int:
+        """Wait so long for what is under way, then give it up; answers how many were given up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        given_up = list(self._tasks)
+        for task in given_up:
+            task.cancel()
+        await asyncio.gather(*given_up, return_exceptions=True)
+        return len(given_up)
+
+    def _fill(self) -> None:
+        if not self._marking and any(self._free(port) for port in Port):
+            self._marking = True
+            asyncio.get_running_loop().call_soon(self._mark)
+
+    def _free(self, port: Port) -> int:
+        return min(len(self._queues[port]), self._limits[port] - self._running[port])
+
+    def _mark(self) -> None:
+        """Reserve the free places and have their intents marked in one statement."""
+        self._marking = False
+        jobs: dict[EffectId, Job] = {}
+        for port in Port:
+            for _ in range(self._free(port)):
+                job = self._queues[port].popleft()
+                self._running[port] += 1
+                jobs[job[0].id] = job
+        if jobs:
+            marked = asyncio.ensure_future(self._store.started(list(jobs)))
+            marked.add_done_callback(lambda future: self._start(future, jobs))
+
+    def _start(self, marked: asyncio.Future[frozenset[EffectId]], jobs: dict[EffectId, Job]) -> None:
+        if marked.cancelled():
+            return
+        error = marked.exception()
+        if error is not None:
+            self._fatal(error)
+            return
+        won = marked.result()
+        for identity, (intent, snapshot) in jobs.items():
+            if identity in won:
+                task = asyncio.get_running_loop().create_task(self._perform(intent, snapshot))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                self._leave(intent)
+
+    async def _perform(self, intent: Intent, snapshot: Snapshot) -> None:
+        begun = self._now()
+        try:
+            outcome = await self._performer.perform(intent, snapshot)
+        except Exception as error:  # noqa: BLE001 the boundary of rule 4
+            self._leave(intent)
+            self._crashed(intent, error)
+        else:
+            self._leave(intent)
+            self._ended(intent, outcome, self._now() - begun)
+
+    def _leave(self, intent: Intent) -> None:
+        self._running[SPECS[intent.effect].port] -= 1
+        self._fill()
+
+
+def turned_back(intent: Intent, reason: Reason) -> Outcome:
+    """The outcome of an intent that was not sent."""
+    return Outcome(Failed(intent.effect, intent.id, Certainty.NOT_SENT, reason))

@@ -1,0 +1,46 @@
+"""A pump: work that waits, done a bounded piece a turn of the loop.
+
+Rules:
+1. However much waits, one turn does no more than `most` pieces, so that replies and timers are never starved.
+2. A pump that is shut keeps what waits; opening it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fsm.runtime.loop import Handle, Loop
+
+
+class Pump:
+    """Calls `work(most)` once a turn of the loop for as long as that answers that more waits."""
+
+    def __init__(self, loop: Loop, work: Callable[[int], bool], most: int) -> None:
+        """Begin idle; `work` does at most that many pieces and says whether more waits."""
+        self._loop = loop
+        self._work = work
+        self._most = most
+        self._next: Handle | None = None
+        self._shut = False
+
+    def prime(self) -> None:
+        """Something waits."""
+        if self._next is None and not self._shut:
+            self._next = self._loop.call_soon(self._turn)
+
+    def shut(self) -> None:
+        """Do nothing more until opened."""
+        self._shut = True
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def open(self) -> None:
+        """Go on."""
+        self._shut = False
+        self.prime()
+
+    def _turn(self) -> None:
+        self._next = None
+        if self._work(self._most):
+            self.prime()
