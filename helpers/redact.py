@@ -3,7 +3,7 @@
 Rules:
 1. Secrets that we know, and what looks like a token or a private key, are replaced before anything is stored.
 2. No control character but newline and tab survives: a terminal that shows the text is not driven by it.
-3. The end is kept when it is too long, since an error stands there; a line that was cut in half is dropped.
+3. The end is kept when it is too long, since an error stands there; a line or a word that was cut in half is dropped.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def printed(data: bytes, secrets: Iterable[str], longest: int, *, cut: bool = Fa
     """
     text = data.decode("utf-8", "replace")
     if cut:
-        text = text.partition("\n")[2]
+        text = text.partition("\n")[2] or text.partition(" ")[2] or text
     text = visible(redact(text.replace("\r\n", "\n"), secrets)).strip()
     if len(text) > longest or cut:
         text = "… " + text[-(longest - 2) :]
