@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nats
 import pytest
 from nats.aio.client import Client
 from nats.errors import NoRespondersError
@@ -35,10 +34,20 @@ class Noted:
 
 
 async def client(broker: EmbeddedBroker, user: str, password: str, noted: Noted | None = None) -> Client:
-    context = ssl.create_default_context(cafile=str(broker.certificate))
-    return await nats.connect(
-        broker.url, user=user, password=password, tls=context, error_cb=(noted or Noted()).note, allow_reconnect=False
-    )
+    made = Client()
+    try:
+        await made.connect(
+            broker.url,
+            user=user,
+            password=password,
+            tls=ssl.create_default_context(cafile=str(broker.certificate)),
+            error_cb=(noted or Noted()).note,
+            allow_reconnect=False,
+        )
+    except Exception:
+        await made.close()  # a refused connection keeps its socket until then
+        raise
+    return made
 
 
 async def test_it_speaks_tls_and_takes_messages_of_a_megabyte(broker: EmbeddedBroker):
