@@ -1,0 +1,141 @@
+"""Enrolling a node: its key, the helper's answer, its token, its configuration.
+
+Rules:
+1. A key counts once it is proven over a nonce of ours; a token is made for that key and no other.
+2. What the helper answers is checked here before anything is signed or sent: unsafe or empty configurations stop it.
+3. configure always carries all ten inputs, empty ones too (wire/provisioning.md §3.6); repeated, the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+import orjson
+
+from fsm.effects import Intent
+from fsm.errors import HelperError, TokenError
+from fsm.events import Ack, Certainty, Done, HelperFacts, KeyFacts, TokenFacts, Verdict
+from fsm.ports import HelperCall, HelperReply, NodeKey, Outcome, Reply, TokenOrder
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot
+from usher.effects import answers
+from usher.effects.asking import AGENT, ask
+from usher.effects.hand import Name
+from usher.effects.site import Ports, SiteFacts
+
+_LONGEST_DIRECTORY = 200
+
+
+async def new_key(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
+    """Have the node make a key and sign our nonce with it."""
+    nonce = intent.nonce()
+
+    def learn(reply: Reply) -> Outcome:
+        key, signature = answers.text(reply.data, "public_key"), answers.text(reply.data, "signature")
+        directory = answers.text(reply.data, "directory")
+        ports.verifier.proof(key, signature, nonce)
+        facts = KeyFacts(key.lower(), answers.legible(directory)[:_LONGEST_DIRECTORY])
+        proof = {"public_key": key, "directory": directory, "signature": signature}
+        kept = ports.hand.keep(snapshot, Name.PROOF, proof)
+        return Outcome(Done(intent.effect, intent.id, facts, reply.sent), secrets=(kept,))
+
+    return await ask(ports, intent, AGENT, "gen25519", {"token": site.token, "nonce": nonce}, learn)
+
+
+async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
+    """Ask the site what the node's configuration shall be."""
+    try:
+        reply = await ports.helper.run(helper_call(ports, site, intent, snapshot))
+    except HelperError as error:
+        outcome = answers.failed(intent, Certainty.REFUSED, error.reason, error.detail, transient=False)
+        return Outcome(outcome.body, note=error.stderr)
+    if site.inject:
+        reply = replace(reply, configuration=ports.rules.inject(reply.configuration))
+    problem = _problem(ports, reply)
+    if problem is not None:
+        return Outcome(answers.unusable(intent, *problem, None, transient=False).body, note=reply.stderr)
+    kept = ports.hand.keep_reply(snapshot, reply)
+    default = snapshot.facts.jwt.provisions_by_default if snapshot.facts.jwt else True
+    facts = HelperFacts(
+        sha256(kept.data).hexdigest(),
+        _verdict(reply),
+        answers.legible(reply.msg)[:200],
+        _verdict(reply) is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default),
+    )
+    return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept,), note=reply.stderr)
+
+
+def helper_call(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> HelperCall:
+    """What the helper is given (wire/provisioning.md §4), and the effect's identity in its environment."""
+    facts, identity = snapshot.facts, intent.id
+    inventory = ports.hand.find_blob(facts.inventory.digest).decode() if facts.inventory else ""
+    key = NodeKey(**ports.hand.find(snapshot, Name.PROOF)) if facts.key else None
+    claims = ports.hand.find(snapshot, Name.CLAIMS) if facts.jwt else None
+    environment = {
+        "USHER_EFFECT_ID": f"{site.lineage}/{identity.node}/{identity.generation}/{identity.seq}",
+        "USHER_NODE": identity.node,
+        "USHER_GENERATION": str(identity.generation),
+        "USHER_EPOCH": str(identity.epoch),
+        "USHER_TRY": str(identity.tries),
+    }
+    return HelperCall(identity.node, inventory, key, claims, environment)
+
+
+def sign_token(ports: Ports, intent: Intent, snapshot: Snapshot) -> Outcome:
+    """Make the node's server token; the same intent gives the same bytes."""
+    reply = ports.hand.find_reply(snapshot)
+    key = snapshot.facts.key.public_key if snapshot.facts.key else ""
+    order = TokenOrder(intent.id.node, key, intent.at, intent.entropy, reply.server_claims, reply.configuration)
+    try:
+        token = ports.signer.server_token(order)
+    except TokenError as error:
+        return answers.failed(intent, Certainty.REFUSED, error.reason, error.detail)
+    digest = sha256(token.text.encode()).hexdigest()
+    facts = TokenFacts(token.jti, digest, token.expires, token.signer, "; ".join(token.warnings)[:200])
+    kept = ports.hand.keep(snapshot, Name.TOKEN, {"token": token.text})
+    return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept,))
+
+
+async def configure(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
+    """Give the node its configuration and its token."""
+    reply = ports.hand.find_reply(snapshot)
+    token = ports.hand.find(snapshot, Name.TOKEN)["token"] if snapshot.facts.token else ""
+    configuration = orjson.dumps(dict(reply.configuration), option=orjson.OPT_SORT_KEYS).decode()
+    data: dict[str, object] = {
+        "token": site.token,
+        "config": configuration,
+        "key": "",
+        "certificate": reply.certificate,
+        "ca": reply.ca,
+        "ssldir": reply.ssldir,
+        "ecdh_public": "",
+        "server_jwt": token,
+        "action_policies": dict(reply.action_policies),
+        "opa_policies": dict(reply.opa_policies),
+    }
+    digest = sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def learn(answer: Reply) -> Outcome:
+        message = answers.legible(answers.text(answer.data, "message"))[:200]
+        return Outcome(Done(intent.effect, intent.id, Ack(message, digest), answer.sent))
+
+    return await ask(ports, intent, AGENT, "configure", data, learn)
+
+
+def _verdict(reply: HelperReply) -> Verdict:
+    """Deferring wins over everything, a shutdown over the rest (wire/provisioning.md §4)."""
+    if reply.defer:
+        return Verdict.DEFER
+    return Verdict.SHUTDOWN if reply.shutdown else Verdict.CONFIGURE
+
+
+def _problem(ports: Ports, reply: HelperReply) -> tuple[Reason, str] | None:
+    if _verdict(reply) is not Verdict.CONFIGURE:
+        return None
+    if not reply.configuration:
+        return Reason.EMPTY_CONFIGURATION, "`configuration` is missing or empty"
+    if reply.key:
+        return Reason.HELPER_UNSUPPORTED, "`key` (private key transport) is not supported yet"
+    unsafe = ports.rules.unsafe(reply.configuration)
+    return (Reason.UNSAFE_CONFIGURATION, unsafe) if unsafe else None

@@ -1,0 +1,77 @@
+"""Reading a node: its provisioning token, its inventory, and whether it is there.
+
+Rules:
+1. A token is verified before anything of it is kept; what is kept of it goes to the vault.
+2. An inventory is kept as the helper will see it: sorted keys, bounded size.
+3. A look reduces to one fact: nobody, or a process of this age.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+import orjson
+
+from fsm.effects import Intent
+from fsm.events import Certainty, Done, Failed, InventoryFacts, JwtFacts, Sighting
+from fsm.ports import Outcome, Reply
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot
+from usher.effects import answers
+from usher.effects.answers import WrongShapeError
+from usher.effects.asking import AGENT, UTILITY, ask
+from usher.effects.hand import Name
+from usher.effects.site import Ports, SiteFacts
+
+LARGEST_INVENTORY: Final = 512 * 1024
+LONGEST_VERSION: Final = 64
+
+
+async def fetch_jwt(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
+    """Read and verify the node's provisioning token."""
+
+    def learn(reply: Reply) -> Outcome:
+        token = answers.text(reply.data, "jwt").strip()
+        if not token:
+            return answers.unusable(intent, Reason.TOKEN_MISSING, "the reply has no token", reply.sent, transient=False)
+        verified = ports.verifier.provisioning_token(token, ports.clock.now())
+        digest = sha256(token.encode()).hexdigest()
+        facts = JwtFacts(digest, verified.jti[:LONGEST_VERSION], verified.provisions_by_default)
+        kept = ports.hand.keep(snapshot, Name.CLAIMS, verified.claims)
+        return Outcome(Done(intent.effect, intent.id, facts, reply.sent), secrets=(kept,))
+
+    return await ask(ports, intent, AGENT, "jwt", {"token": site.token}, learn)
+
+
+async def fetch_inventory(ports: Ports, intent: Intent) -> Outcome:
+    """Read what the node is."""
+
+    def learn(reply: Reply) -> Outcome:
+        data = orjson.dumps(reply.data, option=orjson.OPT_SORT_KEYS)
+        if len(data) > LARGEST_INVENTORY:
+            detail = f"{len(data)} bytes, at most {LARGEST_INVENTORY} are taken"
+            return answers.unusable(intent, Reason.REPLY_TOO_LARGE, detail, reply.sent, transient=False)
+        if not isinstance(reply.data.get("version"), str):
+            raise WrongShapeError("version", "a string", reply.data.get("version"))
+        blob = ports.hand.keep_blob(data)
+        version = answers.legible(reply.data["version"])[:LONGEST_VERSION]
+        facts = InventoryFacts(blob.digest, version, reply.data.get("upgradable") is True)
+        return Outcome(Done(intent.effect, intent.id, facts, reply.sent), blobs=(blob,))
+
+    return await ask(ports, intent, UTILITY, "inventory", {}, learn)
+
+
+async def look(ports: Ports, intent: Intent) -> Outcome:
+    """Find out whether somebody is there, and how old the process is."""
+
+    def learn(reply: Reply) -> Outcome:
+        started = answers.number(reply.data, "starttime")
+        age = max(reply.time_ns // 1_000_000 - started * 1000, 0)
+        return Outcome(Done(intent.effect, intent.id, Sighting(present=True, age=age), reply.sent))
+
+    outcome = await ask(ports, intent, UTILITY, "daemon_stats", {}, learn)
+    body = outcome.body
+    if isinstance(body, Failed) and body.certainty is Certainty.NOT_DELIVERED:
+        return Outcome(Done(intent.effect, intent.id, Sighting(present=False), body.sent))
+    return outcome

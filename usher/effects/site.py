@@ -1,0 +1,44 @@
+"""What the effects know of their site.
+
+Rules:
+1. Everything here comes from the configuration and from the database's own identity, once, at start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fsm.ports import Clock, Helper, Rpc, Signer, Verifier
+from usher.effects.hand import Hand
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """`token` is the shared provisioning token, `lineage` the database's, `inject` inject_provision_false."""
+
+    token: str
+    lineage: str
+    inject: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRules:
+    """What the helpers' room knows of configurations: would it keep provisioning, is it unsafe, turn it off."""
+
+    keeps: Callable[[Mapping[str, str], bool], bool]
+    unsafe: Callable[[Mapping[str, str]], str | None]
+    inject: Callable[[Mapping[str, str]], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything that an effect reaches the world through."""
+
+    rpc: Rpc
+    helper: Helper
+    signer: Signer
+    verifier: Verifier
+    clock: Clock
+    hand: Hand
+    rules: ConfigurationRules
