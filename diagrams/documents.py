@@ -1,0 +1,205 @@
+"""The documents that say what the machine does, written from the table: nobody edits them by hand.
+
+Rules:
+1. Every fact of a document comes from the modules of fsm; the same table always gives the same bytes.
+2. `python -m diagrams.documents --write docs` writes them, `--check docs` says which are stale; a test does too.
+3. A cell of the table is printed with all its rows in the order in which they are asked, the ignored ones too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from diagrams import mermaid, words
+from diagrams.model import draw, opened
+from fsm.actions import Action
+from fsm.effects import SPECS, STEPS, Effect, Feature, Unknown
+from fsm.events import Trigger
+from fsm.reasons import WHAT
+from fsm.rows import OPENS, Opens, Row
+from fsm.states import ENDS, FACTS, PHASES, WAITING, State
+from fsm.table import ROWS, VERSION
+
+NOTE: Final = "<!-- Written by `make docs` from the one table (fsm/table.py): change that, never this. -->"
+_UNKNOWN: Final[dict[Unknown, str]] = {
+    Unknown.REPEAT: "it is sent again",
+    Unknown.LOOK: "a look finds out; it is never sent again blindly",
+}
+
+
+def machine() -> str:
+    """docs/machine.md: the states, the picture, and the table cell by cell."""
+    return "\n".join([*_page("The machine", _MACHINE), *_states(), *_picture(), *_table()]) + "\n"
+
+
+def effects() -> str:
+    """docs/effects.md: what usher does outside, and what it may do when it does not know whether it happened."""
+    return "\n".join([*_page("Effects", _EFFECTS), *_effects(), *_phases(), *_opening()]) + "\n"
+
+
+def reasons() -> str:
+    """docs/reasons.md: every reason code."""
+    head = _page("Reasons", _REASONS)
+    rows = ((f'<a id="{reason.value}"></a>`{reason.value}`', what) for reason, what in WHAT.items())
+    return "\n".join([*head, *_grid(("reason", "what happened"), rows)]) + "\n"
+
+
+DOCUMENTS: Final[dict[str, Callable[[], str]]] = {"machine.md": machine, "effects.md": effects, "reasons.md": reasons}
+
+_MACHINE: Final = f"""Every node is one machine, and this is all that it can do: version {VERSION} of the table.
+A state is a fact that is held; what is under way is the open step of the node, which the states do not show. Each event
+in each state is a cell; the rows of a cell are asked from the top, and the first whose guard says yes applies. A row
+that is *ignored* says why nothing happens. What a row opens is described in [effects](effects.md)."""
+_EFFECTS: Final = """What usher does outside. An effect is journalled before it happens and closed with its outcome, so
+that a process that dies in between knows at its next start what it does not know."""
+_TRIES: Final = """`tries` is how often a generation opens the effect; what was not sent, or was interrupted by the
+end of usher itself, costs none. No effect that changes the node opens while an earlier one that is unanswered may still
+live, except `new_key`, and after a `configure` the `configure` of the same bytes and the restart into them."""
+_REASONS: Final = """Why a step did not succeed, or why a node is where it is. A code never changes its meaning;
+`usher nodes list --reason CODE` lists the nodes, `usher nodes why NODE` tells a node's story."""
+
+
+def _page(title: str, opening: str) -> list[str]:
+    return [NOTE, "", f"# {title}", "", opening, ""]
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+# -- the machine ------------------------------------------------------------------------------------------------------
+
+
+def _states() -> Iterator[str]:
+    yield from ("## States", "")
+    rows = ((f"`{state.value}`", FACTS[state], _rest(state), words.steps(STEPS.get(state, ()))) for state in State)
+    yield from _grid(("state", "the fact", "what it is", "steps"), rows)
+    yield ""
+
+
+def _rest(state: State) -> str:
+    if state in PHASES:
+        return "a phase"
+    if state in ENDS:
+        return "an end, until something is seen of it"
+    return "waits for a new generation" if state in WAITING else "the start"
+
+
+def _picture() -> Iterator[str]:
+    yield from ("## The picture", "", "One arrow for each pair of states; `usher diagram --full` draws every row.", "")
+    yield from ("```mermaid", mermaid.render(draw()).rstrip("\n"), "```", "")
+
+
+def _table() -> Iterator[str]:
+    yield from ("## The table", "")
+    for state in State:
+        yield from (f"### {state.value}", "", f"{FACTS[state].capitalize()}.", "")
+        yield from _grid(("event", "row", "when", "target", "what changes", "opens", "why"), _cells(state))
+        yield ""
+
+
+def _cells(state: State) -> Iterator[Sequence[str]]:
+    for trigger in Trigger:
+        for row in ROWS:
+            if row.trigger is trigger and state in row.sources:
+                yield _row(row, state)
+
+
+def _row(row: Row, state: State) -> Sequence[str]:
+    if row.ignored:
+        target, changed = "stays", "*ignored*"
+    else:
+        target = f"`{row.goes_to(state).value}`" if row.goes_to(state) is not state else "stays"
+        changed = "; ".join(_said(action) for action in row.actions)
+    return (f"`{row.trigger.value}`", row.name, row.question, target, changed, _opens(row, state), row.why)
+
+
+def _said(action: Action) -> str:
+    return (action.__doc__ or "").strip()
+
+
+def _opens(row: Row, state: State) -> str:
+    if row.opens in {Opens.AGAIN, Opens.ANEW}:
+        return OPENS[Opens(row.opens)]
+    return " or ".join(words.step(step) for step in opened(row, state))
+
+
+# -- effects ----------------------------------------------------------------------------------------------------------
+
+
+def _effects() -> Iterator[str]:
+    head = ("effect", "what", "port", "if the outcome is not known", "tries", "changes the node", "supersedes")
+    yield from _grid(head, (_effect(effect) for effect in Effect))
+    yield from (
+        "",
+        "`tries` is how often a generation opens the effect; what was not sent, or was interrupted by usher's",
+    )
+    yield from ("own end, costs none. No effect that changes the node opens while an earlier one may still live.", "")
+
+
+def _effect(effect: Effect) -> Sequence[str]:
+    spec = SPECS[effect]
+    changes = "yes" if spec.changes_node else "no"
+    unknown, superseded = _UNKNOWN[spec.unknown], ", ".join(spec.supersedes)
+    return (f"`{effect.value}`", spec.what, spec.port.value, unknown, str(spec.tries), changes, superseded)
+
+
+def _phases() -> Iterator[str]:
+    yield from ("## Phases", "", "The steps of each phase in order; a feature that is off leaves its steps out.", "")
+    rows = ((f"`{state.value}`", words.steps(STEPS[state]), FACTS[_after(state)]) for state in PHASES)
+    yield from _grid(("phase", "steps", "after the last of them"), rows)
+    yield from ("", f"Features: {', '.join(f'`{feature.value}`' for feature in Feature)}.", "")
+
+
+def _after(state: State) -> State:
+    place = PHASES.index(state) + 1
+    return PHASES[place] if place < len(PHASES) else State.PROVISIONED
+
+
+def _opening() -> Iterator[str]:
+    yield from ("## What a row can open", "")
+    yield from _grid(("in the table", "what it opens"), ((f"`{name.value}`", said) for name, said in OPENS.items()))
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def stale(folder: Path) -> list[str]:
+    """The documents in a folder that are not what the table says, by their file names; a missing one is stale."""
+    return [name for name, make in DOCUMENTS.items() if not _holds(folder / name, make())]
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def write(folder: Path) -> None:
+    """Write every document into a folder; raises OSError."""
+    for name, make in DOCUMENTS.items():
+        (folder / name).write_text(make(), encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the documents, or say which are stale (exit code 1)."""
+    parser = argparse.ArgumentParser(prog="python -m diagrams.documents", description="The documents of the one table.")
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--write", type=Path, metavar="FOLDER", help="write them")
+    chosen.add_argument("--check", type=Path, metavar="FOLDER", help="say which are stale")
+    options = parser.parse_args(arguments)
+    if options.write:
+        write(options.write)
+        return 0
+    old = stale(options.check)
+    sys.stderr.writelines(f"{options.check / name} is stale: run make docs\n" for name in old)
+    return 1 if old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
