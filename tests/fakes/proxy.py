@@ -1,0 +1,131 @@
+"""A TCP proxy that breaks what passes through it: latency, bandwidth, slices, silence, and sudden ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+_RESET: Final = struct.pack("ii", 1, 0)
+_CHUNK: Final = 64 * 1024
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong at the moment, in both directions: seconds a piece, bytes a second, bytes a piece; 0 is none."""
+
+    latency: float = 0.0
+    bandwidth: float = 0.0
+    pieces: int = 0
+
+
+class FaultProxy:
+    """Listens on loopback and forwards to one target; `faults` may be changed at any time.
+
+    `receive_buffer` (bytes, 0: the system's) makes a silent proxy push back early.
+    """
+
+    def __init__(self, host: str, port: int, *, receive_buffer: int = 0) -> None:
+        """Hold where to forward to."""
+        self.faults = Faults()
+        self.port = 0
+        self.accepted = 0
+        self._target = (host, port)
+        self._receive_buffer = receive_buffer
+        self._refusing = False
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._links: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients connect to."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        listening = socket.create_server(("127.0.0.1", 0))
+        if self._receive_buffer:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+        self.port = listening.getsockname()[1]
+        self._server = await asyncio.start_server(self._accepted, sock=listening, limit=_CHUNK)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Cut everything and stop listening."""
+        if self._server is not None:
+            self._server.close()
+        links = list(self._links)
+        self.cut()
+        await asyncio.gather(*links, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Reset every connection, as a rebooted firewall does."""
+        for task, writers in list(self._links.items()):
+            for writer in writers:
+                with suppress(OSError):
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                writer.transport.abort()
+            task.cancel()
+
+    def silence(self) -> None:
+        """Half open: connections stay, nothing passes, in either direction."""
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        """Let everything pass again."""
+        self._flowing.set()
+
+    def refuse(self, *, refusing: bool = True) -> None:
+        """Reset new connections at once."""
+        self._refusing = refusing
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        task = asyncio.current_task()
+        if task is None or self._refusing:
+            writer.transport.abort()
+            return
+        writers = self._links.setdefault(task, [writer])
+        with suppress(OSError, asyncio.CancelledError):
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            writers.append(far_writer)
+            pumps = {
+                asyncio.ensure_future(self._pump(reader, far_writer)),
+                asyncio.ensure_future(self._pump(far_reader, writer)),
+            }
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
+        for each in writers:
+            each.close()
+        self._links.pop(task, None)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(self.faults.pieces or _CHUNK):
+            await self._flowing.wait()
+            delay = self.faults.latency + (len(data) / self.faults.bandwidth if self.faults.bandwidth else 0.0)
+            if delay:
+                await _after(delay)
+            writer.write(data)
+            await writer.drain()
+
+
+async def _after(seconds: float) -> None:
+    """The fault itself: time that passes."""
+    due: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    timer = asyncio.get_running_loop().call_later(seconds, due.set_result, None)
+    try:
+        await due
+    finally:
+        timer.cancel()
