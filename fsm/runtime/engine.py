@@ -16,7 +16,7 @@ from functools import partial
 
 from fsm import recovery
 from fsm.effects import Intent, Port
-from fsm.errors import StoreError
+from fsm.errors import StoreError, UsherError
 from fsm.events import Body, Due, DueKind, Event, Operator, Verb
 from fsm.machine import Decision, Rejected, decide
 from fsm.policy import Policy
@@ -156,10 +156,14 @@ class Engine:
 
     def _committed(self, letter: Letter, turn: Transition, done: asyncio.Future[None]) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        decision, node = turn.decision, turn.before.node
+        if isinstance(error, UsherError) and not isinstance(error, StoreError):
+            self._bug(node, letter, error)
+            self._turns(node, self._mail.next(node))
+            return
         if error is not None:
             self._fatal(error)
             return
-        decision, node = turn.decision, turn.before.node
         self._take_up(decision.snapshot)
         self._observer.moved(replace(turn, committed=self._clock.monotonic() - turn.committed))
         if decision.opens is not None:

@@ -1,0 +1,152 @@
+"""The daemon: where every room meets; it composes, starts, waits, and stops in order.
+
+Rules:
+1. Nothing is decided here: the engine does that. Nothing is translated here: the adapters do that.
+2. It ends cleanly on a wish (INT, TERM) and with a failure when the store fails, since a restart is the tested path.
+3. It starts from the database alone: every node goes on where it was.
+4. Stopping: take no work, let requests under way end for a moment, finish what is being committed, log out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fsm.effects import Intent, Port
+from fsm.events import Event, HintKind
+from fsm.machine import Rejected
+from fsm.policy import Policy
+from fsm.ports import Clock, Outcome
+from fsm.reasons import Reason
+from fsm.runtime.engine import Engine
+from fsm.runtime.observer import Observer, Transition
+from store.entries import FleetEntry
+from store.journal import Journal
+from transport.reports import Report
+from usher.effects.hand import Hand
+from usher.effects.performer import Effects
+from usher.effects.site import Ports, SiteFacts
+from usher.network import Network, Told, Way
+
+GRACE: Final = 2.0
+"""Seconds that requests under way have to end when the daemon stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the daemon is given of the world: everything but the database and the broker's replies."""
+
+    clock: Clock
+    way: Way
+    ports: Callable[[Network, Hand], Ports]
+    token: str
+    inject: bool
+    limits: Mapping[Port, int]
+
+
+class Chorus:
+    """An observer made of several, told in order."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        """Hold them."""
+        self._observers = observers
+
+    def moved(self, transition: Transition) -> None:
+        """Pass on."""
+        for observer in self._observers:
+            observer.moved(transition)
+
+    def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
+        """Pass on."""
+        for observer in self._observers:
+            observer.rejected(node, event, rejected)
+
+    def ended(self, intent: Intent, outcome: Outcome, seconds: float) -> None:
+        """Pass on."""
+        for observer in self._observers:
+            observer.ended(intent, outcome, seconds)
+
+    def crashed(self, node: str, error: Exception) -> None:
+        """Pass on."""
+        for observer in self._observers:
+            observer.crashed(node, error)
+
+
+class Daemon:
+    """Usher at work on one journal and one broker."""
+
+    def __init__(
+        self,
+        outside: Outside,
+        journal: Journal,
+        policy: Policy,
+        epoch: int,
+        observers: Sequence[Observer],
+        told: Callable[[Callable[[str, HintKind], None], Callable[[bool], None]], Told],
+    ) -> None:
+        """Compose; nothing moves before `start`. `told` makes the network's listeners around the engine's two."""
+        self.journal, self.policy, self.epoch, self.clock = journal, policy, epoch, outside.clock
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.network = Network(outside.way, told(self._hint, self.way_open), outside.clock)
+        ports = outside.ports(self.network, Hand(journal))
+        facts = SiteFacts(outside.token, journal.lineage, outside.inject)
+        self.engine = Engine(
+            journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits
+        )
+        self.paused: FleetEntry | None = None
+
+    async def start(self, paused: FleetEntry | None = None) -> None:
+        """Take up what the database holds and begin; `paused` is the pause that is in force, if one is."""
+        self.engine.hold(Reason.DISCONNECTED)
+        if paused is not None:
+            self._pause(paused)
+        self.engine.start()
+        await self.network.start()
+
+    async def stop(self) -> int:
+        """Stop in order; answers how many requests under way were given up."""
+        self.network.pause(paused=True)
+        given_up = await self.engine.stop(GRACE)
+        await self.network.close()
+        await self.journal.close()
+        return given_up
+
+    async def pause(self, name: str, reason: str) -> None:
+        """Take no work and send nothing new, durably, until resumed."""
+        entry = FleetEntry(self.clock.now(), "pause", name, reason)
+        await self.journal.fleet(entry)
+        self._pause(entry)
+
+    async def resume(self, name: str, reason: str) -> None:
+        """Go on, durably."""
+        await self.journal.fleet(FleetEntry(self.clock.now(), "resume", name, reason))
+        self.paused = None
+        self.engine.release(Reason.PAUSED)
+        self.network.pause(paused=False)
+
+    def full(self, is_full: bool) -> None:
+        """The disk is full, or it is not any more (law 8)."""
+        (self.engine.hold if is_full else self.engine.release)(Reason.DISK_FULL)
+
+    def way_open(self, is_open: bool) -> None:
+        """The way to the nodes opened or closed."""
+        (self.engine.release if is_open else self.engine.hold)(Reason.DISCONNECTED)
+
+    @property
+    def reports(self) -> Mapping[str, Report]:
+        """The newest report of each connection."""
+        return self.network.reports
+
+    def _pause(self, entry: FleetEntry) -> None:
+        self.paused = entry
+        self.engine.hold(Reason.PAUSED)
+        self.network.pause(paused=True)
+
+    def _hint(self, node: str, kind: HintKind) -> None:
+        self.engine.hints.add(node, kind)
+
+    def _fatal(self, error: BaseException) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(error)

@@ -1,0 +1,149 @@
+"""The network: one broker's connections, and what comes and goes over them.
+
+Rules:
+1. Two long-lived connections, each with its own limits: discovery and events, and RPC (design §5.1).
+2. The engine goes on while the RPC connection stands; without it nothing is sent and no node loses a try.
+3. Discovery runs at start, every interval, and after each new login: to miss an event costs latency, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fsm.events import HintKind
+from fsm.ports import Clock
+from transport.connection import Connection
+from transport.credentials import Credentials
+from transport.discovery import Discovery
+from transport.lifecycle import Lifecycle
+from transport.reports import Connected, Discards, Disconnected, Report
+from transport.rpc import RpcClient
+from transport.wire.caller import Caller
+
+EVENTS = "events"
+RPC = "rpc"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to reach the broker, and as whom; `interval` is the seconds between two discoveries."""
+
+    servers: Sequence[str]
+    credentials: Credentials
+    caller: Caller
+    tls: ssl.SSLContext | None
+    name: str
+    identity: str
+    version: str
+    component: str
+    interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom the network tells what: names that were seen, the state of the way, its reports, finished discoveries."""
+
+    hint: Callable[[str, HintKind], None]
+    way_open: Callable[[bool], None]
+    report: Callable[[Report], None]
+    discovered: Callable[[bool, int], None]
+    discards: Discards
+
+
+class Network:
+    """One broker: `await start()`, `await close()`."""
+
+    def __init__(self, way: Way, told: Told, clock: Clock) -> None:
+        """Compose the transport; nothing is connected yet."""
+        self._way, self._told, self._clock = way, told, clock
+        self.events = self._connection(EVENTS)
+        self.calls = self._connection(RPC)
+        self.rpc = RpcClient(
+            self.calls,
+            way.caller,
+            clock,
+            discards=told.discards,
+            on_second_answer=lambda node: told.hint(node, HintKind.SECOND_ANSWER),
+        )
+        self.discovery = Discovery(
+            self.events,
+            way.caller,
+            clock,
+            on_seen=lambda node: told.hint(node, HintKind.LISTED),
+            discards=told.discards,
+        )
+        self.lifecycle = Lifecycle(
+            self.events, clock, component=way.component, on_hint=told.hint, discards=told.discards
+        )
+        self._soon = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._announced = False
+        self._paused = False
+        self.reports: dict[str, Report] = {}
+
+    async def start(self) -> None:
+        """Begin to connect, and to discover as soon as that is possible."""
+        await self.rpc.start()
+        await self.discovery.start()
+        await self.lifecycle.start()
+        await self.events.start()
+        await self.calls.start()
+        self._task = asyncio.get_running_loop().create_task(self._discover(), name="discovery")
+
+    async def close(self) -> None:
+        """End what is under way and log out."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self.rpc.close()
+        await self.calls.close()
+        await self.events.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether both connections stand."""
+        return bool(self.calls.connection and self.events.connection)
+
+    def pause(self, paused: bool) -> None:
+        """Do not discover while paused; discover at once afterwards."""
+        self._paused = paused
+        if not paused:
+            self._soon.set()
+
+    def _connection(self, purpose: str) -> Connection:
+        way = self._way
+        return Connection(
+            purpose,
+            way.servers,
+            way.credentials,
+            way.tls,
+            name=f"{way.name}-{purpose}",
+            discards=self._told.discards,
+            report=self._report,
+        )
+
+    def _report(self, report: Report) -> None:
+        self.reports[report.purpose] = report
+        self._told.report(report)
+        if report.purpose == RPC and isinstance(report, Connected | Disconnected):
+            self._told.way_open(isinstance(report, Connected))
+        if report.purpose == EVENTS and isinstance(report, Connected):
+            self._soon.set()
+
+    async def _discover(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._way.interval):
+                    await self._soon.wait()
+            self._soon.clear()
+            if self._paused:
+                continue
+            if not self._announced:
+                self._announced = self.lifecycle.announce(self._way.identity, self._way.version)
+            cycle = await self.discovery.run()
+            self._told.discovered(cycle.sent, cycle.answers)
