@@ -111,8 +111,10 @@ def _claims_problems(claims: Mapping[str, Any], place: str) -> list[Problem]:
 
 def _fit_problems(key: SigningKey, claims: Mapping[str, Any], place: str, files: Files) -> list[Problem]:
     named = claims.get("public_key")
+    if named in (None, ""):
+        return [_without_key(place)]
     if not isinstance(named, str) or named.lower() == key.public_hex:
-        return [] if named else [_without_key(place)]
+        return []
     what = f"it names the public key {named[:16]}…, and the seed of {files.seed_setting} ({files.seed}) has another"
     return [Problem("seed_mismatch", place, what, "use the seed that the token was made for")]
 
