@@ -82,6 +82,14 @@ class DemoSite:
         """The broker's certificate, which is its own authority."""
         return self.directory / "broker" / "tls.pem"
 
+    def fleet(self, nodes: int) -> list[str]:
+        """The words after `usher` that start a fleet of so many nodes."""
+        return ["simulate", "--nodes", str(nodes), "--token", str(self.provisioning_token), "--ca", str(self.ca)]
+
+    def daemon(self) -> list[str]:
+        """The words after `usher` that start the daemon."""
+        return ["run", "--config", str(self.config), "--choria-config", str(self.choria_config)]
+
 
 def make_broker(directory: Path, port: int = 0) -> EmbeddedBroker:
     """The broker of a site in `directory`, with a fresh certificate, not started; raises DirectoryTakenError."""
