@@ -9,11 +9,12 @@ from statistics import median
 
 import pytest
 
-from tests.architecture.house import ROOT, calls, imported, modules, name, scripts, tree
+from tests.architecture.house import ROOT, calls, imported, modules, name, public, scripts, tree
 
 LONGEST = 300
 LAW = re.compile(r"^Rules\b[^\n]*:$", re.MULTILINE)
 RULE = re.compile(r"^\d+\. ", re.MULTILINE)
+NOQA = re.compile(r"# noqa:? ?((?:[A-Z]+\d+(?:, ?)?)*)([^\n]*)")
 UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")))
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.datetime.now", "date.today"} | {
     f"time.{clock}" for clock in ("time", "time_ns", "monotonic", "monotonic_ns")
@@ -70,6 +71,18 @@ def test_deciding_has_no_clock(path: Path):
     if not name(path).startswith("fsm/") or name(path) == KEEPS_TIME:
         return
     assert not CLOCKS & {called for called, _ in calls(path)}
+
+
+@every_module
+def test_public_names_say_what_they_are(path: Path):
+    assert not [said for said, node in public(tree(path)) if not ast.get_docstring(node)]
+
+
+@every_module
+def test_an_exception_to_the_linter_says_why(path: Path):
+    exceptions = [found.groups() for found in NOQA.finditer(path.read_text())]
+    explained = {codes for codes, reason in exceptions if reason.strip()}
+    assert not [codes for codes, _ in exceptions if codes not in explained], "# noqa: X reason"
 
 
 @every_file

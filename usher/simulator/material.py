@@ -128,7 +128,7 @@ def configuration(site: DemoSite, token: str, password: str, issuer: str) -> dic
     return {
         "site": "demo",
         "interval": "1m",
-        "logfile": str(site.directory / "usher.log"),
+        "logfile": "stderr",
         "loglevel": "info",
         "helper": helper_command(site.helper),
         "token": token,
