@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,13 @@ def intruder() -> str:
                 "install choria-usher into an environment of its own, and look at PYTHONPATH"
             )
     return ""
+
+
+def check() -> None:
+    """End the process with code 2 and the message if there is an intruder: nothing else of usher may run then."""
+    if said := intruder():
+        sys.stderr.write(f"usher: {said}\n")
+        raise SystemExit(2)
 
 
 def _place(name: str) -> Path | None:

@@ -35,6 +35,18 @@ def test_a_stranger_is_named_and_never_run(tmp_path: Path):
     assert "an environment of its own" in said
 
 
+def test_the_start_ends_with_the_message_and_nothing_more(tmp_path: Path):
+    (tmp_path / "fsm.py").write_text("raise SystemExit('the stranger ran')")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "from usher.house import check; check()"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usher: the package 'fsm' comes from {tmp_path.resolve()}")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_module_of_the_same_name_is_a_stranger_too(tmp_path: Path):
     (tmp_path / "store.py").write_text("raise SystemExit('the stranger ran')")
     assert f"the package 'store' comes from {tmp_path.resolve()}" in checked(tmp_path, ROOT)
