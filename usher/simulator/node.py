@@ -9,8 +9,8 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from binascii import a2b_base64
-from dataclasses import replace
 from typing import Final
 
 from transport.wire import mcorpc
@@ -43,6 +43,7 @@ ALIVE: Final = 30 * MINUTE
 _LISTENING: Final = frozenset({Mode.PROVISIONING, Mode.SERVER})
 _NO_LOCK: Final = "Could not obtain provisioning lock"
 _DIES: Final = -1
+_SUBJECT: Final = re.compile(r"[!-~]{1,1024}")  # what a broker's control line can carry
 
 
 def start(identity: str, setup: Setup, now: int, entropy: bytes) -> Step:
@@ -60,12 +61,12 @@ def elapse(node: Node, setup: Setup, now: int, entropy: bytes) -> Step:
         if process.mode is Mode.AWAY:
             return boot(node, setup, now, entropy)
         if process.ending is Ending.EXIT:
-            return Step(replace(node, process=Process(Mode.STOPPED, process.started)), (Detach(),))
-        return Step(replace(node, process=Process(Mode.AWAY, process.started, ends=now + REEXEC)), (Detach(),))
+            return Step(node._replace(process=Process(Mode.STOPPED, process.started)), (Detach(),))
+        return Step(node._replace(process=Process(Mode.AWAY, process.started, ends=now + REEXEC)), (Detach(),))
     said = event(node, Kind.ALIVE, process.started, process.alive_id)
-    counters = replace(process.counters, events=process.counters.events + 1)
-    process = replace(process, counters=counters, alive_at=process.alive_at + ALIVE)
-    return Step(replace(node, process=process), (said,))
+    counters = process.counters._replace(events=process.counters.events + 1)
+    process = process._replace(counters=counters, alive_at=process.alive_at + ALIVE)
+    return Step(node._replace(process=process), (said,))
 
 
 def receive(node: Node, setup: Setup, request: WireRequest | None, now: int, entropy: bytes) -> Step:
@@ -73,7 +74,7 @@ def receive(node: Node, setup: Setup, request: WireRequest | None, now: int, ent
     if node.process.mode not in _LISTENING:
         return Step(node)
     counters, processed = _admit(node, setup, request, now)
-    node = replace(node, process=replace(node.process, counters=counters))
+    node = node._replace(process=node.process._replace(counters=counters))
     if request is None or not processed:
         return Step(node)
     if request.agent == "discovery":
@@ -105,18 +106,18 @@ def action_of(request: WireRequest | None) -> str:
 def _admit(node: Node, setup: Setup, request: WireRequest | None, now: int) -> tuple[Counters, bool]:
     """Steps 2 to 6 of the pipeline, counted as the server counts them; whether the message goes on."""
     counted = node.process.counters
-    counted = replace(counted, total=counted.total + 1)
+    counted = counted._replace(total=counted.total + 1)
     if request is None:
-        return replace(counted, unvalidated=counted.unvalidated + 1), False
+        return counted._replace(unvalidated=counted.unvalidated + 1), False
     if not matches(request.filter, node.identity, rpcutil.agents(node), setup.facts):
-        return replace(counted, filtered=counted.filtered + 1), False
-    counted = replace(counted, passed=counted.passed + 1)
+        return counted._replace(filtered=counted.filtered + 1), False
+    counted = counted._replace(passed=counted.passed + 1)
     if request.collective not in node.collectives:
-        return replace(counted, unvalidated=counted.unvalidated + 1), False
+        return counted._replace(unvalidated=counted.unvalidated + 1), False
     window = request.ttl * SECOND
     if not now - window < request.time_ns < now + window:
-        return replace(counted, ttlexpired=counted.ttlexpired + 1), False
-    return replace(counted, validated=counted.validated + 1), True
+        return counted._replace(ttlexpired=counted.ttlexpired + 1), False
+    return counted._replace(validated=counted.validated + 1), True
 
 
 def _discovery(node: Node, setup: Setup, request: WireRequest, now: int) -> Step:
@@ -152,12 +153,12 @@ def _provision(node: Node, setup: Setup, action: str, asked: provision.Asked) ->
         if lock is not None and now < lock.until and lock.holder != holder:
             payload = mcorpc.encode_answer(action, provision.ABORTED, _NO_LOCK, {})
             return _answered(node, setup, request, payload, now)
-        node = replace(node, process=replace(node.process, lock=Lock(holder, now + LOCKED)))
+        node = node._replace(process=node.process._replace(lock=Lock(holder, now + LOCKED)))
     if node.process.ending is not None:  # the mutex is held until the process is gone
         return Step(node)
     result = provision.perform(node, setup, action, asked)
-    counters = replace(result.node.process.counters, events=result.node.process.counters.events + len(result.events))
-    node = replace(result.node, process=replace(result.node.process, counters=counters))
+    counters = result.node.process.counters._replace(events=result.node.process.counters.events + len(result.events))
+    node = result.node._replace(process=result.node.process._replace(counters=counters))
     if result.code == _DIES:
         return Step(node, result.events)
     payload = mcorpc.encode_answer(action, result.code, result.text, result.data or {})
@@ -167,10 +168,12 @@ def _provision(node: Node, setup: Setup, action: str, asked: provision.Asked) ->
 def _answered(
     node: Node, setup: Setup, request: WireRequest, payload: bytes, now: int, *, before: tuple[Output, ...] = ()
 ) -> Step:
-    """Publish a reply, if the request lets one be made: it names a subject, and its filter names agents (§2.6)."""
-    if not request.reply_to or (request.filter is not None and request.filter.agent is None):
+    """Publish a reply, if the request lets one be made: its filter names agents (§2.6), it names a subject."""
+    if request.filter is not None and request.filter.agent is None:
         return Step(node, before)
-    counters = replace(node.process.counters, replies=node.process.counters.replies + 1)
+    counters = node.process.counters._replace(replies=node.process.counters.replies + 1)
+    if _SUBJECT.fullmatch(request.reply_to) is None:
+        return Step(node._replace(process=node.process._replace(counters=counters)), before)
     data = encode_reply(
         payload,
         request_id=request.request_id,
@@ -179,5 +182,5 @@ def _answered(
         time_ns=now,
         server=setup.broker,
     )
-    node = replace(node, process=replace(node.process, counters=counters))
+    node = node._replace(process=node.process._replace(counters=counters))
     return Step(node, (*before, Answer(request.reply_to, data)))

@@ -92,11 +92,11 @@ def _jwt(node: Node, setup: Setup, asked: Asked, _given: dict[str, Any]) -> Resu
 
 def _gen25519(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) -> Result:
     key = SigningKey.from_seed(asked.entropy[:32])
-    files = {path: text for path, text in node.files.items() if path != setup.beside("server.jwt")}
-    files[setup.beside("server.seed")] = key.seed_hex
+    files = {path: text for path, text in node.files.items() if path != setup.token_file}
+    files[setup.seed_file] = key.seed_hex
     signature = key.sign(given["nonce"].encode()).hex()
     data = {"public_key": key.public_hex, "directory": setup.directory, "signature": signature}
-    return Result(replace(node, files=files), data=data)
+    return Result(node._replace(files=files), data=data)
 
 
 def _gencsr(node: Node, _setup: Setup, _asked: Asked, _given: dict[str, Any]) -> Result:
@@ -115,7 +115,7 @@ def _configure(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) ->
         return aborted(node, f"Could not decode configuration data: {words}")
     files = dict(node.files)
     text = _write(files, setup, asked, settings, given)
-    node = replace(node, files=files)
+    node = node._replace(files=files)
     if text:
         return aborted(node, text)
     message = f"Wrote {len(settings) + 1} lines to {setup.config_file}"
@@ -130,7 +130,7 @@ def _write(
     if given["certificate"] and given["ssldir"] and given["ca"] and (text := _tls(files, given)):
         return f"TLS Setup Failed: could not decrypt private key: {text}"
     if given["server_jwt"]:
-        files[setup.beside("server.jwt")] = given["server_jwt"]
+        files[setup.token_file] = given["server_jwt"]
     written = written_config(settings, asked)
     if text := config_error(parse(written)):
         return f"Could not write config: generated configuration could not be parsed: {text}"
@@ -189,11 +189,12 @@ def config_error(options: Mapping[str, str]) -> str:
 
 def _restart(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) -> Result:
     text = node.files.get(setup.config_file)
-    why = f"open {setup.config_file}: no such file or directory" if text is None else config_error(parse(text))
+    options = parse(text or "")
+    why = f"open {setup.config_file}: no such file or directory" if text is None else config_error(options)
     if why:
         words = f"Configuration {setup.config_file} could not be parsed, restart cannot continue: {why}"
         return aborted(node, words)
-    if turns_provisioning_on(parse(text or "")):
+    if turns_provisioning_on(options):
         return aborted(node, f"Configuration {setup.config_file} enables provisioning, restart cannot continue")
     splay = given["splay"] or 10
     if splay < 0:  # rand.N panics: the process dies and nobody is answered
@@ -211,7 +212,7 @@ def _restarting(node: Node, asked: Asked, seconds: int, result: Result) -> Resul
 
 
 def _leaving(node: Node, ending: Ending, at: int) -> Node:
-    return replace(node, process=replace(node.process, ending=ending, ends=at))
+    return node._replace(process=node.process._replace(ending=ending, ends=at))
 
 
 def _draw(asked: Asked, below: int) -> int:
@@ -222,7 +223,7 @@ def _reprovision(node: Node, setup: Setup, asked: Asked, _given: dict[str, Any])
     before = parse(node.files.get(setup.config_file, ""))
     settings = {"plugin.choria.server.provision": "1", "loglevel": "debug"}
     settings |= {name: before[name] for name in ("logfile",) if name in before}
-    node = replace(node, files={**node.files, setup.config_file: written_config(settings, asked)})
+    node = node._replace(files={**node.files, setup.config_file: written_config(settings, asked)})
     seconds = _draw(asked, 10) + 2
     return _restarting(node, asked, seconds, Result(node, data={"message": f"Restarting after {seconds}s"}))
 
@@ -240,7 +241,7 @@ def _release_update(node: Node, _setup: Setup, asked: Asked, given: dict[str, An
         return aborted(node, why)
     announced = event(node, Kind.UPGRADED, asked.now, asked.entropy[16:32], new_version=version)
     result = Result(
-        replace(node, version=version), data={"message": "Restarting Choria Server after 2s"}, events=(announced,)
+        node._replace(version=version), data={"message": "Restarting Choria Server after 2s"}, events=(announced,)
     )
     return _restarting(node, asked, 2, result)
 

@@ -10,10 +10,8 @@ Rules:
 from __future__ import annotations
 
 import binascii
-import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -32,7 +30,6 @@ _SUBSCRIBED: Final = {  # in the captured order
 _PROVISION: Final = "plugin.choria.server.provision"
 _SEED: Final = "plugin.security.choria.seed_file"
 _TOKEN: Final = "plugin.security.choria.token_file"  # noqa: S105 the name of an option
-_LINE: Final = re.compile(r"(.+?)\s*=\s*(.+)")
 _TRUE: Final = frozenset({"1", "yes", "true", "y", "t"})
 
 
@@ -42,9 +39,9 @@ def boot(node: Node, setup: Setup, now: int, entropy: bytes) -> Step:
     minutes = entropy[16] % 30
     process = Process(mode, now, counters=Counters(events=1), alive_id=entropy[:16], alive_at=now + minutes * MINUTE)
     if mode is Mode.STRANDED:
-        process = replace(process, counters=Counters(), alive_at=0)
-        return Step(replace(node, files=files, process=process))
-    node = replace(node, files=files, process=process, collectives=collectives, identity=identity)
+        process = process._replace(counters=Counters(), alive_at=0)
+        return Step(node._replace(files=files, process=process))
+    node = node._replace(files=files, process=process, collectives=collectives, identity=identity)
     return Step(node, (Attach(subjects(node)), event(node, Kind.STARTUP, now, entropy[32:48])))
 
 
@@ -65,8 +62,9 @@ def parse(text: str) -> dict[str, str]:
     found = {}
     for raw in text.splitlines():
         line = raw.strip()
-        if line and not line.startswith("#") and (match := _LINE.search(line)):
-            found[match[1]] = match[2]
+        name, sign, value = line.partition("=")
+        if sign and name and value and not line.startswith("#"):
+            found[name.rstrip()] = value.lstrip()
     return found
 
 
@@ -81,7 +79,7 @@ def _decide(node: Node, setup: Setup, now: int) -> tuple[Mode, Mapping[str, str]
     if text is None:  # a token and no configuration file
         return _by_default(setup), node.files, here, node.identity
     options = parse(text)
-    seed, token = options.get(_SEED, setup.beside("server.seed")), options.get(_TOKEN, setup.beside("server.jwt"))
+    seed, token = options.get(_SEED, setup.seed_file), options.get(_TOKEN, setup.token_file)
     secured = options.get("plugin.security.provider") == "choria"
     said = _PROVISION in options
     if secured and _unfit(node.files.get(seed), node.files.get(token), now):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,7 @@ def test_rare_paths(rare: list[dict[str, Any]]) -> None:
     base = began - int(rare[1]["at"] * SECOND)
     first = next(e["reply"]["data"] for e in rare if e.get("request", {}).get("action") == "daemon_stats")
     node = start("rare.example.net", setup, first["starttime"] * SECOND, ENTROPY).node
-    node = replace(node, pid=first["pid"], process=replace(node.process, alive_at=0))
+    node = node._replace(pid=first["pid"], process=node.process._replace(alive_at=0))
     events = iter([e for e in rare if "event" in e])
     compared = 0
     for entry in rare:
@@ -92,7 +91,7 @@ def test_rare_paths(rare: list[dict[str, Any]]) -> None:
             continue
         at = base + int(entry["at"] * SECOND)
         node = run_until(node, setup, at, said)
-        node = replace(node, process=replace(node.process, alive_at=0))
+        node = node._replace(process=node.process._replace(alive_at=0))
         # the draw of the captured shutdown was 8 s
         entropy = (8).to_bytes(8, "big") + ENTROPY[8:]
         step = receive(node, setup, request(entry, at), at, entropy)
@@ -189,7 +188,7 @@ def rekeyed(node: Node, setup: Setup) -> Node:
     key = SigningKey.from_hex(node.files["/etc/choria/server.seed"])
     made = tokens.sign(claims(token) | {"public_key": key.public_hex}, key)
     assert setup.config_file in node.files
-    return replace(node, files={**node.files, "/etc/choria/server.jwt": made})
+    return node._replace(files={**node.files, "/etc/choria/server.jwt": made})
 
 
 def subscribed(session: list[dict[str, Any]], identity: str, *, last: bool) -> tuple[str, ...]:
@@ -267,4 +266,4 @@ def first_start(session: list[dict[str, Any]], identity: str, published: list[di
     assert isinstance(said, Announce)
     assert said.subject == published[0]["subject"]
     assert shape(orjson.loads(said.payload)) == shape(event)
-    return replace(step.node, process=replace(step.node.process, alive_at=0)), setup
+    return step.node._replace(process=step.node.process._replace(alive_at=0)), setup

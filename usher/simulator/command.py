@@ -1,0 +1,143 @@
+"""`usher simulate`: a fleet of simulated servers against a broker, to test a site's helper and usher itself.
+
+Rules:
+1. Wrong arguments end with one message for each mistake and code 2; a broker that refuses ends with code 1.
+2. INT and TERM end the fleet and the command with code 0.
+3. With --json, standard output is one JSON object a line and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Final
+
+import orjson
+
+from usher.simulator.fleet import MOST_CONNECTIONS, Figures, Fleet, Plan
+from usher.simulator.model import Phase
+from usher.simulator.plan import ArgumentsError, make_plan
+from usher.simulator.unkind import Fault
+from usher.simulator.wire_client import LinkError
+
+_FAULTS: Final = {
+    Fault.LOSE: "lose requests",
+    Fault.MUTE: "lose answers: it is done, nobody is told",
+    Fault.DELAY: "let requests arrive later (seconds)",
+    Fault.LATE: "answer later (seconds)",
+    Fault.DUPLICATE: "answer twice",
+    Fault.REFUSE: "refuse with code 1",
+}
+_LEFT: Final = (Phase.PROVISIONED, Phase.STOPPED)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher simulate`."""
+    parser.description = "Simulated Choria servers that want to be provisioned, over real connections to a broker."
+    fleet = parser.add_argument_group("the fleet")
+    fleet.add_argument("--nodes", type=int, default=50, metavar="N", help="how many (default 50)")
+    fleet.add_argument("--names", default="node-{:04d}", metavar="FORMAT", help="default node-{:04d}, from 1 on")
+    fleet.add_argument("--domain", default="example.net", help="default example.net")
+    fleet.add_argument("--first", type=int, default=1, metavar="N", help="the first node's number (default 1)")
+    fleet.add_argument("--facts", metavar="FILE", help="JSON object that every node shows as its facts")
+    fleet.add_argument("--facts-size", type=int, default=0, metavar="BYTES", help="make facts of about this size")
+    fleet.add_argument("--upgradable", action="store_true", help="nodes accept release_update")
+    broker = parser.add_argument_group("the broker and the token")
+    broker.add_argument("--broker", metavar="URL", help="default: the first URL in the token")
+    broker.add_argument("--token", metavar="FILE", help="the provisioning.jwt that the nodes show")
+    broker.add_argument("--ca", metavar="FILE", help="verify the broker's certificate, which real servers do not do")
+    broker.add_argument("--issuer-seed", metavar="FILE", help="instead: make a token with this ed25519 seed (64 hex)")
+    broker.add_argument("--secret", default="", help="with --issuer-seed: the agent's token (cht)")
+    broker.add_argument("--user", default="", help="with --issuer-seed: NATS user of the nodes (chusr)")
+    broker.add_argument("--password", default="", help="with --issuer-seed: its password (chpwd)")
+    broker.add_argument(
+        "--connections",
+        type=int,
+        default=MOST_CONNECTIONS,
+        metavar="N",
+        help=f"at most so many; nodes share them beyond that (default {MOST_CONNECTIONS})",
+    )
+    broker.add_argument("--plain", action="store_true", help="permit a broker without TLS, as real servers never do")
+    unkind = parser.add_argument_group(
+        "unkindness", "RULE is [ACTION=]CHANCE, for times [ACTION=]CHANCE:SECONDS[-SECONDS]; may be given repeatedly"
+    )
+    for fault, text in _FAULTS.items():
+        unkind.add_argument(f"--{fault.value}", action="append", default=[], metavar="RULE", help=text)
+    unkind.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed strikes the same messages")
+    parser.add_argument("--together", action="store_true", help="nodes start when all connections stand: one burst")
+    parser.add_argument("--server-events", action="store_true", help="provisioned nodes say startup as `server`")
+    parser.add_argument("--once", action="store_true", help="end when every node is provisioned or shut down")
+    parser.add_argument("--json", action="store_true", help="progress as JSON, an object a line")
+    parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="between progress lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the fleet that the arguments describe; the exit code."""
+    try:
+        plan = make_plan(args)
+    except ArgumentsError as error:
+        for mistake in error.mistakes:
+            print(f"usher simulate: {mistake}", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_play(plan, args))
+    except LinkError as error:
+        print(f"usher simulate: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the progress is gone
+    return 0
+
+
+async def _play(plan: Plan, args: argparse.Namespace) -> None:
+    loop, news, stop = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    fleet = Fleet(plan, changed=news.set)
+    show = _as_json if args.json else _as_text
+    playing = asyncio.create_task(fleet.run())
+    telling = asyncio.create_task(_tell(fleet, news, args.every, show, once=args.once))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((playing, telling, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (playing, telling, stopping):
+            task.cancel()
+        outcomes = await asyncio.gather(playing, telling, stopping, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+    show(fleet.figures())
+
+
+async def _tell(
+    fleet: Fleet, news: asyncio.Event, every: float, show: Callable[[Figures], None], *, once: bool
+) -> None:
+    """Show where the fleet stands after a change, at most once in `every` seconds; ends when all have left."""
+    while True:
+        await news.wait()
+        news.clear()
+        figures = fleet.figures()
+        if once and sum(figures.phases[phase.value] for phase in _LEFT) == figures.nodes:
+            return
+        show(figures)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(every):
+                await asyncio.Event().wait()
+
+
+def _as_json(figures: Figures) -> None:
+    line = {"at": time.time_ns() // 1_000_000, **asdict(figures)}
+    print(orjson.dumps(line).decode(), flush=True)
+
+
+def _as_text(figures: Figures) -> None:
+    phases = ", ".join(f"{count} {name}" for name, count in figures.phases.items() if count)
+    clock = time.strftime("%H:%M:%S")
+    print(f"{clock}  {figures.nodes} nodes, {figures.connected} connections: {phases or 'none started'}", flush=True)

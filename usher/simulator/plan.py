@@ -1,0 +1,212 @@
+"""From the options of `usher simulate` to a fleet's plan: every mistake at once, each with its option.
+
+Rules:
+1. All mistakes are collected before anything is opened towards the network.
+2. The token is the nodes' only credential: user, password, secret and broker come from it unless options say else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import ssl
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from fsm.errors import UsherError
+from fsm.identity import is_safe
+from security.issuing import Issuer, make_provisioning_token
+from security.keys import SigningKey
+from usher.simulator.fleet import Plan
+from usher.simulator.model import Setup
+from usher.simulator.startup import claims
+from usher.simulator.unkind import Fault, Rule, RuleError, Unkindness, parse_rule
+from usher.simulator.wire_client import Broker, Login, unverified, verified
+
+_YEAR: Final = 365 * 24 * 3600
+_SPARE_FILES: Final = 64
+_DEFAULT_BROKER: Final = "nats://127.0.0.1:4222"
+
+
+class ArgumentsError(UsherError):
+    """The options of usher simulate do not describe a fleet"""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        """Hold a sentence for each mistake."""
+        super().__init__()
+        self.mistakes = mistakes
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """The plan that the options describe; raises ArgumentsError with all mistakes."""
+    mistakes: list[str] = []
+    names = _names(args, mistakes)
+    rules = _rules(args, mistakes)
+    facts = _facts(args, mistakes)
+    token = _token(args, mistakes)
+    told = claims(token)
+    if token and told.get("purpose", told.get("sub")) != "choria_provisioning":
+        mistakes.append("--token: this is not a provisioning token (its purpose is not choria_provisioning)")
+    elif token and not told.get("cht"):
+        mistakes.append("the provisioning token has no `cht`: real servers refuse such a token")
+    elif token and not told.get("v2"):
+        mistakes.append("the provisioning token is for protocol v1 (no `v2` claim), which is not simulated yet")
+    broker = _broker(args, told, mistakes)
+    context = _context(args, mistakes)
+    _connections(args, mistakes)
+    if args.every <= 0:
+        mistakes.append("--every: must be more than 0 seconds")
+    if mistakes or broker is None or context is None:
+        raise ArgumentsError(mistakes)
+    setup = Setup(
+        token=token,
+        secret=told["cht"],
+        by_default=bool(told.get("chpd")),
+        updates=bool(told.get("update")) or args.upgradable,
+        facts=facts,
+        broker=str(broker),
+    )
+    login = Login(token, str(told.get("chusr", "")), str(told.get("chpwd", "")))
+    unkindness = Unkindness(tuple(rules), args.seed)
+    return Plan(
+        broker=broker,
+        login=login,
+        setup=setup,
+        names=names,
+        context=context,
+        connections=args.connections,
+        unkindness=unkindness,
+        together=args.together,
+        server_events=args.server_events,
+    )
+
+
+def _names(args: argparse.Namespace, mistakes: list[str]) -> list[str]:
+    if args.nodes < 1:
+        mistakes.append("--nodes: at least 1")
+        return []
+    domain = f".{args.domain}" if args.domain else ""
+    try:
+        names = [f"{args.names.format(number)}{domain}" for number in range(args.first, args.first + args.nodes)]
+    except (ValueError, IndexError, KeyError, AttributeError):
+        mistakes.append(f"--names: {args.names!r} is not a format for one number, such as node-{{:04d}}")
+        return []
+    unsafe = next((name for name in names if not is_safe(name)), None)
+    if unsafe is not None:
+        mistakes.append(f"--names, --domain: {unsafe!r} is no safe name (letters, digits, - and _ between single dots)")
+    if len(set(names)) < len(names):
+        mistakes.append(f"--names: {args.names!r} gives several nodes one name; it needs a {{}} for the number")
+    return names
+
+
+def _rules(args: argparse.Namespace, mistakes: list[str]) -> list[Rule]:
+    rules = []
+    for fault in Fault:
+        for text in getattr(args, fault.value):
+            try:
+                rules.append(parse_rule(fault, text))
+            except RuleError as error:
+                mistakes.append(f"--{fault.value}: {error}")
+    return rules
+
+
+def _facts(args: argparse.Namespace, mistakes: list[str]) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    if args.facts:
+        try:
+            loaded = orjson.loads(Path(args.facts).read_bytes())
+        except (OSError, ValueError) as error:
+            mistakes.append(f"--facts: {args.facts}: {error}")
+            return facts
+        if not isinstance(loaded, dict):
+            mistakes.append(f"--facts: {args.facts} holds no JSON object")
+            return facts
+        facts = loaded
+    if args.facts_size < 0:
+        mistakes.append("--facts-size: at least 0")
+    return sized_facts(facts, args.facts_size)
+
+
+def sized_facts(facts: dict[str, Any], size: int) -> dict[str, Any]:
+    """The facts and as much more as makes them about `size` bytes of JSON."""
+    missing = size - len(orjson.dumps(facts))
+    if missing <= 0:
+        return facts
+    each = 100
+    filler = {f"fact_{number:05d}": "x" * (each - 16) for number in range(max(1, missing // each))}
+    return facts | {"simulated": filler}
+
+
+def _token(args: argparse.Namespace, mistakes: list[str]) -> str:
+    if bool(args.token) == bool(args.issuer_seed):
+        mistakes.append("give one of --token (a provisioning.jwt) and --issuer-seed (to make one)")
+        return ""
+    option, path = ("--token", args.token) if args.token else ("--issuer-seed", args.issuer_seed)
+    try:
+        text = Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        mistakes.append(f"{option}: {error}")
+        return ""
+    if args.token:
+        if not claims(text):
+            mistakes.append(f"--token: {path} holds no token")
+            return ""
+        return text
+    return _made_token(args, text, mistakes)
+
+
+def _made_token(args: argparse.Namespace, seed: str, mistakes: list[str]) -> str:
+    if not args.secret:
+        mistakes.append("--issuer-seed: needs --secret, the token that usher's configuration has as `token`")
+        return ""
+    try:
+        key = SigningKey.from_hex(seed)
+    except ValueError as error:
+        mistakes.append(f"--issuer-seed: {error}")
+        return ""
+    return make_provisioning_token(
+        Issuer(key.seed_hex, key.public_hex),
+        int(time.time()),
+        _YEAR,
+        token=args.secret,
+        urls=[args.broker or _DEFAULT_BROKER],
+        user=args.user,
+        password=args.password,
+    )
+
+
+def _broker(args: argparse.Namespace, told: dict[str, Any], mistakes: list[str]) -> Broker | None:
+    url = args.broker or str(told.get("chu", "")).split(",")[0].strip()
+    if not url:
+        if told:
+            mistakes.append("--broker: the token names no broker (`chu`), so give one")
+        return None
+    try:
+        return Broker.parse(url, plain=args.plain)
+    except ValueError as error:
+        mistakes.append(f"--broker: {error}")
+        return None
+
+
+def _context(args: argparse.Namespace, mistakes: list[str]) -> ssl.SSLContext | None:
+    try:
+        return verified(Path(args.ca).read_text()) if args.ca else unverified()
+    except (OSError, ValueError) as error:
+        mistakes.append(f"--ca: {args.ca}: {error}")
+        return None
+
+
+def _connections(args: argparse.Namespace, mistakes: list[str]) -> None:
+    """Let this process have as many files as it needs connections."""
+    if args.connections < 1:
+        mistakes.append("--connections: at least 1")
+        return
+    needed = min(args.connections, max(args.nodes, 1)) + _SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        mistakes.append(f"--connections: this process may open {hard} files; give at most {hard - _SPARE_FILES}")
+    elif soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
