@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from fsm.effects import Intent, Port
-from fsm.events import Event, HintKind
+from fsm.events import Event, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.policy import Policy
 from fsm.ports import Clock, Outcome
 from fsm.reasons import Reason
-from fsm.runtime.engine import Engine
+from fsm.runtime.engine import Answer, Engine
 from fsm.runtime.observer import Observer, Transition
 from store.entries import FleetEntry
 from store.journal import Journal
@@ -125,6 +125,10 @@ class Daemon:
         self.paused = None
         self.engine.release(Reason.PAUSED)
         self.network.pause(paused=False)
+
+    def ask(self, node: str, wish: Operator) -> Answer:
+        """An operator's wish for a node; the answer comes when it is durable."""
+        return self.engine.ask(node, wish)
 
     def full(self, is_full: bool) -> None:
         """The disk is full, or it is not any more (law 8)."""

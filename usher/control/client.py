@@ -1,0 +1,93 @@
+"""The control socket's client, for the commands of operators.
+
+Rules:
+1. No daemon, no answer, a broken answer: each is one error that says what to do.
+2. Wishes for many nodes go in pieces, in order; what was answered is answered even if a later piece fails.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import orjson
+
+from fsm.errors import UsherError
+from fsm.events import Verb
+from usher.control.protocol import MOST, Ask, Command
+from usher.state import StateDirectory
+
+PATIENCE: Final = 30.0
+"""Seconds to wait for an answer: a wish is answered when it is durable."""
+
+
+class NoDaemonError(UsherError):
+    """No usher answers on this state directory"""
+
+    def __init__(self, directory: str, problem: str) -> None:
+        """Hold which directory, and what was found."""
+        super().__init__()
+        self.directory = directory
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """One sentence and the next step."""
+        return (
+            f"no usher answers for {self.directory}: {self.problem}; "
+            "start it with usher run, or name its state directory with --state DIR"
+        )
+
+
+class RefusedError(UsherError):
+    """The daemon did not take the request"""
+
+    def __init__(self, problem: str) -> None:
+        """Hold its words."""
+        super().__init__()
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Its words."""
+        return self.problem
+
+
+def ask(state: StateDirectory, request: Ask) -> dict[str, Any]:
+    """Ask the daemon of this state directory; raises NoDaemonError or RefusedError."""
+    directory = str(state.path)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(PATIENCE)
+            peer.connect(str(state.socket))
+            peer.sendall(request.encode())
+            line = _line(peer)
+    except FileNotFoundError:
+        raise NoDaemonError(directory, "it has no control socket") from None
+    except TimeoutError:
+        raise NoDaemonError(directory, f"no answer within {PATIENCE:.0f} s") from None
+    except OSError as error:
+        raise NoDaemonError(directory, error.strerror or str(error)) from None
+    if not line:
+        raise NoDaemonError(directory, "it ended the conversation without an answer")
+    answer: dict[str, Any] = orjson.loads(line)
+    if not answer.get("ok"):
+        raise RefusedError(str(answer.get("error", "no reason given")))
+    return answer
+
+
+def wish(state: StateDirectory, verb: Verb, nodes: Sequence[str], reason: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ask something for each node; yields each node with what became of it."""
+    for start in range(0, len(nodes), MOST):
+        piece = tuple(nodes[start : start + MOST])
+        answer = ask(state, Ask(Command.NODES, reason, verb, piece))
+        yield from answer["nodes"].items()
+
+
+def _line(peer: socket.socket) -> bytes:
+    received = bytearray()
+    while not received.endswith(b"\n"):
+        more = peer.recv(65536)
+        if not more:
+            break
+        received += more
+    return bytes(received)

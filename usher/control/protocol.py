@@ -1,0 +1,98 @@
+"""The words of the control socket: one JSON line asks, one JSON line answers.
+
+Rules:
+1. A request that cannot be used is answered with what is wrong with it; it never ends the daemon.
+2. Whoever changes something gives a reason; who it is, the kernel says and not the request.
+3. One request names at most MOST nodes: a larger fleet is asked for in pieces, which the client does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from fsm.errors import UsherError
+from fsm.events import Verb
+from fsm.identity import is_safe
+
+LONGEST_LINE: Final = 1024 * 1024
+LONGEST_REASON: Final = 500
+MOST: Final = 2000
+
+
+class Command(StrEnum):
+    """What can be asked."""
+
+    STATUS = "status"
+    PAUSE = "pause"
+    RESUME = "resume"
+    NODES = "nodes"
+
+
+class AskError(UsherError):
+    """The request cannot be used"""
+
+    def __init__(self, problem: str) -> None:
+        """Hold what is wrong with it."""
+        super().__init__()
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """What is wrong."""
+        return self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request; `verb` and `nodes` belong to NODES."""
+
+    command: Command
+    reason: str = ""
+    verb: Verb | None = None
+    nodes: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        """The line."""
+        document = {"command": self.command, "reason": self.reason, "verb": self.verb, "nodes": self.nodes}
+        return orjson.dumps(document) + b"\n"
+
+
+def decode(line: bytes) -> Ask:
+    """A request from its line; raises AskError."""
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise AskError(f"the request is no JSON document: {error}") from None
+    if not isinstance(document, dict):
+        raise AskError("the request is no JSON object")
+    command = _one_of(Command, document.get("command"), "command")
+    verb = _one_of(Verb, document.get("verb"), "verb") if command is Command.NODES else None
+    reason = document.get("reason", "")
+    if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
+        raise AskError(f"the reason must be text of at most {LONGEST_REASON} characters")
+    if command is not Command.STATUS and not reason.strip():
+        raise AskError("a reason is needed: say --reason why")
+    return Ask(command, reason.strip(), verb, _nodes(document, command))
+
+
+def _nodes(document: dict[str, Any], command: Command) -> tuple[str, ...]:
+    nodes = document.get("nodes", [])
+    if command is not Command.NODES:
+        return ()
+    if not isinstance(nodes, list) or not nodes or len(nodes) > MOST:
+        raise AskError(f"nodes must be a list of 1 to {MOST} names")
+    for node in nodes:
+        if not isinstance(node, str) or not is_safe(node):
+            raise AskError(f"{node!r:.100} cannot be a node's name")
+    return tuple(dict.fromkeys(nodes))
+
+
+def _one_of(kind: Any, value: object, what: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise AskError(f"there is no {what} {value!r:.40}; known are {known}") from None

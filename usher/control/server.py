@@ -1,0 +1,123 @@
+"""The control socket's server: within the daemon, one short conversation a connection.
+
+Rules:
+1. The peer's uid is the operator's name (design §5): the kernel says it, nobody can claim another.
+2. Every change goes through the engine as an operator's event, and is answered once it is durable.
+3. A peer that is slow, silent or sends garbage costs one connection and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+import socket
+import struct
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from fsm.events import Operator, Verb
+from fsm.machine import Decision, Rejected
+from usher.control.protocol import LONGEST_LINE, Ask, AskError, Command, decode
+
+PATIENCE: Final = 10.0
+"""Seconds in which a peer must have asked, and in which it must take its answer."""
+_CREDENTIALS: Final = struct.Struct("3i")
+
+
+class Controlled(Protocol):
+    """What the socket can do to the daemon."""
+
+    async def pause(self, name: str, reason: str) -> None:
+        """Take no work until resumed."""
+        ...
+
+    async def resume(self, name: str, reason: str) -> None:
+        """Go on."""
+        ...
+
+    def ask(self, node: str, wish: Operator) -> asyncio.Future[Decision | Rejected]:
+        """An operator's wish for a node."""
+        ...
+
+
+class Documented(Protocol):
+    """What describes the daemon."""
+
+    def document(self) -> dict[str, Any]:
+        """Its status."""
+        ...
+
+
+class ControlServer:
+    """Listens on the socket: `await start()`, `await close()`."""
+
+    def __init__(self, path: Path, daemon: Controlled, status: Documented) -> None:
+        """Hold what is asked; nothing listens yet."""
+        self._path, self._daemon, self._status = path, daemon, status
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen; what an earlier process left at the path is removed, since the lock is ours."""
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LONGEST_LINE)
+        self._path.chmod(0o600)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._server is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                line = await reader.readline()
+            answer = await self._answer(line, operator(writer.get_extra_info("socket")))
+            writer.write(orjson.dumps(answer) + b"\n")
+            async with asyncio.timeout(PATIENCE):
+                await writer.drain()
+        except (TimeoutError, OSError, ValueError):
+            pass  # rule 3: the peer sees the connection end
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes, name: str) -> dict[str, Any]:
+        try:
+            return {"ok": True, **await self._do(decode(line), name)}
+        except AskError as error:
+            return {"ok": False, "error": str(error)}
+
+    async def _do(self, ask: Ask, name: str) -> dict[str, Any]:
+        match ask.command:
+            case Command.STATUS:
+                return {"status": self._status.document()}
+            case Command.PAUSE:
+                await self._daemon.pause(name, ask.reason)
+                return {"status": self._status.document()}
+            case Command.RESUME:
+                await self._daemon.resume(name, ask.reason)
+                return {"status": self._status.document()}
+            case Command.NODES:
+                verb = ask.verb or Verb.RETRY
+                answers = [self._daemon.ask(node, Operator(verb, name, ask.reason)) for node in ask.nodes]
+                decided = await asyncio.gather(*answers)
+                return {"nodes": {node: told(answer) for node, answer in zip(ask.nodes, decided, strict=True)}}
+
+
+def told(answer: Decision | Rejected) -> dict[str, Any]:
+    """What became of a wish: whether something changed, the row and its sentence, and the state now."""
+    if isinstance(answer, Rejected):
+        return {"changed": False, "row": answer.row.name if answer.row else "", "why": answer.why, "state": None}
+    return {"changed": True, "row": answer.row.name, "why": answer.row.why, "state": answer.snapshot.state.value}
+
+
+def operator(peer: socket.socket) -> str:
+    """The name of the peer's user, as the kernel knows it."""
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    uid = _CREDENTIALS.unpack(raw)[1]
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid:{uid}"

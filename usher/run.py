@@ -1,0 +1,161 @@
+"""`usher run`: the daemon as a command.
+
+Rules:
+1. Wrong configuration is told completely, a line a mistake, and ends with 2 before anything is touched.
+2. INT and TERM end it with 0; a failure of the store ends it with 1 and says what to do.
+3. The lock on the state directory is taken before the database is opened, and given up last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fsm.errors import UsherError
+from fsm.events import HintKind
+from fsm.policy import Policy
+from fsm.runtime.clock import SystemClock
+from helpers.runners.exec import install_child_watcher
+from store.reader import open_reader
+from store.repository import open_store
+from usher import house, logs
+from usher.config.client import ClientConfig, load_client
+from usher.config.problems import ConfigErrors, Problem, Severity
+from usher.config.site import Site, load_site
+from usher.control.server import ControlServer
+from usher.daemon import Daemon, Outside
+from usher.logs import TransitionLog
+from usher.metrics.exporter import Exporter
+from usher.metrics.recorder import Recorder
+from usher.network import Told
+from usher.outside import VERSION, default_client_config, make_outside
+from usher.state import StateDirectory, state_directory
+from usher.status import Status
+from usher.tally import Tally
+
+WRONG: Final = 2
+FAILED: Final = 1
+_logger = logging.getLogger("usher")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a start needs, read and checked."""
+
+    site: Site
+    client: ClientConfig
+    outside: Outside
+    policy: Policy
+    state: StateDirectory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher run`, those of the older program."""
+    parser.add_argument("--config", required=True, metavar="FILE", help="the site's YAML file")
+    parser.add_argument("--choria-config", metavar="FILE", help="the Choria client configuration (default: as choria)")
+    parser.add_argument("--pid", metavar="FILE", help="write the process id there; removed at a clean exit")
+    parser.add_argument("--state", metavar="DIR", help="the state directory (default: state_directory of the YAML)")
+    parser.add_argument("--debug", action="store_true", help="log everything, to standard error")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, check, lock, serve; answers the exit code."""
+    try:
+        house.check()
+        settings = read(args)
+        logs.set_up(
+            "stderr" if args.debug else settings.site.logfile, "debug" if args.debug else settings.site.loglevel
+        )
+        settings.state.prepare()
+        settings.state.lock()
+    except ConfigErrors as errors:
+        _tell(errors.problems)
+        return WRONG
+    except UsherError as error:
+        print(f"usher: {error}", file=sys.stderr)
+        return WRONG
+    try:
+        with _pid_file(args.pid):
+            install_child_watcher()
+            return asyncio.run(serve(settings))
+    except UsherError as error:
+        print(f"usher: {error}", file=sys.stderr)
+        return FAILED
+    finally:
+        settings.state.unlock()
+
+
+def read(args: argparse.Namespace) -> Settings:
+    """Both configurations and all that they name; raises ConfigErrors with everything that is wrong."""
+    problems: list[Problem] = []
+    site: Site | None = None
+    client: ClientConfig | None = None
+    try:
+        site = load_site(Path(args.config), os.environ)
+    except ConfigErrors as errors:
+        problems.extend(errors.problems)
+    try:
+        client = load_client(default_client_config(args.choria_config), os.environ, Path.cwd())
+    except ConfigErrors as errors:
+        problems.extend(errors.problems)
+    if site is None or client is None:
+        raise ConfigErrors(problems)
+    outside, policy = make_outside(site, client, SystemClock())
+    state = state_directory(args.state or str(site.state_directory), os.environ)
+    return Settings(site, client, outside, policy, state)
+
+
+async def serve(settings: Settings) -> int:
+    """Run until a signal or a failure; answers the exit code."""
+    wish = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, wish.set)
+    async with AsyncExitStack() as stack:
+        daemon = await _start(settings, stack)
+        _announce(settings, daemon)
+        waiting = asyncio.ensure_future(wish.wait())
+        await asyncio.wait({waiting, daemon.ended}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if daemon.ended.done():
+            error = daemon.ended.exception()
+            _logger.critical("usher ends, the store failed: %s", error)
+            raise error if isinstance(error, UsherError) else RuntimeError(str(error))
+        given_up = await daemon.stop()
+        logs.say(_logger, logging.WARNING, "usher stopped", requests_given_up=given_up)
+    return 0
+
+
+async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
+    """Open the database, raise the epoch, take up the fleet, begin to serve."""
+    full: list[Callable[[bool], None]] = []
+    journal = open_store(settings.state.database, lambda is_full: full[0](is_full) if full else None)
+    epoch = await journal.begin_epoch()
+    await journal.remember_policy(settings.policy.hash, settings.policy.document(), settings.outside.clock.now())
+    reader = open_reader(settings.state.database)
+    tally = Tally(reader.counts(), reader.reasons())
+    recorder = Recorder(settings.site.site)
+
+    def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
+        return Told(recorder.hinting(hint), way_open, recorder.reported, recorder.discovered, recorder)
+
+    daemon = Daemon(settings.outside, journal, settings.policy, epoch, (tally, recorder, TransitionLog()), told)
+    full.append(daemon.full)
+    status = Status(daemon, tally, settings.site.site)
+    exporter = Exporter(recorder, status, settings.site.monitor_address, settings.site.monitor_port)
+    await exporter.start()
+    stack.push_async_callback(exporter.close)
+    await daemon.start(reader.pause())
+    control = ControlServer(settings.state.socket, daemon, status)
+    await control.start()
+    stack.push_async_callback(control.close)
+    return daemon
