@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Unknown, following, steps
-from fsm.events import Certainty, Done, Event, Failed, HelperFacts, Sighting, Verdict
+from fsm.events import Certainty, Done, DueKind, Event, Failed, HelperFacts, Sighting, Verdict
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
@@ -51,9 +51,10 @@ def in_the_room(turn: Turn) -> bool:
     return turn.snapshot.waiting_for_admission
 
 
-def awaiting(turn: Turn) -> bool:
-    """It waits for a due time"""
-    return turn.snapshot.awaited is not None
+def can_hurry(turn: Turn) -> bool:
+    """It waits for a due time that is not a look's: two looks that count must be look_delay apart"""
+    awaited = turn.snapshot.awaited
+    return awaited is not None and awaited.kind is not DueKind.LOOK
 
 
 def held(turn: Turn) -> bool:

@@ -78,10 +78,10 @@ def _proves_over(quiet: Quiet, event: Event) -> bool:
 
 
 def _later(one: Quiet | None, other: Quiet | None) -> Quiet | None:
-    """The one that lasts longer; two that may both be alive are never the same bytes unless both say so."""
+    """The one that lasts longer; of two that may both be alive, only what both have in common is known."""
     if one is None or other is None:
         return one or other
     last = max(one, other, key=lambda quiet: quiet.until)
-    if one.digest == other.digest:
-        return last
-    return Quiet(last.until, "", last.since, "")
+    connection = last.connection if one.connection == other.connection else ""
+    digest = last.digest if one.digest == other.digest else ""
+    return Quiet(last.until, connection, max(one.since, other.since), digest)

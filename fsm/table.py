@@ -171,8 +171,8 @@ _FAILURES: Final = (
 )  # fmt: skip
 
 _OPERATOR: Final = (
-    row("asked-to-hurry", WORKING, On.OPERATOR_RETRY, "what it waits for is due now", when=when.awaiting, do=(wait.due_now,)),
-    *ignore("under-way", WORKING, (On.OPERATOR_RETRY,), "it is under way, there is nothing to hurry"),
+    row("asked-to-hurry", WORKING, On.OPERATOR_RETRY, "what it waits for is due now", when=when.can_hurry, do=(wait.due_now,)),
+    *ignore("under-way", WORKING, (On.OPERATOR_RETRY,), "it is under way, and a look keeps its time: there is nothing to hurry"),
     *ignore("held-retry", S.FAILED, (On.OPERATOR_RETRY, On.OPERATOR_REPROVISION), "it is held: release it first", when=when.held),
     row("asked-to-retry", _RESTING, On.OPERATOR_RETRY, "an operator asked: a new generation joins the waiting room",
         to=S.DISCOVERED, do=_ANEW),
