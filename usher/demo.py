@@ -26,6 +26,7 @@ from usher.children import Child, usher
 from usher.display import Display
 from usher.outlook import DatabaseOutlook
 from usher.progress import commands, happened
+from usher.simulator.broker import binary
 from usher.simulator.material import DemoSite, DirectoryTakenError, make_broker, make_site
 from usher.watch import End, Ending, Watch, interrupted
 
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it; the exit code is 0 when all were provisioned (see usher.watch.End), 2 when it could not begin."""
     try:
+        binary()
         directory = args.dir or Path(tempfile.mkdtemp(prefix="usher-demo-"))
         limit = args.limit if args.limit is not None else 60 + args.nodes / 10
         return asyncio.run(_demonstrate(Options(args.nodes, directory.resolve(), args.keep, args.json, limit)))
@@ -73,7 +75,10 @@ async def _demonstrate(options: Options) -> int:
         stop = stack.enter_context(interrupted())
         broker = await stack.enter_async_context(make_broker(options.directory))
         site = make_site(options.directory, broker, int(time.time()))
-        display.say(f"A broker listens on {broker.url}; all that is made stays in {options.directory}")
+        display.say(
+            f"A broker listens on {broker.url}; {options.nodes} simulated servers ask it to be provisioned.",
+            f"All that is made stays in {options.directory}",
+        )
         children = [
             Child("the fleet", usher(*site.fleet(options.nodes)), options.directory / "fleet.log"),
             Child("the daemon", usher(*site.daemon()), options.directory / "usher.log"),

@@ -67,6 +67,33 @@ async def test_nothing_of_its_group_is_left(tmp_path: Path, ear: Path):
     assert ended
 
 
+OWNER = f"""
+import asyncio, sys
+from pathlib import Path
+from usher.children import Child
+async def main():
+    child = Child("it", [sys.executable, "-S", "-c", {IDLE!r}], Path(sys.argv[1]))
+    child.start()
+    print(child.pid, flush=True)
+    await child.ended
+asyncio.run(main())
+"""
+
+
+async def test_it_ends_when_its_owner_is_killed(tmp_path: Path, root: Path):
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-c", OWNER, tmp_path / "log",
+        stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert owner.stdout is not None
+    child = os.pidfd_open(int(await owner.stdout.readline()))
+    owner.kill()
+    await owner.wait()
+    ended, _, _ = select.select([child], [], [], 10)
+    os.close(child)
+    assert ended, "the child outlived its owner"
+
+
 async def test_to_stop_twice_is_to_stop_once(tmp_path: Path):
     child = Child("it", python("pass"), tmp_path / "log")
     child.start()
