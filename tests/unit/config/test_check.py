@@ -1,0 +1,217 @@
+"""`usher check-config` and what a start loads, over whole sites: everything at once, and the files that are named."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from security import tokens
+from security.issuing import make_broker_certificate
+from tests.fakes.names import FixedNames
+from tests.fakes.site import ISSUER, NODE, NOW, ORGANIZATION, SIGNER, changed, claims_of, signer_files
+from usher.config import check
+from usher.config.files import usable_ca
+from usher.config.loading import Configuration, Findings, Surroundings, inspect, load
+from usher.config.problems import ConfigErrors, Severity
+
+DAY = 86_400_000
+
+
+class SiteFiles:
+    """A site on the disk, which a test then damages."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        self.seed, self.token = signer_files(where)
+        self.helper = where / "helper"
+        self.helper.write_text("#!/bin/sh\n")
+        self.helper.chmod(0o755)
+        self.ca = where / "ca.pem"
+        self.ca.write_text(make_broker_certificate(["localhost"])[0])
+        self.yaml, self.cfg = where / "usher.yaml", where / "client.conf"
+        self.state = where / "state"
+        self.write()
+
+    def write(self, yaml: str = "", cfg: str = "") -> None:
+        """Both configurations, with more lines."""
+        self.yaml.write_text(
+            f"helper: {self.helper}\ntoken: s3cret\nbroker_provisioning_password: s3cret2\n"
+            f"jwt_verify_cert: {ISSUER.public_hex}\njwt_signing_key: {self.seed}\njwt_signing_token: {self.token}\n"
+            f"state_directory: {self.state}\nfeatures:\n  jwt: true\n  ed25519: true\n{yaml}"
+        )
+        self.cfg.write_text(
+            "plugin.security.provider = choria\nidentity = provisioner_signer\n"
+            f"plugin.security.choria.token_file = {self.token}\nplugin.security.choria.seed_file = {self.seed}\n"
+            f"plugin.choria.middleware_hosts = broker:4222\nplugin.security.choria.ca = {self.ca}\n{cfg}"
+        )
+
+    def around(self, now: int = NOW) -> Surroundings:
+        return Surroundings({"PATH": "/usr/bin:/bin"}, self.where, now, FixedNames("host"))
+
+    def inspect(self, now: int = NOW) -> Findings:
+        return inspect(self.yaml, self.cfg, self.around(now))
+
+    def load(self, now: int = NOW) -> Configuration:
+        return load(self.yaml, self.cfg, self.around(now))
+
+    def said(self, severity: Severity, now: int = NOW) -> list[str]:
+        return [str(problem) for problem in self.inspect(now).problems if problem.severity is severity]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> SiteFiles:
+    return SiteFiles(tmp_path)
+
+
+@pytest.fixture
+def command() -> Callable[..., int]:
+    parser = argparse.ArgumentParser()
+    check.add_arguments(parser)
+    return lambda *args: check.run(parser.parse_args([str(arg) for arg in args]))
+
+
+def test_a_site_in_order_has_nothing_to_be_said_about(site: SiteFiles):
+    loaded = site.load()
+    assert loaded.problems == ()
+    assert loaded.site.command == (str(site.helper),)
+    assert usable_ca(loaded.client) == site.ca
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda site: site.helper.unlink(), "helper: there is no file"),
+        (lambda site: site.helper.chmod(0o644), "is not executable for this user; chmod 0755"),
+        (
+            lambda site: site.write("helper: no-such-helper-in-path\n"),
+            "helper: there is no no-such-helper-in-path in PATH",
+        ),
+        (lambda site: site.seed.unlink(), "jwt_signing_key"),
+        (lambda site: site.seed.write_text(NODE.seed_hex), "jwt_signing_token"),
+        (lambda site: site.seed.write_text("short"), "plugin.security.choria.seed_file"),
+        (lambda site: site.token.write_text("x.y.z"), "plugin.security.choria.token_file"),
+        (lambda site: site.write("jwt_verify_cert: abc\n"), "jwt_verify_cert (abc)"),
+        (lambda site: site.ca.write_text("not a certificate"), "ca.pem holds no certificate"),
+        (lambda site: site.state.write_text(""), "state is not a directory"),
+        (lambda site: site.write("state_directory: " + str(site.helper / "x") + "\n"), "state_directory"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(site: SiteFiles, damage: Callable[[SiteFiles], object], says: str):
+    damage(site)
+    assert any(says in line for line in site.said(Severity.ERROR)), site.inspect().problems
+    with pytest.raises(ConfigErrors):
+        site.load()
+
+
+def test_an_expired_token_is_found(site: SiteFiles):
+    assert site.said(Severity.ERROR, NOW) == []
+    assert any("expired" in line for line in site.said(Severity.ERROR, NOW + 366 * DAY))
+
+
+def test_a_secret_that_everybody_may_read_is_a_warning_and_strict_refuses_it(site: SiteFiles):
+    site.seed.chmod(0o644)
+    warnings = site.said(Severity.WARNING)
+    assert len(warnings) == 2
+    assert all("refused with strictness: strict, check secret_readable" in line for line in warnings)
+    site.write("strictness: strict\n")
+    assert len(site.said(Severity.ERROR)) == 2
+
+
+def test_a_token_that_the_broker_would_not_like_is_a_warning(site: SiteFiles):
+    poor = tokens.sign(changed(claims_of(SIGNER.token), permissions={}), ORGANIZATION)
+    signer_files(site.where, replace(SIGNER, token=poor))
+    assert any("token_provisioner" in line for line in site.said(Severity.WARNING))
+
+
+def test_an_authority_that_is_not_there_means_no_verification_and_strict_refuses_it(site: SiteFiles):
+    site.ca.unlink()
+    assert any("is not verified" in line for line in site.said(Severity.WARNING))
+    assert usable_ca(site.load().client) is None
+    site.write("strictness: strict\n")
+    assert any("is not verified" in line for line in site.said(Severity.ERROR))
+
+
+def test_a_state_directory_open_to_everybody_is_a_warning(site: SiteFiles):
+    site.state.mkdir(mode=0o700)
+    assert site.said(Severity.WARNING) == []
+    site.state.chmod(0o755)
+    assert any("chmod 0700" in line for line in site.said(Severity.WARNING))
+
+
+def test_mistakes_of_all_files_are_found_at_once(site: SiteFiles):
+    site.write("workers: -1\nfeatures: {pki: true}\n", "identity = a b\n")
+    with pytest.raises(ConfigErrors) as caught:
+        site.load()
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["features.pki", "workers", "identity"]
+
+
+def now_valid(site: SiteFiles) -> None:
+    """The site with a signer that is valid today, whatever the day: its times are taken out."""
+    text = tokens.sign(changed(claims_of(SIGNER.token), exp=4_000_000_000, nbf=...), ORGANIZATION)
+    signer_files(site.where, replace(SIGNER, token=text))
+
+
+def test_the_command_is_content_with_a_good_site(site: SiteFiles, command, capsys: pytest.CaptureFixture[str]):
+    now_valid(site)
+    assert command("--config", site.yaml, "--choria-config", site.cfg) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("the configuration is usable\n")
+    assert "servers nats://broker:4222" in said
+    assert "s3cret" not in said
+
+
+def test_the_command_refuses_what_a_start_only_warns_about(site: SiteFiles, command, capsys):
+    now_valid(site)
+    site.write("wrokers: 2\n")
+    assert site.load().site.workers > 0
+    assert command("--config", site.yaml, "--choria-config", site.cfg) == 2
+    said = capsys.readouterr().out
+    assert "mistake  " in said
+    assert "did you mean workers?" in said
+    assert said.endswith("the configuration has mistakes\n")
+
+
+def test_the_command_as_json(site: SiteFiles, command, capsys: pytest.CaptureFixture[str]):
+    site.write("workers: -1\n")
+    assert command("--config", site.yaml, "--choria-config", site.cfg, "--json") == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], said["site"], said["client"]["identity"]) == (False, None, "provisioner_signer")
+    assert {
+        "severity": "error",
+        "what": "it must be a number of helpers that run at once, or 0 for the number of processors",
+    }.items() <= said["problems"][0].items()
+    site.write()
+    command("--config", site.yaml, "--choria-config", site.cfg, "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert (said["site"]["token"], said["site"]["features"]) == ("set", ["ed25519", "jwt"])
+
+
+def test_the_reference_site_starts_unchanged_but_for_paths(site: SiteFiles, shared: Path):
+    old = "/etc/choria-provisioner/credentials/signer"
+    new = str(site.where / "signer")
+    yaml = (shared / "reference" / "issuer-network.yaml").read_text().replace(old, new)
+    site.yaml.write_text(yaml.replace("/etc/choria-provisioner/provisioner/helper.rb", str(site.helper)))
+    site.cfg.write_text((shared / "reference" / "issuer-network.cfg").read_text().replace(old, new))
+    loaded = site.load()
+    assert [problem.severity for problem in loaded.problems] == [Severity.WARNING] * len(loaded.problems)
+    assert [server.url for server in loaded.client.servers] == ["nats://puppet:4222"]
+    assert (loaded.site.workers, loaded.site.interval, loaded.client.identity) == (4, 60, "provisioner_signer")
+    assert (loaded.site.logfile, loaded.site.site, loaded.site.token) == ("/dev/stdout", "testing", "s3cret")
+
+
+def test_the_packaged_configuration_is_refused_by_name(site: SiteFiles, shared: Path):
+    packaged = shared / "reference" / "packaged-config.yaml"
+    with pytest.raises(ConfigErrors) as caught:
+        load(packaged, site.cfg, site.around())
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["choria_insecure", "features.pki"]
+
+
+def test_the_client_configuration_of_an_x509_network_is_refused_by_name(site: SiteFiles, shared: Path):
+    with pytest.raises(ConfigErrors) as caught:
+        load(site.yaml, shared / "reference" / "x509-network.cfg", site.around())
+    assert "the security provider file is not supported yet" in str(caught.value)

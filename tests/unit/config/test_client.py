@@ -1,0 +1,215 @@
+"""The Choria client configuration, as go-choria reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.names import FixedNames
+from usher.config.client import ClientConfig, load_client, read_client
+from usher.config.options import user_file
+from usher.config.problems import ConfigErrors, Problem, Severity
+from usher.config.servers import Server, parse_server
+
+GOOD = """\
+plugin.security.provider = choria
+plugin.security.choria.token_file = /etc/t.jwt
+plugin.security.choria.seed_file = /etc/s.seed
+plugin.choria.middleware_hosts = broker:4222
+identity = me.example.net
+"""
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    def read(
+        text: str, names: FixedNames | None = None, **environ: str
+    ) -> tuple[ClientConfig | None, tuple[Problem, ...]]:
+        path = tmp_path / "etc" / "client.conf"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return read_client(path, environ, tmp_path, names or FixedNames("host"))
+
+    return read
+
+
+def usable(read_result: tuple[ClientConfig | None, tuple[Problem, ...]]) -> ClientConfig:
+    client, problems = read_result
+    assert client is not None, problems
+    return client
+
+
+def without(line: str) -> str:
+    return "".join(kept for kept in GOOD.splitlines(keepends=True) if not kept.startswith(line))
+
+
+def test_an_ordinary_file(read):
+    client = usable(read(GOOD))
+    assert client.identity == "me.example.net"
+    assert (client.token_file, client.seed_file, client.ca) == (Path("/etc/t.jwt"), Path("/etc/s.seed"), None)
+    assert client.servers == (Server("broker", 4222),)
+    assert (client.connect_timeout, client.user, client.password, client.problems) == (2, "", "", ())
+
+
+def test_lines_are_read_as_go_choria_reads_them(read):
+    text = (
+        GOOD + "\n# identity = comment\n  \tidentity=  second \nplugin.nats.user=a = b\n#\nother = x\r\n"
+        "plugin.security.choria.ca = ~/ca.pem\nplugin.choria.network.connect_timeout = 5\nplugin.nats.pass = p\n"
+    )
+    client = usable(read(text, HOME="/home/me"))
+    assert client.identity == "second"
+    assert (client.user, client.password, client.ca) == ("a = b", "p", Path("/home/me/ca.pem"))
+    assert client.connect_timeout == 5
+    assert client.problems == ()
+
+
+def test_a_line_that_sets_nothing_is_a_mistake(read):
+    client = usable(read(GOOD + "registration =\nhello\n"))
+    assert [problem.severity for problem in client.problems] == [Severity.MISTAKE, Severity.MISTAKE]
+    assert "client.conf line 6: it sets nothing" in str(client.problems[0])
+    assert "client.conf line 7: it is not a line like" in str(client.problems[1])
+
+
+def test_plugin_files_beside_it_and_project_files_above_count(read, tmp_path: Path):
+    directory = tmp_path / "etc" / "plugin.d"
+    directory.mkdir(parents=True)
+    (directory / "choria.cfg").write_text("middleware_hosts = plugin:1\nnetwork.connect_timeout = 3s\n")
+    (directory / "readme.txt").write_text("middleware_hosts = no:1\n")
+    assert usable(read(GOOD)).servers == (Server("plugin", 1),)
+    assert usable(read(GOOD, HOME=str(tmp_path))).servers == (Server("broker", 4222),)
+    (tmp_path / "choria.conf").write_text("plugin.choria.middleware_hosts = project:2\n")
+    client = usable(read(GOOD))
+    assert (client.servers, client.connect_timeout) == ((Server("project", 2),), 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("b:4222", Server("b", 4222)),
+        (" nats://b.example.net:4222 ", Server("b.example.net", 4222)),
+        ("TLS://b:1/path?x", Server("b", 1, "tls")),
+        ("nats://user:pass@b:4222", Server("b", 4222)),
+        ("[::1]:4222", Server("::1", 4222)),
+        ("nats://[fe80::1%eth0]:4222", Server("fe80::1%eth0", 4222)),
+        ("10.0.0.1:65535", Server("10.0.0.1", 65535)),
+    ],
+)
+def test_a_server(text: str, server: Server):
+    assert parse_server(text) == server
+
+
+def test_an_ipv6_server_has_its_brackets_in_its_url():
+    assert parse_server("[::1]:4222").url == "nats://[::1]:4222"
+    assert parse_server("tls://b:1").url == "tls://b:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("b", "it is not host:port"),
+        ("", "it is not host:port"),
+        (":4222", "it is not host:port"),
+        ("::1:4222", "it is not host:port"),
+        ("b:x", "it is not host:port"),
+        ("b:0", "0 is no port"),
+        ("b:65536", "65536 is no port"),
+        ("wss://b:1", "the scheme wss is not supported"),
+    ],
+)
+def test_what_is_no_server_says_so(read, text: str, what: str):
+    with pytest.raises(ValueError, match=what):
+        parse_server(text)
+    client, problems = read(without("plugin.choria.middleware") + f"plugin.choria.middleware_hosts = a:1, {text}\n")
+    assert client is None
+    assert what in str(problems[0])
+
+
+def test_several_servers_keep_their_order(read):
+    text = without("plugin.choria.middleware") + "plugin.choria.middleware_hosts = b:1, nats://a:2 ,[::1]:3\n"
+    assert [server.url for server in usable(read(text)).servers] == ["nats://b:1", "nats://a:2", "nats://[::1]:3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"), [("", "SRV records is not supported yet"), ("plugin.choria.use_srv = 0\n", "")]
+)
+def test_without_servers_it_is_the_last_resort_of_go_choria(read, line: str, says: str):
+    client = usable(read(without("plugin.choria.middleware") + line))
+    assert [server.url for server in client.servers] == ["nats://puppet:4222"]
+    said = client.problems[0]
+    assert said.severity is Severity.WARNING
+    assert ("SRV" in said.what) == bool(says)
+    assert "add the line `plugin.choria.middleware_hosts = broker.example.net:4222`" in said.next_step
+
+
+@pytest.mark.parametrize(
+    ("names", "identity"),
+    [
+        (FixedNames("a.example.net", "other.example.net"), "a.example.net"),
+        (FixedNames("a.b", "a.example.net"), "a.example.net"),
+        (FixedNames("a", "a.example.net"), "a.example.net"),
+        (FixedNames("a", "localhost"), "a"),
+        (FixedNames("a", ""), "a"),
+    ],
+)
+def test_an_identity_that_is_not_written_is_the_machines(read, names: FixedNames, identity: str):
+    assert usable(read(without("identity"), names)).identity == identity
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "says"),
+    [
+        (without("plugin.security.provider"), "plugin.security.provider", "puppet, go-choria's default, is not"),
+        (GOOD.replace("= choria", "= file"), "plugin.security.provider", "provider file is not supported yet"),
+        (GOOD.replace("= choria", "= pkcs11"), "plugin.security.provider", "provider pkcs11 is not supported yet"),
+        (GOOD.replace("= choria", "= x"), "plugin.security.provider", "there is no security provider 'x'"),
+        (without("plugin.security.choria.token"), "plugin.security.choria.token_file", "it is missing"),
+        (without("plugin.security.choria.seed"), "plugin.security.choria.seed_file", "it is missing"),
+        (GOOD + "identity = a b\n", "identity", "'a b' is not a safe name"),
+        (GOOD + "identity = >\n", "identity", "'>' is not a safe name"),
+        (GOOD + "plugin.choria.federation.collectives = a\n", "plugin.choria.federation.collectives", "federation"),
+        (GOOD + "plugin.nats.credentials = /x\n", "plugin.nats.credentials", "not supported"),
+        (GOOD + "plugin.security.client_anon_tls = yes\n", "plugin.security.client_anon_tls", "not supported"),
+        (GOOD + "plugin.security.cipher_suites = X\n", "plugin.security.cipher_suites", "not supported"),
+        (GOOD + "plugin.choria.network.connect_timeout = 3x\n", "plugin.choria.network.connect_timeout", "'3x'"),
+        (
+            GOOD + "plugin.choria.network.connect_timeout = 3m\n",
+            "plugin.choria.network.connect_timeout",
+            "at most 120s",
+        ),
+    ],
+)
+def test_what_matters_and_is_wrong_or_not_supported_is_refused_by_name(read, text: str, setting: str, says: str):
+    client, problems = read(text)
+    assert client is None
+    assert [problem.where.partition(": ")[2] for problem in problems] == [setting]
+    assert says in problems[0].what
+
+
+def test_what_is_off_or_unused_does_not_stop_a_start(read):
+    client = usable(
+        read(GOOD + "plugin.security.client_anon_tls = 0\nplugin.security.choria.certificate = /x\nttl = 5\n")
+    )
+    assert [problem.severity for problem in client.problems] == [Severity.WARNING]
+
+
+def test_everything_is_found_at_once(tmp_path: Path):
+    path = tmp_path / "client.conf"
+    path.write_text("identity = a b\nplugin.choria.middleware_hosts = x\n")
+    with pytest.raises(ConfigErrors) as caught:
+        load_client(path, {}, tmp_path, FixedNames("host"))
+    assert len(str(caught.value).splitlines()) == 5
+
+
+def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path):
+    for path, says in ((tmp_path / "absent", "there is no such file"), (tmp_path, "it cannot be read")):
+        client, problems = read_client(path, {}, tmp_path, FixedNames("host"))
+        assert client is None
+        assert says in str(problems[0])
+
+
+def test_the_users_own_file_is_found_where_go_choria_finds_it(tmp_path: Path):
+    (tmp_path / ".mcollective").write_text("")
+    assert user_file({"HOME": str(tmp_path)}) == tmp_path / ".mcollective"
+    (tmp_path / ".choriarc").write_text("")
+    assert user_file({"HOME": str(tmp_path)}) == tmp_path / ".choriarc"

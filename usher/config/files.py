@@ -1,0 +1,123 @@
+"""The files that a configuration names: are they there, may they be used, and does their content fit.
+
+Rules:
+1. What would fail for every node is found before the first node.
+2. The content of keys and tokens is judged in the room that knows them; here it becomes findings like all others.
+3. What only `strictness: strict` refuses says so, with the check's name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from security.client import inspect_client
+from security.keyfiles import verify_key
+from security.problems import CredentialError
+from security.problems import Problem as Finding
+from security.signer import inspect_signer
+from usher.config.client import CA_FILE, ClientConfig
+from usher.config.problems import Problem, Severity
+from usher.config.site import Site
+
+
+def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
+    """What is wrong with the files of the YAML file at `now` (milliseconds)."""
+    return (
+        *_helper(site, environ),
+        *_verify_key(site),
+        *_judged(site.strict, lambda strict: _signer(site, now, strict=strict)),
+        *_state(site),
+    )
+
+
+def client_files(client: ClientConfig, now: int, *, strict: bool) -> tuple[Problem, ...]:
+    """What is wrong with the files of the client configuration at `now` (milliseconds)."""
+
+    def found(strict: bool) -> tuple[Finding, ...]:
+        return inspect_client(client.token_file, client.seed_file, now, strict=strict)
+
+    return (*_judged(strict, found), *_ca(client, strict=strict))
+
+
+def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
+    return inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
+
+
+def _judged(strict: bool, inspect: Callable[[bool], tuple[Finding, ...]]) -> Iterator[Problem]:
+    refused = {(finding.check, finding.place) for finding in inspect(True) if finding.fatal}
+    for finding in inspect(strict):
+        what = finding.what
+        if not finding.fatal and (finding.check, finding.place) in refused:
+            what += f" (refused with strictness: strict, check {finding.check})"
+        severity = Severity.ERROR if finding.fatal else Severity.WARNING
+        yield Problem(finding.place, what, finding.next, severity, finding.check)
+
+
+def _helper(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
+    program = site.command[0]
+    where = f"{site.file}: helper"
+    if shutil.which(program, path=environ.get("PATH", os.defpath)):
+        return
+    path = Path(program)
+    if "/" in program and path.is_file():
+        yield Problem(where, f"{program} is not executable for this user", f"chmod 0755 {program}")
+    elif "/" in program:
+        yield Problem(where, f"there is no file {program}", "correct the path, or put the helper there")
+    else:
+        yield Problem(where, f"there is no {program} in PATH", "write the whole path")
+
+
+def _verify_key(site: Site) -> Iterator[Problem]:
+    try:
+        verify_key(site.jwt_verify_cert)
+    except CredentialError as error:
+        finding = error.problem
+        yield Problem(finding.place, finding.what, finding.next, Severity.ERROR, finding.check)
+
+
+def _state(site: Site) -> Iterator[Problem]:
+    directory = site.state_directory
+    where = f"{site.file}: state_directory"
+    try:
+        mode = directory.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield Problem(where, f"{directory}: {error.strerror}", "choose a directory that this user can reach")
+        return
+    if not stat.S_ISDIR(mode):
+        yield Problem(where, f"{directory} is not a directory", "choose another, or remove the file")
+    elif not os.access(directory, os.W_OK | os.X_OK):
+        yield Problem(where, f"{directory} is not writable for this user", "give it to the user that usher runs as")
+    elif mode & stat.S_IRWXO:
+        what = f"{directory} is open to everybody (mode {stat.S_IMODE(mode):04o}), and it holds secrets"
+        yield Problem(where, what, f"chmod 0700 {directory}", Severity.WARNING)
+
+
+def usable_ca(client: ClientConfig) -> Path | None:
+    """The authority that the broker's certificate is verified with; None: it is not verified, as go-choria has it."""
+    return client.ca if client.ca is not None and client.ca.exists() else None
+
+
+def _ca(client: ClientConfig, *, strict: bool) -> Iterator[Problem]:
+    where = f"{client.file}: {CA_FILE}"
+    if client.ca is None:
+        what = "it is not set, so the broker's certificate is not verified"
+        yield Problem(where, what, "set it to the file of the broker's certificate authority", Severity.WARNING)
+        return
+    if usable_ca(client) is None:
+        what = f"there is no file {client.ca}, so the broker's certificate is not verified (strict refuses this)"
+        severity = Severity.ERROR if strict else Severity.WARNING
+        yield Problem(where, what, "correct the path", severity, "ca_missing")
+        return
+    try:
+        ssl.create_default_context(cafile=str(client.ca))
+    except ssl.SSLError:
+        yield Problem(where, f"{client.ca} holds no certificate", "name the PEM file of the authority")
+    except OSError as error:
+        yield Problem(where, f"{client.ca} cannot be read: {error.strerror}", "look at its owner and mode")

@@ -1,0 +1,82 @@
+"""Every setting of the YAML file: what it holds, what it is when it is not there, and what it is for.
+
+Rules:
+1. The settings of the older program keep their names, types and defaults, its defects excepted
+   (wire/provisioning.md §3.2).
+2. A setting of a feature that does not exist yet is known here, so that it is refused by name and never ignored.
+3. Few settings are our own: only what an operator would want to change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+
+class Kind(Enum):
+    """What a setting holds; the value is how messages call it."""
+
+    WHOLE = "a whole number"
+    TEXT = "text"
+    SWITCH = "true or false"
+    TEXTS = "a list of texts"
+    DURATION = "a duration such as 30s, 10m or 1h"
+    GROUP = "a group of settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A setting; for DURATION the default is text, read like any other."""
+
+    kind: Kind
+    default: object
+    what: str
+
+
+DENIED: Final = (r"\.privileged.mcollective$", r"\.privileged.choria$", r"\.mcollective$", r"\.choria$")
+
+KEYS: Final[dict[str, Key]] = {
+    "workers": Key(Kind.WHOLE, 0, "how many helpers run at once; 0 is the number of processors"),
+    "interval": Key(Kind.DURATION, "1m", "how often the network is asked who is there; at least 1m"),
+    "logfile": Key(Kind.TEXT, "stderr", "a file, or stdout, stderr, discard"),
+    "loglevel": Key(Kind.TEXT, "warn", "debug, info, warn, error or fatal"),
+    "helper": Key(Kind.TEXT, "", "the command that says what a node's configuration shall be"),
+    "token": Key(Kind.TEXT, "", "the secret that nodes ask for, `cht` of their provisioning token"),
+    "lifecycle_component": Key(Kind.TEXT, "provision_mode_server", "whose startup events are listened to"),
+    "choria_insecure": Key(Kind.SWITCH, False, "neither TLS nor signatures"),
+    "site": Key(Kind.TEXT, "", "the label `site` of all metrics"),
+    "monitor_port": Key(Kind.WHOLE, 0, "where metrics and health are served; 0 is off"),
+    "broker_provisioning_password": Key(Kind.TEXT, "", "the password of the broker's user `provisioner`"),
+    "cert_deny_list": Key(Kind.TEXTS, DENIED, "names that no certificate request may have"),
+    "jwt_verify_cert": Key(Kind.TEXT, "", "a file or 64 hexadecimal characters: the key of provisioning tokens"),
+    "jwt_signing_key": Key(Kind.TEXT, "", "the seed file that signs server tokens"),
+    "jwt_signing_token": Key(Kind.TEXT, "", "the token of that key, which makes a chain of trust"),
+    "server_jwt_validity": Key(Kind.DURATION, "1y", "how long server tokens are valid"),
+    "leader_election": Key(Kind.SWITCH, False, "several daemons, of which one works"),
+    "upgrades_repository": Key(Kind.TEXT, "", "where nodes get new versions"),
+    "upgrades_optional": Key(Kind.SWITCH, False, "go on when an upgrade fails"),
+    "features": Key(Kind.GROUP, None, "what is done for a node"),
+    # our own
+    "state_directory": Key(Kind.TEXT, "", "where the database is; default $STATE_DIRECTORY, else /var/lib/usher"),
+    "monitor_address": Key(Kind.TEXT, "", "the address of monitor_port; default all"),
+    "helper_timeout": Key(Kind.DURATION, "10s", "how long a helper may take, with all that it starts"),
+    "helper_max_output": Key(Kind.WHOLE, 1 << 20, "how many bytes a helper may print"),
+    "inject_provision_false": Key(Kind.SWITCH, False, "turn provisioning off where the helper did not say"),
+    "strictness": Key(Kind.TEXT, "compatible", "compatible, or strict: refuse what the older program let pass"),
+    "facts_max_age": Key(Kind.DURATION, "15m", "how old what is known of a node may be before it is asked anew"),
+    "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
+}
+
+FEATURES: Final[dict[str, Key]] = {
+    "pki": Key(Kind.SWITCH, False, "certificates for x509 networks"),
+    "jwt": Key(Kind.SWITCH, False, "provisioning tokens are fetched and verified"),
+    "ed25519": Key(Kind.SWITCH, False, "server tokens for networks with an organization issuer"),
+    "upgrades": Key(Kind.SWITCH, False, "nodes are upgraded before they are configured"),
+}
+
+RETIRED: Final[dict[str, str]] = {
+    "broker_port": "the older program read it and never used it",
+    "rego_policy": "the older program read it and never used it",
+    "management": "the older program dropped it in 2021",
+}

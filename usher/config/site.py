@@ -1,0 +1,208 @@
+"""The site's configuration: the YAML file of the older program, read, checked and made into one frozen value.
+
+Rules:
+1. Everything that is wrong is found at once; the older program found half of it per node, at run time.
+2. A setting whose feature does not exist yet stops the start and is named: to ignore it would be dangerous.
+3. Durations are seconds. Files are named here and looked at in usher.config.files.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fsm.effects import Feature
+from helpers.command import CommandError, split_command
+from usher.config.document import load_yaml
+from usher.config.keys import FEATURES, KEYS, RETIRED
+from usher.config.problems import ConfigErrors, Problem, Severity, fatal
+from usher.config.values import Reader
+
+STATE_DIRECTORY: Final = "/var/lib/usher"
+_MINUTE: Final = 60.0
+_SMALLEST_OUTPUT: Final = 1024
+_LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
+_STRICTNESS: Final = ("compatible", "strict")
+_LATER: Final = ("it is not supported yet", "remove it, or keep this site on the older program until it is")
+_SUPPORTED: Final = "usher provisions networks with features jwt and ed25519 (protocol v2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a site has chosen (wire/provisioning.md §3.2); empty text means not set, durations are seconds.
+
+    `command` is the helper's command line, split; `problems` are those that do not stop a start.
+    """
+
+    file: Path
+    workers: int
+    interval: float
+    logfile: str
+    loglevel: str
+    helper: str
+    command: tuple[str, ...]
+    token: str
+    lifecycle_component: str
+    site: str
+    monitor_port: int
+    monitor_address: str
+    broker_provisioning_password: str
+    cert_deny_list: tuple[str, ...]
+    jwt_verify_cert: str
+    jwt_signing_key: str
+    jwt_signing_token: str
+    server_jwt_validity: int
+    features: frozenset[Feature]
+    state_directory: Path
+    helper_timeout: float
+    helper_max_output: int
+    inject_provision_false: bool
+    strict: bool
+    facts_max_age: float
+    retry_cap: float
+    problems: tuple[Problem, ...] = ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must appear in no log and no history."""
+        return tuple(secret for secret in (self.token, self.broker_provisioning_password) if secret)
+
+
+def load_site(path: Path, environ: Mapping[str, str]) -> Site:
+    """Read the YAML file; raises ConfigErrors with everything that is wrong."""
+    site, problems = read_site(path, environ)
+    if site is None:
+        raise ConfigErrors(problems)
+    return site
+
+
+def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tuple[Problem, ...]]:
+    """The site, None if it cannot be used, and everything that was found."""
+    try:
+        written, strange = load_yaml(path)
+    except ConfigErrors as error:
+        return None, error.problems
+    reader = Reader(path)
+    reader.problems.extend(strange)
+    values = reader.values(written, KEYS, RETIRED)
+    features = reader.values(values.pop("features") or {}, FEATURES, {}, "features.")
+    _check_unsupported(reader, values, features)
+    _check_limits(reader, values)
+    _check_missing(reader, values, features)
+    _check_words(reader, values)
+    _check_deny_list(reader, values["cert_deny_list"])
+    command = _command(reader, values["helper"])
+    state = _state_directory(reader, values["state_directory"], environ)
+    problems = tuple(reader.problems)
+    return (None if fatal(problems) else _site(path, values, command, state, problems)), problems
+
+
+def _check_unsupported(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:
+    for name in ("leader_election", "choria_insecure"):
+        if values[name]:
+            reader.error(name, *_LATER)
+    for name in ("pki", "upgrades"):
+        if features[name]:
+            reader.error(f"features.{name}", *_LATER)
+    if features["pki"] and features["ed25519"]:
+        reader.error("features", "pki and ed25519 exclude each other", "choose one")
+    if not features["pki"] and not features["ed25519"]:
+        reader.error("features.ed25519", f"it is off, and {_SUPPORTED}", "set features.ed25519: true")
+
+
+def _check_limits(reader: Reader, values: dict[str, Any]) -> None:
+    def limit(name: str, least: float, said: str, most: float = float("inf")) -> None:
+        if not least <= values[name] <= most:
+            reader.error(name, f"it must be {said}", "correct it, or remove it for the default")
+
+    limit("workers", 0, "a number of helpers that run at once, or 0 for the number of processors", 10_000)
+    limit("interval", _MINUTE, "at least 1 minute: valid examples are 1m, 10m and 10h")
+    limit("monitor_port", 0, "a port, or 0 to serve nothing", 65535)
+    limit("server_jwt_validity", 1, "longer than nothing")
+    limit("helper_timeout", 0.001, "longer than nothing and at most 10m", 10 * _MINUTE)
+    limit("helper_max_output", _SMALLEST_OUTPUT, f"a number of bytes, at least {_SMALLEST_OUTPUT}", 1 << 27)
+    limit("facts_max_age", _MINUTE, "at least 1m")
+    limit("retry_cap", 5, "at least 5s")
+
+
+def _check_missing(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:
+    needed = {"helper": True, "jwt_verify_cert": features["jwt"] or features["ed25519"]}
+    needed["jwt_signing_key"] = features["ed25519"]
+    for name, is_needed in needed.items():
+        if is_needed and not values[name].strip():
+            reader.error(name, "it is missing", f"set it: {KEYS[name].what}")
+    if not values["token"]:
+        reader.warning("token", "it is empty", "set it if the provisioning tokens of your nodes have a `cht`")
+    if not values["broker_provisioning_password"]:
+        what = "it is empty, and a Choria broker lets no provisioner in without it"
+        reader.warning("broker_provisioning_password", what, "set it to the broker's client_password")
+
+
+def _check_words(reader: Reader, values: dict[str, Any]) -> None:
+    component = values["lifecycle_component"] = values["lifecycle_component"] or "provision_mode_server"
+    if re.search(r"[.>*\s\x00-\x1f]", component):
+        reader.error("lifecycle_component", f"{component[:80]!r} is not one token of a subject", "leave it out")
+    level = values["loglevel"] = values["loglevel"].lower() or "warn"
+    if level not in _LEVELS:
+        reader.mistake("loglevel", f"{level[:80]!r} is no level, warn is used", f"use one of {', '.join(_LEVELS)}")
+        values["loglevel"] = "warn"
+    values["logfile"] = values["logfile"] or "stderr"
+    if values["strictness"].lower() not in _STRICTNESS:
+        reader.error("strictness", f"{values['strictness'][:80]!r} is neither compatible nor strict", "use one of them")
+    address = values["monitor_address"]
+    if address and address != "localhost" and not _is_address(address):
+        reader.error("monitor_address", f"{address[:80]!r} is no IP address", "use an address of this machine")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_deny_list(reader: Reader, patterns: tuple[str, ...]) -> None:
+    for position, pattern in enumerate(patterns):
+        try:
+            re.compile(pattern.strip("/"))
+        except (re.error, RecursionError, OverflowError) as error:
+            what = f"{pattern[:80]!r} is no regular expression ({error}): it would never match"
+            reader.error(f"cert_deny_list[{position}]", what, "correct it")
+
+
+def _command(reader: Reader, helper: str) -> tuple[str, ...]:
+    if not helper.strip():
+        return ()
+    try:
+        return split_command(helper)
+    except CommandError as error:
+        reader.error("helper", f"the command cannot be split into words: {error.detail}", "correct the quotes")
+        return ()
+
+
+def _state_directory(reader: Reader, written: str, environ: Mapping[str, str]) -> Path:
+    chosen = Path(written or environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE_DIRECTORY)
+    if not chosen.is_absolute():
+        reader.error("state_directory", f"{str(chosen)[:80]!r} is not an absolute path", "begin it with /")
+    return chosen
+
+
+def _site(
+    path: Path, values: dict[str, Any], command: tuple[str, ...], state: Path, problems: tuple[Problem, ...]
+) -> Site:
+    same = {name: values[name] for name in Site.__dataclass_fields__ if name in values}
+    same |= {
+        "workers": values["workers"] or os.cpu_count() or 1,
+        "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
+        "server_jwt_validity": int(values["server_jwt_validity"]),
+        "features": frozenset({Feature.JWT, Feature.ED25519}),
+        "state_directory": state,
+        "strict": values["strictness"].lower() == "strict",
+        "problems": tuple(problem for problem in problems if problem.severity is not Severity.ERROR),
+    }
+    return Site(file=path, command=command, **same)

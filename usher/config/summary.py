@@ -1,0 +1,108 @@
+"""What a configuration says, for a person and for a program, without its secrets.
+
+Rules:
+1. A secret is `set` or `not set`.
+2. The words for a person are made from the same values as the document for a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from usher.config.client import ClientConfig
+from usher.config.loading import Findings
+from usher.config.problems import Problem, Severity
+from usher.config.site import Site
+
+_SECRETS: Final = ("token", "broker_provisioning_password")
+_LEFT_OUT: Final = ("file", "problems", "command")
+
+
+def ok(problems: Iterable[Problem]) -> bool:
+    """Whether `usher check-config` is content: nothing but warnings."""
+    return all(problem.severity is Severity.WARNING for problem in problems)
+
+
+def document(found: Findings) -> dict[str, object]:
+    """The findings as plain JSON values."""
+    return {
+        "ok": ok(found.problems),
+        "site": None if found.site is None else site_values(found.site),
+        "client": None if found.client is None else client_values(found.client),
+        "problems": [
+            {
+                "severity": str(problem.severity),
+                "where": problem.where,
+                "what": problem.what,
+                "next": problem.next_step,
+                "check": problem.check,
+            }
+            for problem in found.problems
+        ],
+    }
+
+
+def lines(found: Findings) -> list[str]:
+    """The findings as lines: what is wrong, the worst first, then what is fine."""
+    order = tuple(Severity)
+    said = [
+        f"{problem.severity:8} {problem}"
+        for problem in sorted(found.problems, key=lambda problem: order.index(problem.severity))
+    ]
+    if found.site is not None:
+        said.append(f"{'read':8} {found.site.file}: {_listed(site_values(found.site))}")
+    if found.client is not None:
+        said.append(f"{'read':8} {found.client.file}: {_listed(client_values(found.client))}")
+    return said
+
+
+def site_values(site: Site) -> dict[str, object]:
+    """The site's settings."""
+    values: dict[str, object] = {}
+    for name in Site.__dataclass_fields__:
+        value = getattr(site, name)
+        if name in _SECRETS:
+            value = "set" if value else "not set"
+        if name not in _LEFT_OUT:
+            values[name] = _plain(value)
+    return {"file": str(site.file), **values}
+
+
+def client_values(client: ClientConfig) -> dict[str, object]:
+    """The client's settings."""
+    return {
+        "file": str(client.file),
+        "identity": client.identity,
+        "servers": [server.url for server in client.servers],
+        "token_file": str(client.token_file),
+        "seed_file": str(client.seed_file),
+        "ca": "" if client.ca is None else str(client.ca),
+        "connect_timeout": client.connect_timeout,
+        "user": client.user,
+        "password": "set" if client.password else "not set",
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, frozenset | tuple):
+        return sorted(str(item) for item in value) if isinstance(value, frozenset) else [str(item) for item in value]
+    return str(value)
+
+
+def _listed(values: dict[str, object]) -> str:
+    return ", ".join(f"{name} {_words(value)}" for name, value in values.items() if name != "file" and value != "")
+
+
+def _words(value: object) -> str:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case float():
+            return f"{value:g}s"
+        case list():
+            return " ".join(str(item) for item in value)
+        case _:
+            return str(value)
