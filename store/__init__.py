@@ -1,0 +1,1 @@
+"""The store: the journal of every transition in SQLite, what reads it, and what audits it."""

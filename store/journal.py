@@ -1,0 +1,295 @@
+"""The journal: units become durable, many to a transaction, while the loop goes on.
+
+Rules:
+1. Statements run on the loop's thread, only COMMIT on the worker; what arrives meanwhile is the next batch.
+2. An awaitable is done when what it stands for is on the disk, never before; the order of the calls is the order of
+   the rows.
+3. A refusal by the database is final: that batch and everything after it get the error, nothing more is committed.
+4. A full disk loses nothing: the batch is tried again until it fits, and nobody who waits is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+from fsm.codec import encode_snapshot
+from fsm.effects import EffectId
+from fsm.errors import StoreError, StoreFullError, UsherError
+from fsm.ports import Unit
+from fsm.snapshot import Snapshot
+from store.checks import consistent
+from store.entries import FleetEntry, Status
+from store.shelf import Shelf
+from store.worker import Worker
+from store.writer import Prepared, Writer
+
+MOST: Final = 256
+"""Waiting calls in one transaction: a turn of the loop writes no more."""
+RETRY: Final = 1.0
+"""Seconds until a batch is tried again that found the disk full."""
+
+
+class Later(Protocol):
+    """How a call is put off: the shape of a loop's call_later."""
+
+    def __call__(self, delay: float, callback: Callable[[], None], /) -> object:
+        """Have `callback` called on the loop after `delay` seconds."""
+        ...
+
+
+def _loop_later(delay: float, callback: Callable[[], None], /) -> object:
+    return asyncio.get_running_loop().call_later(delay, callback)
+
+
+class _Call:
+    """One call that waits: a unit, or a job that runs within the transaction; answers when it is durable."""
+
+    __slots__ = ("answer", "future", "item", "job")
+
+    def __init__(self, item: Prepared | None, job: Callable[[], object] | None = None) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.item = item
+        self.job = job
+        self.answer: object = None
+
+
+class Journal:
+    """fsm.ports.Store over SQLite; made by store.repository.open_store."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        shelf: Shelf,
+        on_full: Callable[[bool], None] | None = None,
+        later: Later | None = None,
+    ) -> None:
+        """Take what writes and what reads; `on_full` hears that the disk is full, and that it is not any more."""
+        self._writer = writer
+        self._shelf = shelf
+        self._on_full = on_full or (lambda _: None)
+        self._later = later or _loop_later
+        self._worker = Worker("store")
+        self._waiting: deque[_Call] = deque()
+        self._busy = False  # the worker has the connection
+        self._planned = False  # a flush is to come
+        self._full = False
+        self._closing: asyncio.Future[None] | None = None
+        self._broken: StoreError | None = None
+
+    @property
+    def lineage(self) -> str:
+        """The database's random name: 16 hex characters."""
+        return self._writer.lineage
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch; 0 before the first begin_epoch."""
+        return self._writer.epoch
+
+    # -- calls that change something ---------------------------------------------------------------
+
+    def commit(self, unit: Unit) -> asyncio.Future[None]:
+        """Make one transition durable; raises StoreError, which ends the process, or the codec's error for this one."""
+        try:
+            item = Prepared(consistent(unit), encode_snapshot(unit.snapshot))
+        except UsherError as error:
+            refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
+        return self._put(_Call(item))
+
+    def started(self, ids: Sequence[EffectId]) -> asyncio.Future[frozenset[EffectId]]:
+        """Mark intents as started, durably; answers those that were still intended and are of this epoch."""
+        return self._job(partial(self._writer.start, tuple(ids)))
+
+    def fleet(self, entry: FleetEntry) -> asyncio.Future[None]:
+        """Append to the journal of the fleet, durably."""
+        return self._job(partial(self._writer.fleet, entry))
+
+    def begin_epoch(self) -> asyncio.Future[int]:
+        """Raise the epoch, durably, at a start and at each election that is won; answers the new one."""
+        return self._job(self._writer.raise_epoch)
+
+    def remember_policy(self, hashed: str, document: bytes, at: int) -> asyncio.Future[None]:
+        """Keep a policy's document under the hash that history rows will name."""
+        return self._job(partial(self._writer.policy, hashed, document, at))
+
+    def _job(self, job: Callable[[], object]) -> asyncio.Future[Any]:
+        return self._put(_Call(None, job))
+
+    # -- calls that read what is committed ---------------------------------------------------------
+
+    def load(self, node: str) -> Snapshot | None:
+        """The committed snapshot of a node; None if it was never seen."""
+        return self._shelf.load(node)
+
+    def active(self) -> list[Snapshot]:
+        """Every node that has something under way, due, or waits for admission."""
+        return self._shelf.active()
+
+    def open_effects(self) -> list[tuple[EffectId, Status]]:
+        """The effects that are open, oldest first: what an earlier process left for fsm.recovery."""
+        return self._shelf.open_effects()
+
+    def blob(self, digest: str) -> bytes | None:
+        """The bytes of a blob that a committed unit brought; None if it is not held any more."""
+        return self._shelf.blob(digest)
+
+    def secret(self, node: str, generation: int, name: str) -> bytes | None:
+        """The bytes of a vault entry; None if it is not held any more."""
+        return self._shelf.secret(node, generation, name)
+
+    async def close(self) -> None:
+        """Finish what is being committed and what waits, and close; calls after this are refused."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_future()
+            if self._full:
+                self._give_up(StoreFullError())
+            self._settle()
+        await asyncio.shield(self._closing)
+
+    # -- batches -----------------------------------------------------------------------------------
+
+    def _put(self, call: _Call) -> asyncio.Future[Any]:
+        if self._broken is not None or self._closing is not None:
+            call.future.set_exception(_again(self._broken or StoreError("the journal is closed")))
+        else:
+            self._waiting.append(call)
+            self._plan()
+        return call.future
+
+    def _plan(self) -> None:
+        """Write in the next turn of the loop: what the others of this turn bring goes along."""
+        if not (self._planned or self._busy or self._full):
+            self._planned = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._planned = False
+        if self._busy or not self._waiting:
+            return
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        try:
+            self._write(batch)
+        except StoreFullError:
+            self._put_back(batch)
+        except StoreError as error:
+            self._break(error, batch)
+        else:
+            self._busy = True
+            self._worker.submit(partial(self._commit, batch, asyncio.get_running_loop()))
+
+    def _write(self, batch: list[_Call]) -> None:
+        self._writer.begin()
+        self._writer.write([call.item for call in batch if call.item is not None])
+        for call in batch:
+            if call.job is not None:
+                call.answer = self._writer.run(call.job)
+        self._writer.run(self._writer.collect)
+
+    def _commit(self, batch: list[_Call], loop: asyncio.AbstractEventLoop) -> None:
+        """On the worker: wait for the disk, and report."""
+        try:
+            self._writer.commit()
+        except (StoreError, StoreFullError) as error:
+            loop.call_soon_threadsafe(self._refused, batch, error)
+        else:
+            loop.call_soon_threadsafe(self._committed, batch)
+
+    def _checkpoint(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On the worker: write the log back."""
+        failed: StoreError | None = None
+        try:
+            self._writer.checkpoint()
+        except StoreError as error:
+            failed = error
+        except StoreFullError:
+            pass  # the log keeps what it has, the next batch finds out
+        loop.call_soon_threadsafe(self._checkpointed, failed)
+
+    def _committed(self, batch: list[_Call]) -> None:
+        if self._full:
+            self._full = False
+            self._on_full(False)
+        if self._writer.wants_checkpoint:
+            self._worker.submit(partial(self._checkpoint, asyncio.get_running_loop()))
+        else:
+            self._free()
+        for call in batch:
+            if not call.future.done():
+                call.future.set_result(call.answer)
+
+    def _checkpointed(self, failed: StoreError | None) -> None:
+        if failed is not None:
+            self._break(failed, [])
+        self._free()
+
+    def _free(self) -> None:
+        """The connection is the loop's again: on with what came meanwhile, at once."""
+        self._busy = False
+        if self._waiting:
+            self._plan()
+        else:
+            self._settle()
+
+    # -- when it does not go well ------------------------------------------------------------------
+
+    def _refused(self, batch: list[_Call], error: StoreError | StoreFullError) -> None:
+        self._busy = False
+        if isinstance(error, StoreFullError):
+            self._put_back(batch)
+        else:
+            self._break(error, batch)
+        self._settle()
+
+    def _put_back(self, batch: list[_Call]) -> None:
+        """The disk is full: as before the batch, and again in a while."""
+        if (error := self._undo()) is not None:
+            self._break(error, batch)
+            return
+        self._waiting.extendleft(reversed(batch))
+        if self._closing is not None:
+            self._give_up(StoreFullError())
+            return
+        if not self._full:
+            self._full = True
+            self._on_full(True)
+        self._later(RETRY, self._flush)
+
+    def _undo(self) -> StoreError | None:
+        try:
+            self._writer.rollback()
+        except (StoreError, StoreFullError) as error:
+            return error if isinstance(error, StoreError) else StoreError(str(error))
+        return None
+
+    def _break(self, error: StoreError, batch: list[_Call]) -> None:
+        """Commit nothing more, ever; whoever waits hears why."""
+        self._undo()
+        self._broken = error
+        self._waiting.extendleft(reversed(batch))
+        self._give_up(error)
+
+    def _give_up(self, error: StoreError | StoreFullError) -> None:
+        while self._waiting:
+            future = self._waiting.popleft().future
+            if not future.done():
+                future.set_exception(_again(error))
+        self._settle()
+
+    def _settle(self) -> None:
+        """If it is to close and nothing is under way: close."""
+        if self._closing is None or self._closing.done() or self._busy or self._waiting:
+            return
+        self._shelf.close()
+        self._worker.close(self._writer.close)
+        self._closing.set_result(None)
+
+
+def _again(error: StoreError | StoreFullError) -> StoreError | StoreFullError:
+    """The same error for another who waits: one that is raised twice gathers the traces of both."""
+    return StoreError(error.detail, error.node, error.seq) if isinstance(error, StoreError) else StoreFullError()

@@ -1,0 +1,180 @@
+"""The reader: what the commands read, with a daemon at work or without one.
+
+Rules:
+1. It cannot write: the file is opened read-only, the connection is query_only, and it never checkpoints.
+2. Long answers come in pages by key; a page is one short transaction, so the daemon's log is never held up.
+3. Rows come as frozen values; what is stored is decoded, and an error names the node.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from fsm.codec import decode_snapshot
+from fsm.effects import EffectId
+from fsm.errors import StoreError
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot
+from fsm.states import State
+from store import queries as sql
+from store.repository import APPLICATION_ID, BUSY, migrations
+from store.trouble import translated
+from store.views import EffectView, FleetView, HistoryView, Meta, NodeView, Page
+
+PAGE: Final = 200
+
+
+class Reader:
+    """A database that is read; use it as a context, or close it."""
+
+    def __init__(self, db: Database) -> None:
+        """Take a connection that cannot write."""
+        self._db = db
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.conn.close()
+
+    # -- nodes -------------------------------------------------------------------------------------
+
+    def nodes(
+        self,
+        state: State | None = None,
+        reason: Reason | None = None,
+        before: int | None = None,
+        after: str = "",
+        limit: int = PAGE,
+    ) -> Page:
+        """Nodes in the order of their names, in this state, for this reason, in their state since `before` or longer.
+
+        `after` is the last name of the page before.
+        """
+        where, values = sql.where({"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before})
+        rows = self.rows(f"{sql.NODES} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
+        found = tuple(NodeView(**row) for row in rows[:limit])
+        return Page(found, found[-1].node if len(rows) > limit else None)
+
+    def node(self, node: str) -> Snapshot | None:
+        """The committed snapshot of a node; None if it was never seen."""
+        rows = self.rows("SELECT body FROM nodes WHERE node = ?", (node,))
+        return decode_snapshot(rows[0]["body"]) if rows else None
+
+    def history(self, node: str, after: int = 0, limit: int = PAGE) -> tuple[HistoryView, ...]:
+        """A node's rows with a seq above `after`, in order."""
+        return self._history(f"{sql.HISTORY} WHERE node = ? AND seq > ? ORDER BY seq LIMIT ?", (node, after, limit))
+
+    def latest(self, node: str, limit: int = PAGE) -> tuple[HistoryView, ...]:
+        """A node's last rows, the latest first."""
+        return self._history(f"{sql.HISTORY} WHERE node = ? ORDER BY seq DESC LIMIT ?", (node, limit))
+
+    def _history(self, query: str, values: Sequence[object]) -> tuple[HistoryView, ...]:
+        return tuple(HistoryView(**row) for row in self.rows(query, values))
+
+    # -- the fleet ---------------------------------------------------------------------------------
+
+    def counts(self) -> dict[State, int]:
+        """How many nodes are in each state; states without nodes are left out."""
+        return {State(row["state"]): row["nodes"] for row in self.rows(sql.COUNTS)}
+
+    def reasons(self, limit: int = 10) -> list[tuple[Reason, int]]:
+        """The most frequent reasons of nodes where they are, with how many have them."""
+        return [(Reason(row["reason"]), row["nodes"]) for row in self.rows(sql.REASONS, (limit,))]
+
+    def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:
+        """The waiting room, who waits longest first."""
+        return tuple(NodeView(**row) for row in self.rows(sql.WAITING, (limit,)))
+
+    def waiting(self) -> int:
+        """How many nodes are in the waiting room."""
+        return int(self.rows(sql.WAITING_COUNT)[0]["nodes"])
+
+    def open_effects(self, limit: int = PAGE) -> tuple[EffectView, ...]:
+        """Effects under way, oldest first."""
+        return tuple(
+            EffectView(
+                EffectId(*(row[column] for column in ("node", "epoch", "generation", "first", "opened", "try"))),
+                row["effect"], row["status"], row["opened_at"],
+            )
+            for row in self.rows(sql.EFFECTS, (limit,))
+        )  # fmt: skip
+
+    def fleet(self, after: int = 0, limit: int = PAGE) -> tuple[FleetView, ...]:
+        """Entries of the fleet's journal with a position above `after`, in order."""
+        rows = self.rows(f"{sql.FLEET} WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
+        return tuple(FleetView(**row) for row in rows)
+
+    def last(self, *kinds: str) -> FleetView | None:
+        """The last entry of the fleet's journal of one of these kinds: `last("pause", "resume")`."""
+        marks = ", ".join("?" * len(kinds))
+        rows = self.rows(f"{sql.FLEET} WHERE kind IN ({marks}) ORDER BY position DESC LIMIT 1", kinds)
+        return FleetView(**rows[0]) if rows else None
+
+    def policy(self, hashed: str) -> bytes | None:
+        """The document of a policy that history rows name; None if it is not held."""
+        rows = self.rows("SELECT document FROM policies WHERE hash = ?", (hashed,))
+        return rows[0]["document"] if rows else None
+
+    def meta(self) -> Meta:
+        """The database's identity."""
+        return Meta(**self.rows("SELECT lineage, epoch, created FROM meta")[0])
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """The rows of a query of this room, as dictionaries by column; raises StoreError."""
+        with _translated("read"):
+            return list(self._db.query(query, values))
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(str(translated(error, where))) from None
+
+
+def open_reader(path: Path) -> Reader:
+    """Open the database to read; raises StoreError that says what to do."""
+    if not path.exists():
+        raise StoreError(f"there is no database at {path}: start usher run once, or name its directory with --state")
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    with _translated(str(path)):
+        db = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
+        try:
+            _check(db, path)
+        except sqlite3.OperationalError as error:
+            db.close()
+            raise StoreError(f"{path} cannot be read here ({error}): {_whose(path)}") from None
+        except BaseException:
+            db.close()
+            raise
+    return Reader(Database(db))
+
+
+def _whose(path: Path) -> str:
+    return f"run this as the user that runs usher (uid {path.stat().st_uid}), or as root"
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("PRAGMA query_only = ON")
+    identity = db.execute("PRAGMA application_id").fetchall()[0][0]
+    version, newest = db.execute("PRAGMA user_version").fetchall()[0][0], max(migrations())
+    if identity != APPLICATION_ID:
+        raise StoreError(f"{path} is no database of usher: name its directory with --state")
+    if version != newest:
+        step = "use the usher that wrote it" if version > newest else "start usher run once, which updates it"
+        raise StoreError(f"{path} has schema version {version}, this usher reads {newest}: {step}")

@@ -1,0 +1,63 @@
+"""The shelf: what is committed, for the daemon to read: snapshots, open effects, blobs and the vault.
+
+Rules:
+1. Only what is committed is seen: reading has a connection of its own, which cannot write.
+2. A blob or secret that is not held any more is None, never an error.
+3. Every cursor is emptied at once: one that stays open would keep the log from being written back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from fsm.codec import decode_snapshot
+from fsm.effects import EffectId
+from fsm.errors import StoreError
+from fsm.snapshot import Snapshot
+from store import statements as sql
+from store.entries import Status
+from store.trouble import translated
+
+
+class Shelf:
+    """Reads on the loop's thread; writers do not hold it up."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """Take a connection that is query_only."""
+        self._db = db
+
+    def load(self, node: str) -> Snapshot | None:
+        """The snapshot of a node; None if it was never seen."""
+        body = self._only(sql.BODY, (node,))
+        return None if body is None else decode_snapshot(body)
+
+    def active(self) -> list[Snapshot]:
+        """Every node that has something under way, due, or waits for admission."""
+        return [decode_snapshot(body) for (body,) in self._rows(sql.ACTIVE)]
+
+    def open_effects(self) -> list[tuple[EffectId, Status]]:
+        """The effects that are open, oldest first."""
+        return [(EffectId(*of), Status(status)) for *of, status in self._rows(sql.OPEN_EFFECTS)]
+
+    def blob(self, digest: str) -> bytes | None:
+        """The bytes of a blob, None if it is not held."""
+        return self._only(sql.BLOB, (digest,))
+
+    def secret(self, node: str, generation: int, name: str) -> bytes | None:
+        """The bytes of a vault entry, None if it is not held."""
+        return self._only(sql.SECRET, (node, generation, name))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def _only(self, query: str, values: tuple[str | int, ...]) -> bytes | None:
+        rows = self._rows(query, values)
+        return rows[0][0] if rows else None
+
+    def _rows(self, query: str, values: tuple[str | int, ...] = ()) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(str(translated(error, "read"))) from None

@@ -1,0 +1,111 @@
+"""Views: what the reader gives, as frozen values.
+
+Rules:
+1. Texts that name a state, reason or status are the enum's members; an unknown one is an error when it is read.
+2. Times are milliseconds since 1970; an absent one is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsm.effects import Effect, EffectId
+from fsm.reasons import Reason
+from fsm.states import State
+from store.entries import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The database: its random name, its current epoch, when it was made."""
+
+    lineage: str
+    epoch: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """What a list says of a node, without its snapshot; `doing` is the effect of its open step."""
+
+    node: str
+    state: State
+    generation: int
+    seq: int
+    since: int
+    due_at: int | None
+    due_kind: str | None
+    doing: Effect | None
+    reason: Reason | None
+    held: bool
+    active: bool
+
+    def __post_init__(self) -> None:
+        """Turn the texts of the database into members."""
+        object.__setattr__(self, "state", State(self.state))
+        object.__setattr__(self, "doing", None if self.doing is None else Effect(self.doing))
+        object.__setattr__(self, "reason", None if self.reason is None else Reason(self.reason))
+        object.__setattr__(self, "held", bool(self.held))
+        object.__setattr__(self, "active", bool(self.active))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some nodes, and after which name the next page begins; None after the last."""
+
+    nodes: tuple[NodeView, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryView:
+    """One row of history; `payload` is None once it was deleted, its digest (hex SHA-256) stays."""
+
+    position: int
+    epoch: int
+    node: str
+    generation: int
+    seq: int
+    at: int
+    table_version: int
+    policy: str
+    event: str
+    name: str
+    source: State
+    target: State
+    digest: str
+    hash: bytes
+    payload: bytes | None
+
+    def __post_init__(self) -> None:
+        """Turn the texts of the database into members."""
+        object.__setattr__(self, "source", State(self.source))
+        object.__setattr__(self, "target", State(self.target))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectView:
+    """An effect that is open, how far it is, and when it was opened."""
+
+    id: EffectId
+    effect: Effect
+    status: Status
+    opened_at: int
+
+    def __post_init__(self) -> None:
+        """Turn the texts of the database into members."""
+        object.__setattr__(self, "effect", Effect(self.effect))
+        object.__setattr__(self, "status", Status(self.status))
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """An entry of the fleet's journal."""
+
+    position: int
+    epoch: int
+    at: int
+    kind: str
+    name: str
+    reason: str
+    payload: bytes | None
