@@ -52,6 +52,24 @@ def test_a_module_of_the_same_name_is_a_stranger_too(tmp_path: Path):
     assert f"the package 'store' comes from {tmp_path.resolve()}" in checked(tmp_path, ROOT)
 
 
+def installed(where: Path, name: str, *files: str) -> None:
+    """What pip leaves of a distribution: its name and the list of its files."""
+    noted = where / f"{name}-1.0.dist-info"
+    noted.mkdir()
+    (noted / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (noted / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
+def test_a_distribution_that_has_written_over_a_package_is_named(tmp_path: Path):
+    installed(tmp_path, "diagrams", "diagrams/__init__.py")
+    assert checked(ROOT, tmp_path).startswith("the distribution 'diagrams' has written over usher's package")
+
+
+def test_a_distribution_of_the_same_name_without_the_package_is_no_trouble(tmp_path: Path):
+    installed(tmp_path, "diagrams", "pictures/__init__.py")
+    assert checked(ROOT, tmp_path) == ""
+
+
 def test_a_package_that_is_missing_is_named(tmp_path: Path):
     (tmp_path / "usher").symlink_to(ROOT / "usher", target_is_directory=True)
     done = subprocess.run(
