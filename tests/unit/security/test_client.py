@@ -115,3 +115,8 @@ def test_reload_reads_the_files_anew_and_leaves_the_old_ones_as_they_are(tmp_pat
     with pytest.raises(CredentialError, match="no such file"):
         client.reload()
     assert client.token == SIGNER.token
+
+
+def test_a_claim_of_another_type_is_listed_once(tmp_path: Path):
+    seed, token = signer_files(tmp_path, resigned(exp="x", permissions={}))
+    assert [problem.check for problem in inspect_client(token, seed, NOW)] == ["token_claims"]

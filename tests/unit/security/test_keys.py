@@ -55,6 +55,7 @@ def test_a_seed_is_never_shown():
         (SEED + "00", "this has 66"),
         ("", "this has 0"),
         ("g" + SEED[1:], "other characters"),
+        ("g" + SEED[1:] + "\n", "other characters"),
         ("٣" + SEED[1:], "other characters"),
         (SEED[:32] + "\n" + SEED[32:], "other characters"),
     ],

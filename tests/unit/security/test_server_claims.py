@@ -159,3 +159,20 @@ def test_it_is_clipped_to_the_signer_tokens():
     assert expiry(AT + 200, AT, VALIDITY, AT + 100) == (AT + 100, ())
     assert expiry(AT + 50, AT, VALIDITY, AT + 100) == (AT + 50, ())
     assert expiry(5, AT, VALIDITY, AT + 100)[0] == AT + 100
+
+
+def test_the_limits_are_inclusive():
+    latest = wishes({"exp": 253_402_300_799}, {})
+    assert (latest.expires, latest.warnings) == (253_402_300_799, ())
+    assert len(wishes({"collectives": ["a"] * 256, "pub_subjects": ["a"] * 256}, {}).pub_subjects) == 256
+    assert len(wishes({}, {"collectives": ",".join(["a"] * 256)}).collectives) == 256
+    longest = "x" * 255
+    found = wishes({"collectives": [longest], "pub_subjects": [longest]}, {})
+    assert (found.collectives, found.pub_subjects) == ((longest,), (longest,))
+
+
+def test_an_empty_collective_is_taken_as_it_is_and_said():
+    found = wishes({}, {"collectives": "a,"})
+    assert found.collectives == ("a", "")
+    assert "configuration.collectives has ''" in found.warnings[0]
+    assert "configuration.collectives has ''" in refusal({}, {"collectives": "a,"}, strict=True)

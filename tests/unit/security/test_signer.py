@@ -277,3 +277,13 @@ def test_files_that_vanish_refuse_until_they_are_back(tmp_path: Path):
     assert "no such file" in refusal(signer)[1]
     written(tmp_path / "signer.jwt", SIGNER.token)
     assert signer.server_token(order()) == made
+
+
+def test_a_claim_of_another_type_is_listed_once(tmp_path: Path):
+    assert [problem.check for problem in inspect_signer(*signer_files(tmp_path, resigned(exp="x")), NOW)] == [
+        "token_claims"
+    ]
+
+
+def test_a_signer_token_is_good_from_its_first_millisecond_on(tmp_path: Path):
+    assert file_signer(tmp_path).server_token(order(at=NOW))

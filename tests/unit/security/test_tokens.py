@@ -95,6 +95,15 @@ def test_a_header_with_critical_extensions_is_refused():
     assert "crit" in reason_of(signed({"alg": "EdDSA", "crit": ["b64"], "b64": False}, {}))[1]
 
 
+def test_the_longest_token_and_header_are_read():
+    start = f"{part({'alg': 'EdDSA'})}.{part({'a': 10})}."
+    assert tokens.decode(start + "A" * (65_536 - len(start))).claims == {"a": 10}
+    header = json.dumps({"alg": "EdDSA", "x": ""})
+    longest = {"alg": "EdDSA", "x": "x" * (768 - len(header))}
+    assert len(part(longest)) == 1024
+    tokens.verify(tokens.decode(signed(longest, {})), PUBLIC)
+
+
 def test_white_space_around_a_token_is_harmless():
     assert tokens.decode(f" {tokens.sign({'a': 1}, KEY)}\n").claims == {"a": 1}
 
