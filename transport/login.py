@@ -25,6 +25,7 @@ from nats import errors
 from nats.aio.client import Client, Srv
 from nats.aio.client import __version__ as nats_version
 
+from fsm.errors import UsherError
 from transport.credentials import Credentials, connect_line, connect_options
 from transport.framing import Framing, FramingError
 from transport.refusals import describe
@@ -73,6 +74,8 @@ class Login(Client):
             tls=tls,
             name=self._label,
         )
+        if type(self._max_payload) is not int or self._max_payload <= 0:
+            raise errors.Error("the broker takes no messages")
         for task, what in (
             (self._reading_task, "the broker closed the connection"),
             (self._flusher_task, "writing to the broker failed"),
@@ -218,10 +221,15 @@ class Login(Client):
         secure = bool(self._server_info.get("tls_required"))
         if self._tls is not None and not secure:
             raise errors.Error("the broker does not offer TLS")
-        options = connect_options(
-            self._credentials, self._server_info, name=self._label, version=nats_version, tls=secure
-        )
-        return connect_line(options)
+        info = self._server_info
+        try:
+            return connect_line(
+                connect_options(self._credentials, info, name=self._label, version=nats_version, tls=secure)
+            )
+        except UsherError as error:
+            raise errors.Error(str(error)) from error
+        except Exception as error:  # its text may hold a secret
+            raise errors.Error(f"usher's own credentials cannot be used ({type(error).__name__})") from error
 
     async def _select_next_server(self) -> None:
         """One attempt at the one server; who waits and tries again is the connection."""
@@ -236,7 +244,7 @@ class Login(Client):
         """Reading or writing failed, or two pings were not answered."""
         self.end(describe(e))
 
-    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: ARG002 nats-py's own signature
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
         """Never write what is pending to a connection that is going away."""
         self.end("it was closed")
 

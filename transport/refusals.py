@@ -17,6 +17,7 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (errors.TimeoutError, "the broker did not answer in time"),
     (TimeoutError, "the broker did not answer in time"),
     (ConnectionRefusedError, "nobody listens there"),
+    (ConnectionError, "the broker closed the connection"),
     (errors.UnexpectedEOF, "the broker closed the connection"),
     (errors.StaleConnectionError, "the broker did not answer pings"),
     (ErrStaleConnection, "the broker did not answer pings"),
@@ -35,5 +36,5 @@ def describe(error: BaseException) -> str:
         if isinstance(error, kind):
             return words
     if not isinstance(error, OSError | errors.Error):
-        return f"the login failed: {error!r}"
+        return "what answers there does not speak NATS"
     return text or type(error).__name__

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from fsm.ports import Request
 from fsm.runtime.clock import SystemClock
+from tests.fakes.proxy import FaultProxy
 from transport.connection import Connection, Options
 from transport.credentials import tls_context
 from transport.reports import Report
@@ -154,3 +155,29 @@ async def responder(connection: Connection, name: str, act: Callable[[Asked], No
         act(Asked(wire, mcorpc.decode_call(wire.payload), connection))
 
     await connection.subscribe(node(name), on_message)
+
+
+async def fill(link: Connection, proxy: FaultProxy) -> None:
+    """Silence the proxy, and send until the sockets take no more."""
+    proxy.silence()
+    for _ in range(200):
+        link.publish("provisioning.node.filler", b"x" * 100_000)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if waiting(link) > 500_000:
+            return
+    raise AssertionError("the sockets took 20 MB")
+
+
+def waiting(link: Connection) -> int:
+    """Bytes that were not handed to the socket yet."""
+    login = link._login
+    assert login is not None
+    return login.waiting
+
+
+async def handed_over(link: Connection) -> None:
+    """Wait until the socket has everything."""
+    await asyncio.sleep(0)
+    while waiting(link):  # noqa: ASYNC110 nobody tells it, and it takes a turn of the loop
+        await asyncio.sleep(0)

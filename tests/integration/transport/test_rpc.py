@@ -1,0 +1,326 @@
+"""Requests and answers over a real broker: what is odd, forged, late, twice, cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from fsm.errors import CallError
+from fsm.events import Certainty
+from fsm.ports import Reply, Request
+from fsm.reasons import Reason
+from fsm.runtime.clock import SystemClock
+from tests.fakes.link import CALLER, Asked, Discarded, Heard, asking, connection, fill, handed_over, responder
+from transport import subjects
+from transport.connection import Connection
+from transport.reports import Connected, Disconnected, Report
+from transport.rpc import RpcClient
+from transport.wire import mcorpc
+from usher.simulator.broker import EmbeddedBroker
+
+pytestmark = pytest.mark.network
+NODE = "n1.example.net"
+
+
+@dataclass
+class Scene:
+    """A client, and a node that keeps what it is asked and answers when the test says so."""
+
+    rpc: RpcClient
+    link: Connection
+    node: Connection
+    asked: Heard[Asked]
+    seconds: Heard[str]
+    discards: Discarded
+    report: Heard[Report]
+
+    def call(self, action: str = "ping", *, within: float = 20.0, **data: object) -> asyncio.Future[Reply]:
+        return asyncio.ensure_future(self.rpc.call(asking(NODE, action, timeout=within, **data)))
+
+    async def next(self, number: int = 1) -> Asked:
+        """The so-many-th request that the node got."""
+        return (await self.asked.until(lambda items: len(items) >= number))[number - 1]
+
+    async def fails(self, call: asyncio.Future[Reply]) -> CallError:
+        with pytest.raises(CallError) as caught:
+            await call
+        return caught.value
+
+
+@contextlib.asynccontextmanager
+async def staged(broker: EmbeddedBroker, url: str = "", **options: int) -> AsyncIterator[Scene]:
+    """All connected."""
+    discards, report = Discarded(), Heard[Report]()
+    link = connection(
+        "rpc", url or broker.url, "provisioner", broker.passwords.provisioner, discards=discards, report=report
+    )
+    node = connection("node", broker.url, "node", broker.passwords.node)
+    asked, seconds = Heard[Asked](), Heard[str]()
+    rpc = RpcClient(link, CALLER, SystemClock(), discards=discards, on_second_answer=seconds, **options)
+    await responder(node, NODE, asked)
+    await rpc.start()
+    async with asyncio.timeout(20):
+        for each in (node, link):
+            await each.start()
+            await each.ready()
+    yield Scene(rpc, link, node, asked, seconds, discards, report)
+    rpc.close()
+    await link.close()
+    await node.close()
+
+
+async def test_what_the_node_is_asked(broker):
+    async with staged(broker) as scene:
+        call = scene.call("configure", token="t", configuration='{"a": "b"}')
+        asked = await scene.next()
+        assert (asked.call.agent, asked.call.action) == ("rpcutil", "configure")
+        assert asked.call.data == {"token": "t", "configuration": '{"a": "b"}'}
+        assert (asked.wire.sender, asked.wire.caller, asked.wire.token) == (CALLER.sender, CALLER.caller, CALLER.token)
+        assert asked.wire.signature == CALLER.sign(asked.wire.signed)
+        assert asked.wire.filter is not None
+        assert asked.wire.filter.agent == ("rpcutil",)
+        assert asked.wire.reply_to == subjects.reply(CALLER.caller, asked.wire.request_id)
+        assert asked.wire.ttl == 30
+        asked.answer({"done": True})
+        reply = await call
+        assert reply.sent.connection == scene.link.connection
+        assert asked.wire.time_ns == reply.sent.at * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": "n2.example.net"},
+        {"sender": "n2.example.net"},
+        {"request_id": "3MNsOV1oKyweYMcJlIKfvGgJG1F"},
+        {"agent": "choria_provision"},
+    ],
+)
+async def test_an_answer_of_somebody_else_is_counted_and_the_wait_goes_on(broker, odd):
+    async with staged(broker) as scene:
+        call = scene.call()
+        asked = await scene.next()
+        asked.answer({"from": "a stranger"}, **odd)
+        await scene.discards.until("foreign_reply")
+        asked.answer({"from": "the node"})
+        assert (await call).data == {"from": "the node"}
+        assert scene.seconds.items == []
+
+
+async def test_a_header_that_does_not_fit_is_foreign(broker):
+    async with staged(broker) as scene:
+        call = scene.call()
+        asked = await scene.next()
+        reply = asked.reply(mcorpc.encode_answer("ping", 0, "OK", {}))
+        assert reply.count(b'"sender":"n1.example.net"') == 1
+        asked.raw(reply.replace(b'"sender":"n1.example.net"', b'"sender":"n2.example.net"'))
+        await scene.discards.until("foreign_reply")
+        asked.answer()
+        await call
+
+
+GARBAGE: list[Callable[[Asked], bytes]] = [
+    lambda _: b"",
+    lambda _: b"\xff\x00",
+    lambda _: b"[" * 5_000,
+    lambda _: b"{}",
+    lambda asked: asked.reply(b"not json"),
+    lambda asked: asked.reply(b'{"action":"ping","statuscode":"0","statusmsg":"OK","data":{}}'),
+    lambda asked: asked.reply(b'{"action":"ping","statuscode":0,"statusmsg":"OK","data":[]}'),
+    lambda asked: asked.reply(
+        b'{"action":"ping","statuscode":0,"statusmsg":"OK","data":{"x":' + b"[" * 900 + b"]" * 900
+    ),
+    lambda asked: asked.reply(mcorpc.encode_answer("another", 0, "OK", {})),
+    lambda asked: asked.reply(mcorpc.encode_answer("ping", 0, "OK", {})).replace(b'"data":"e', b'"data":"f'),
+]
+
+
+@pytest.mark.parametrize("number", range(len(GARBAGE)))
+async def test_an_answer_that_is_garbage_is_invalid(broker, number):
+    async with staged(broker) as scene:
+        call = scene.call()
+        asked = await scene.next()
+        asked.raw(GARBAGE[number](asked))
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason) == (Certainty.INVALID, Reason.BAD_REPLY)
+        assert error.detail
+        assert error.sent is not None
+
+
+async def test_an_answer_that_is_too_large_is_named(broker):
+    async with staged(broker, largest_reply=10_000) as scene:
+        call = scene.call()
+        (await scene.next()).answer({"x": "y" * 10_000})
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason) == (Certainty.INVALID, Reason.REPLY_TOO_LARGE)
+        assert "bytes" in error.detail
+
+
+async def test_a_request_that_is_too_large_is_refused_and_says_so(broker):
+    async with staged(broker) as scene:
+        error = await scene.fails(scene.call(configuration="x" * 1_000_000))
+        assert error.certainty is Certainty.REFUSED
+        assert "the broker takes" in error.detail
+        assert error.sent is None
+
+
+@pytest.mark.parametrize("name", ["*", ">", "a b", "a\r\nb", ""])
+async def test_an_unsafe_name_is_never_asked(broker, name):
+    async with staged(broker) as scene:
+        with pytest.raises(CallError) as caught:
+            await scene.rpc.call(asking(name))
+        assert caught.value.certainty is Certainty.REFUSED
+
+
+@pytest.mark.parametrize("odd", [{1, 2}, "\ud800", object()])
+async def test_what_is_not_json_is_never_asked(broker, odd):
+    async with staged(broker) as scene:
+        assert (await scene.fails(scene.call(odd=odd))).certainty is Certainty.REFUSED
+
+
+async def test_a_second_machine_under_one_name_is_told(broker):
+    async with staged(broker) as scene:
+        call = scene.call("jwt")
+        asked = await scene.next()
+        first = asked.reply(mcorpc.encode_answer("jwt", 0, "OK", {"jwt": "first"}))
+        asked.raw(first)
+        assert (await call).data == {"jwt": "first"}
+        asked.raw(first)
+        await scene.discards.until("duplicate_reply")
+        assert scene.seconds.items == []
+        asked.answer({"jwt": "second"})
+        await scene.seconds.until(lambda items: items == [NODE])
+        asked.answer({"jwt": "stranger"}, name="n2.example.net")
+        asked.raw(b"garbage")
+        asked.raw(b"x" * (1024 * 1024))
+        await scene.discards.until("bad_reply")
+        assert scene.seconds.items == [NODE]
+
+
+async def test_an_answer_to_nothing_is_counted(broker):
+    async with staged(broker) as scene:
+        scene.node.publish(subjects.reply(CALLER.caller, "never-asked"), b"x")
+        await scene.discards.until("unknown_reply")
+
+
+async def test_a_late_answer_is_counted_and_a_different_one_after_it_told(broker):
+    async with staged(broker) as scene:
+        error = await scene.fails(scene.call(within=0.02))
+        assert error.certainty is Certainty.UNKNOWN
+        asked = await scene.next()
+        asked.answer({"late": 1})
+        await scene.discards.until("late_reply")
+        asked.answer({"late": 2})
+        await scene.seconds.until(lambda items: items == [NODE])
+
+
+async def test_who_answers_after_the_broker_said_nobody_is_counted(broker):
+    """A forged 503 gives itself away."""
+    async with staged(broker) as scene:
+        call = scene.call()
+        asked = await scene.next()
+        login = scene.node._login
+        assert login is not None
+        head = b"NATS/1.0 503\r\n\r\n"
+        login.hand_over(b"HPUB %s %d %d\r\n%s\r\n" % (asked.wire.reply_to.encode(), len(head), len(head), head))
+        assert (await scene.fails(call)).certainty is Certainty.NOT_DELIVERED
+        asked.answer()
+        await scene.discards.until("answer_after_absent")
+
+
+async def test_a_request_in_flight_outlives_its_login(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        call = scene.call("jwt")
+        asked = await scene.next()
+        first = scene.link.connection
+        proxy.cut()
+        await scene.report.kind(Disconnected)
+        await scene.report.kind(Connected, 2)
+        assert not call.done()
+        asked.answer({"jwt": "x"})
+        reply = await call
+        assert reply.sent.connection == first != scene.link.connection
+
+
+async def test_an_answer_that_fell_into_the_gap_is_unknown(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        call = scene.call(within=0.3)
+        asked = await scene.next()
+        proxy.refuse()
+        proxy.cut()
+        await scene.report.kind(Disconnected)
+        asked.answer()
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
+        assert error.sent is not None
+
+
+async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        await fill(scene.link, proxy)
+        call = scene.call("restart")
+        await asyncio.sleep(0)
+        proxy.cut()
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason, error.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
+        proxy.resume()
+        await scene.report.kind(Connected, 2)
+        after = scene.call("ping")
+        (await scene.next()).answer()
+        await after
+        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
+
+
+async def test_a_request_into_a_dead_socket_is_unknown(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        proxy.silence()
+        call = scene.call("restart", within=0.3)
+        await handed_over(scene.link)
+        proxy.cut()
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
+        proxy.resume()
+        await scene.report.kind(Connected, 2)
+        after = scene.call("ping")
+        (await scene.next()).answer()
+        await after
+        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
+
+
+async def test_a_request_that_a_stuck_broker_did_not_take_is_taken_back(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        await fill(scene.link, proxy)
+        error = await scene.fails(scene.call("restart", within=0.02))
+        assert (error.certainty, error.reason, error.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
+        given_up = scene.call("restart")
+        await asyncio.sleep(0)
+        given_up.cancel()
+        after = scene.call("ping")
+        await asyncio.sleep(0)
+        proxy.resume()
+        (await scene.next()).answer()
+        await after
+        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
+
+
+async def test_closing_ends_all_calls(broker):
+    async with staged(broker) as scene:
+        call = scene.call()
+        await scene.next()
+        scene.rpc.close()
+        assert (await scene.fails(call)).certainty is Certainty.UNKNOWN
+        error = await scene.fails(scene.call())
+        assert (error.certainty, error.reason) == (Certainty.NOT_SENT, Reason.STOPPING)
+
+
+async def test_the_memory_of_requests_is_bounded(broker):
+    async with staged(broker, remembered=10) as scene:
+        await asyncio.gather(
+            *(scene.rpc.call(Request(f"n{n}", "rpcutil", "ping", {}, 30, 20.0)) for n in range(50)),
+            return_exceptions=True,
+        )
+        assert len(scene.rpc._memory) == 10
