@@ -53,6 +53,7 @@ class ExecHelper:
         self._settings = settings
         self._limits = Limits(settings.timeout, settings.max_output, _READ_AHEAD * settings.max_stderr)
         self._turn = asyncio.Semaphore(settings.workers)
+        self._inherited = dict(os.environb)
 
     async def run(self, call: HelperCall) -> HelperReply:
         """Ask the helper; raises HelperError."""
@@ -64,9 +65,14 @@ class ExecHelper:
 
     async def _execute(self, call: HelperCall) -> Result:
         try:
-            return await run(self._argv, _environment(call.environment), encode_call(call), self._limits)
+            return await run(self._argv, self._environment(call.environment), encode_call(call), self._limits)
         except (OSError, ValueError) as error:
             raise HelperError(Reason.HELPER_NOT_RUNNABLE, self._not_runnable(error)) from None
+
+    def _environment(self, added: Mapping[str, str]) -> dict[bytes, bytes]:
+        """The daemon's own environment, and those of the added names that are ours to set."""
+        ours = {os.fsencode(name): os.fsencode(value) for name, value in added.items() if name.startswith(PREFIX)}
+        return self._inherited | ours
 
     def _check(self, result: Result, stderr: str) -> None:
         settings = self._settings
@@ -110,11 +116,6 @@ _HINTS: Final[dict[type[Exception], str]] = {
     FileNotFoundError: ": check the setting helper, and the interpreter in the file's first line",
     PermissionError: ": make it executable for the user that usher runs as",
 }
-
-
-def _environment(added: Mapping[str, str]) -> dict[str, str]:
-    """The daemon's own environment, and those of the added names that are ours to set."""
-    return {**os.environ, **{name: value for name, value in added.items() if name.startswith(PREFIX)}}
 
 
 def _status(status: int | None) -> str:

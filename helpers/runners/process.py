@@ -52,7 +52,7 @@ class Result:
     stderr_cut: bool
 
 
-async def run(argv: Sequence[str], env: Mapping[str, str], stdin: bytes, limits: Limits) -> Result:
+async def run(argv: Sequence[str], env: Mapping[bytes, bytes], stdin: bytes, limits: Limits) -> Result:
     """Run one child; raises OSError if it cannot be started. A cancelled call ends the whole group."""
     child = _Child(_Pipes.spawn(argv, env), stdin, limits)
     end: End | None = None
@@ -78,7 +78,7 @@ class _Pipes:
     stderr: int
 
     @staticmethod
-    def spawn(argv: Sequence[str], env: Mapping[str, str]) -> _Pipes:
+    def spawn(argv: Sequence[str], env: Mapping[bytes, bytes]) -> _Pipes:
         """Start the child in a session of its own; nothing stays open if that fails."""
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             ends: list[tuple[int, int]] = []
