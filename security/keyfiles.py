@@ -26,7 +26,11 @@ _PUBLIC: Final = "-----BEGIN PUBLIC KEY"
 
 
 def read_seed(path: Path, setting: str, *, strict: bool = False) -> tuple[SigningKey, tuple[Problem, ...]]:
-    """The ed25519 pair of a seed file, and what to warn about; `setting` is what names the file. CredentialError."""
+    """The ed25519 pair of a seed file, and what is wrong with the file's mode; `setting` is what names the file.
+
+    With `strict` that is a fatal problem: the caller decides when to stop, so that the others are found too. Raises
+    CredentialError where there is no key.
+    """
     place = f"{setting} ({path})"
     text = _read(path, place)
     if text.startswith("-----BEGIN"):
@@ -36,10 +40,7 @@ def read_seed(path: Path, setting: str, *, strict: bool = False) -> tuple[Signin
         key = SigningKey.from_hex(text)
     except ValueError as error:
         _refuse("seed_format", place, str(error), f"write it again without anything else: printf %s SEED > {path}")
-    problems = mode_problems(path, place, strict=strict)
-    if any(problem.fatal for problem in problems):
-        raise CredentialError(problems[0])
-    return key, problems
+    return key, mode_problems(path, place, strict=strict)
 
 
 def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...]:

@@ -84,6 +84,10 @@ def test_all_that_is_wrong_is_listed_at_once(tmp_path: Path):
     seed, token = signer_files(tmp_path, material)
     seed.chmod(0o644)
     listed = inspect_client(token, seed, NOW)
+    strictly = inspect_client(token, seed, NOW, strict=True)
+    assert [problem.check for problem in strictly] == [problem.check for problem in listed]
+    assert {problem.check for problem in listed if not problem.fatal} == {"secret_readable", "token_provisioner"}
+    assert all(problem.fatal for problem in strictly)
     assert [problem.check for problem in listed] == [
         "secret_readable", "token_purpose", "seed_mismatch", "token_callerid", "token_provisioner", "token_expired",
     ]  # fmt: skip
