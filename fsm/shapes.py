@@ -64,7 +64,7 @@ TAGS: Final[Mapping[type, str]] = {
     JwtFacts: "jwt", InventoryFacts: "inventory", KeyFacts: "key", HelperFacts: "helper", TokenFacts: "token",
     Ack: "ack", Sighting: "sighting",
 }  # fmt: skip
-"""How the member of a union is told apart, under the key `kind`; a class that is not listed has its own name."""
+"""How the member of a union is told apart, under the key `is`; a class that is not listed has its own name."""
 
 
 DIGESTS: Final[Mapping[type, frozenset[str]]] = {
@@ -76,7 +76,7 @@ DIGESTS: Final[Mapping[type, frozenset[str]]] = {
     HelperFacts: frozenset({"digest"}),
     TokenFacts: frozenset({"digest"}),
 }
-"""Texts of 64 hex digits, which a snapshot holds in 44 characters of base64; events have them as they are."""
+"""Texts of 64 hex digits, which a snapshot holds in 43 characters of base64; events have them as they are."""
 
 
 class MalformedError(UsherError):
@@ -89,6 +89,8 @@ class MalformedError(UsherError):
         self.key = key
         self.detail = detail
 
+
+_PACKED: Final = 43
 
 Encode = Callable[[Any], Any]
 Decode = Callable[[Any, str], Any]
@@ -114,20 +116,31 @@ def _unhex(raw: Any, key: str) -> bytes:
         raise MalformedError("must be hex digits", key) from None
 
 
+def _base64(value: bytes) -> str:
+    return b2a_base64(value, newline=False).decode()
+
+
+def _unbase64(raw: Any, key: str) -> bytes:
+    try:
+        return a2b_base64(raw, strict_mode=True)
+    except (TypeError, ValueError):
+        raise MalformedError("must be base64", key) from None
+
+
 def _pack(value: str) -> str:
-    """64 lower-case hex digits as base64, which ends with `=` as hex never does; any other text after a `~`."""
+    """64 lower-case hex digits as base64 without its `=`; any other text after a `~`."""
     try:
         packed = bytes.fromhex(value)
     except ValueError:
         return "~" + value
     if len(value) != 64 or packed.hex() != value:
         return "~" + value
-    return b2a_base64(packed, newline=False).decode()
+    return _base64(packed)[:_PACKED]
 
 
 def _unpack(raw: Any, key: str) -> str:
     try:
-        return str(raw[1:]) if raw[0] == "~" else a2b_base64(raw, strict_mode=True).hex()
+        return str(raw[1:]) if raw[0] == "~" else a2b_base64(raw + "=", strict_mode=True).hex()
     except (TypeError, ValueError, IndexError, KeyError):
         raise MalformedError("must be base64, or text after a ~", key) from None
 
@@ -145,18 +158,18 @@ def _enum(kind: type[Enum]) -> Decode:
 
 
 def _tagged(kinds: tuple[type, ...], *, packed: bool) -> tuple[Encode, Decode]:
-    """A union of dataclasses: the member's tag stands under `kind`."""
+    """A union of dataclasses: the member's tag stands under `is`."""
     shapes: dict[str, Shape[Any]] = {TAGS.get(kind, kind.__name__): Shape(kind, packed=packed) for kind in kinds}
     tags = {kind: TAGS.get(kind, kind.__name__) for kind in kinds}
 
     def encode(value: Any) -> dict[str, Any]:
         tag = tags[type(value)]
-        return {"kind": tag, **shapes[tag].encode(value)}
+        return {"is": tag, **shapes[tag].encode(value)}
 
     def decode(raw: Any, key: str) -> Any:
-        if type(raw) is not dict or raw.get("kind") not in shapes:
-            raise MalformedError(f"has no kind out of {' '.join(shapes)}", key)
-        return shapes[raw.pop("kind")].decode(raw, key)
+        if type(raw) is not dict or raw.get("is") not in shapes:
+            raise MalformedError(f"is none of {' '.join(shapes)}", key)
+        return shapes[raw.pop("is")].decode(raw, key)
 
     return encode, decode
 
@@ -171,7 +184,7 @@ def _converters(hint: Any, *, packed: bool) -> tuple[Encode, Decode]:
     if issubclass(hint, Enum):
         return str, _enum(hint)
     if hint is bytes:
-        return bytes.hex, _unhex
+        return (_base64, _unbase64) if packed else (bytes.hex, _unhex)
     return _same, _scalar(hint)
 
 
@@ -219,6 +232,7 @@ class Shape(Generic[T]):
             except KeyError:
                 raise MalformedError("is not known", f"{key}.{name}" if key else name) from None
             found[field] = item if type(item) is plain else decode(item, name)
-        if not self._needed <= raw.keys():
-            raise MalformedError(f"lacks {min(self._needed - raw.keys())}", key)
-        return self._kind(**found)
+        try:
+            return self._kind(**found)
+        except TypeError:
+            raise MalformedError(f"lacks {', '.join(sorted(self._needed - raw.keys()))}", key) from None
