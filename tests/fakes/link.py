@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +19,9 @@ from transport.reports import Report
 from transport.subjects import node
 from transport.wire import mcorpc, v2
 from transport.wire.caller import Caller
+from usher.simulator.broker import EmbeddedBroker
 
+SUBJECT = "provisioning.node.n1"
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -181,3 +184,36 @@ async def handed_over(link: Connection) -> None:
     await asyncio.sleep(0)
     while waiting(link):  # noqa: ASYNC110 nobody tells it, and it takes a turn of the loop
         await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def running(link: Connection) -> AsyncIterator[Connection]:
+    """Started and logged in; closed at the end."""
+    await link.start()
+    try:
+        async with asyncio.timeout(20):
+            await link.ready()
+        yield link
+    finally:
+        await link.close()
+
+
+@contextlib.asynccontextmanager
+async def started(link: Connection) -> AsyncIterator[Connection]:
+    """Started; closed at the end."""
+    await link.start()
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+def provisioner(url: str, broker: EmbeddedBroker, **more: object) -> Connection:
+    return connection("rpc", url, "provisioner", broker.passwords.provisioner, **more)  # type: ignore[arg-type]
+
+
+def receiver(broker: EmbeddedBroker, heard: Heard[bytes]) -> Connection:
+    """A node that listens at SUBJECT, connected to the broker itself."""
+    node = connection("node", broker.url, "node", broker.passwords.node)
+    node._subscriptions[SUBJECT] = lambda _subject, data, _status: heard(data)
+    return node

@@ -1,76 +1,22 @@
-"""Requests and answers over a real broker: what is odd, forged, late, twice, cut off."""
+"""Requests and answers over a real broker: what is odd, forged, late, twice, too large."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
 
 from fsm.errors import CallError
 from fsm.events import Certainty
-from fsm.ports import Reply, Request
+from fsm.ports import Request
 from fsm.reasons import Reason
-from fsm.runtime.clock import SystemClock
-from tests.fakes.link import CALLER, Asked, Discarded, Heard, asking, connection, fill, handed_over, responder
+from tests.fakes.link import CALLER, Asked, asking
+from tests.fakes.scene import NODE, staged
 from transport import subjects
-from transport.connection import Connection
-from transport.reports import Connected, Disconnected, Report
-from transport.rpc import RpcClient
 from transport.wire import mcorpc
-from usher.simulator.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.network
-NODE = "n1.example.net"
-
-
-@dataclass
-class Scene:
-    """A client, and a node that keeps what it is asked and answers when the test says so."""
-
-    rpc: RpcClient
-    link: Connection
-    node: Connection
-    asked: Heard[Asked]
-    seconds: Heard[str]
-    discards: Discarded
-    report: Heard[Report]
-
-    def call(self, action: str = "ping", *, within: float = 20.0, **data: object) -> asyncio.Future[Reply]:
-        return asyncio.ensure_future(self.rpc.call(asking(NODE, action, timeout=within, **data)))
-
-    async def next(self, number: int = 1) -> Asked:
-        """The so-many-th request that the node got."""
-        return (await self.asked.until(lambda items: len(items) >= number))[number - 1]
-
-    async def fails(self, call: asyncio.Future[Reply]) -> CallError:
-        with pytest.raises(CallError) as caught:
-            await call
-        return caught.value
-
-
-@contextlib.asynccontextmanager
-async def staged(broker: EmbeddedBroker, url: str = "", **options: int) -> AsyncIterator[Scene]:
-    """All connected."""
-    discards, report = Discarded(), Heard[Report]()
-    link = connection(
-        "rpc", url or broker.url, "provisioner", broker.passwords.provisioner, discards=discards, report=report
-    )
-    node = connection("node", broker.url, "node", broker.passwords.node)
-    asked, seconds = Heard[Asked](), Heard[str]()
-    rpc = RpcClient(link, CALLER, SystemClock(), discards=discards, on_second_answer=seconds, **options)
-    await responder(node, NODE, asked)
-    await rpc.start()
-    async with asyncio.timeout(20):
-        for each in (node, link):
-            await each.start()
-            await each.ready()
-    yield Scene(rpc, link, node, asked, seconds, discards, report)
-    rpc.close()
-    await link.close()
-    await node.close()
 
 
 async def test_what_the_node_is_asked(broker):
@@ -230,81 +176,6 @@ async def test_who_answers_after_the_broker_said_nobody_is_counted(broker):
         assert (await scene.fails(call)).certainty is Certainty.NOT_DELIVERED
         asked.answer()
         await scene.discards.until("answer_after_absent")
-
-
-async def test_a_request_in_flight_outlives_its_login(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
-        call = scene.call("jwt")
-        asked = await scene.next()
-        first = scene.link.connection
-        proxy.cut()
-        await scene.report.kind(Disconnected)
-        await scene.report.kind(Connected, 2)
-        assert not call.done()
-        asked.answer({"jwt": "x"})
-        reply = await call
-        assert reply.sent.connection == first != scene.link.connection
-
-
-async def test_an_answer_that_fell_into_the_gap_is_unknown(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
-        call = scene.call(within=0.3)
-        asked = await scene.next()
-        proxy.refuse()
-        proxy.cut()
-        await scene.report.kind(Disconnected)
-        asked.answer()
-        error = await scene.fails(call)
-        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
-        assert error.sent is not None
-
-
-async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
-        await fill(scene.link, proxy)
-        call = scene.call("restart")
-        await asyncio.sleep(0)
-        proxy.cut()
-        error = await scene.fails(call)
-        assert (error.certainty, error.reason, error.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
-        proxy.resume()
-        await scene.report.kind(Connected, 2)
-        after = scene.call("ping")
-        (await scene.next()).answer()
-        await after
-        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
-
-
-async def test_a_request_into_a_dead_socket_is_unknown(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
-        proxy.silence()
-        call = scene.call("restart", within=0.3)
-        await handed_over(scene.link)
-        proxy.cut()
-        error = await scene.fails(call)
-        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
-        proxy.resume()
-        await scene.report.kind(Connected, 2)
-        after = scene.call("ping")
-        (await scene.next()).answer()
-        await after
-        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
-
-
-async def test_a_request_that_a_stuck_broker_did_not_take_is_taken_back(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
-        await fill(scene.link, proxy)
-        error = await scene.fails(scene.call("restart", within=0.02))
-        assert (error.certainty, error.reason, error.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
-        given_up = scene.call("restart")
-        await asyncio.sleep(0)
-        given_up.cancel()
-        after = scene.call("ping")
-        await asyncio.sleep(0)
-        proxy.resume()
-        (await scene.next()).answer()
-        await after
-        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
 
 
 async def test_closing_ends_all_calls(broker):

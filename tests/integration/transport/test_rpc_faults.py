@@ -1,0 +1,90 @@
+"""Requests whose connection is cut, silent or stuck: how certain the client is, and that it is right."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fsm.events import Certainty
+from fsm.reasons import Reason
+from tests.fakes.link import fill, handed_over
+from tests.fakes.scene import staged
+from transport.reports import Connected, Disconnected
+
+pytestmark = pytest.mark.network
+
+
+async def test_a_request_in_flight_outlives_its_login(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        call = scene.call("jwt")
+        asked = await scene.next()
+        first = scene.link.connection
+        proxy.cut()
+        await scene.report.kind(Disconnected)
+        await scene.report.kind(Connected, 2)
+        assert not call.done()
+        asked.answer({"jwt": "x"})
+        reply = await call
+        assert reply.sent.connection == first != scene.link.connection
+
+
+async def test_an_answer_that_fell_into_the_gap_is_unknown(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        call = scene.call(within=0.3)
+        asked = await scene.next()
+        proxy.refuse()
+        proxy.cut()
+        await scene.report.kind(Disconnected)
+        asked.answer()
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
+        assert error.sent is not None
+
+
+async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        await fill(scene.link, proxy)
+        call = scene.call("restart")
+        await asyncio.sleep(0)
+        proxy.cut()
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason, error.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
+        proxy.resume()
+        await scene.report.kind(Connected, 2)
+        after = scene.call("ping")
+        (await scene.next()).answer()
+        await after
+        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
+
+
+async def test_a_request_into_a_dead_socket_is_unknown(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        proxy.silence()
+        call = scene.call("restart", within=0.3)
+        await handed_over(scene.link)
+        proxy.cut()
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
+        proxy.resume()
+        await scene.report.kind(Connected, 2)
+        after = scene.call("ping")
+        (await scene.next()).answer()
+        await after
+        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
+
+
+async def test_a_request_that_a_stuck_broker_did_not_take_is_taken_back(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        await fill(scene.link, proxy)
+        error = await scene.fails(scene.call("restart", within=0.02))
+        assert (error.certainty, error.reason, error.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
+        given_up = scene.call("restart")
+        await asyncio.sleep(0)
+        given_up.cancel()
+        after = scene.call("ping")
+        await asyncio.sleep(0)
+        proxy.resume()
+        (await scene.next()).answer()
+        await after
+        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
