@@ -130,11 +130,11 @@ def loads(data: bytes) -> Any:
     text = data.decode("utf-8", "replace")
     try:
         value = json.loads(text, object_pairs_hook=Pairs, parse_constant=_refuse, parse_int=_whole)
+        return _mend(value) if "\\ud" in text.lower() else value
     except RecursionError:
         raise GoJsonError("it is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise GoJsonError(_place(error)) from None
-    return _mend(value) if "\\ud" in text.lower() else value
 
 
 def _refuse(word: str) -> Any:

@@ -27,6 +27,8 @@ CA_FILE: Final = "plugin.security.choria.ca"
 HOSTS: Final = "plugin.choria.middleware_hosts"
 USE_SRV: Final = "plugin.choria.use_srv"
 CONNECT_TIMEOUT: Final = "plugin.choria.network.connect_timeout"
+CA_MISSING: Final = "ca_missing"
+"""The check that `strict` makes an error of: go-choria verifies nothing when the file is not there."""
 _LONGEST_TIMEOUT: Final = 120.0
 _X509: Final = ("puppet", "file", "pkcs11", "certmanager")
 _REFUSED: Final = {
@@ -102,17 +104,17 @@ class _Reading:
         self._check_provider()
         self._check_unsupported()
         token, seed = self._needed_path(TOKEN_FILE), self._needed_path(SEED_FILE)
-        identity, servers, timeout = self._identity(names), self._servers(), self._timeout()
+        identity, servers, timeout, ca = self._identity(names), self._servers(), self._timeout(), self._ca()
         problems = tuple(self._problems)
         if fatal(problems):
             return None, problems
         user, password = self._text("plugin.nats.user"), self._text("plugin.nats.pass")
-        ca = self._path(CA_FILE)
         return ClientConfig(self._file, identity, token, seed, ca, servers, timeout, user, password, problems), problems
 
-    def _say(self, key: str, what: str, next_step: str, severity: Severity = Severity.ERROR) -> None:
+    def _say(self, key: str, what: str, next_step: str, severity: Severity = Severity.ERROR, check: str = "") -> None:
         option = self._options.get(key)
-        self._problems.append(Problem(f"{option.file if option else self._file}: {key}", what, next_step, severity))
+        where = f"{option.file if option else self._file}: {key}"
+        self._problems.append(Problem(where, what, next_step, severity, check))
 
     def _text(self, key: str) -> str:
         option = self._options.get(key)
@@ -181,6 +183,14 @@ class _Reading:
         next_step = f"add the line `{HOSTS} = broker.example.net:4222`"
         self._say(HOSTS, what, next_step, Severity.WARNING)
         return (FALLBACK,)
+
+    def _ca(self) -> Path | None:
+        path = self._path(CA_FILE)
+        if path is None or path.exists():
+            return path
+        what = f"there is no file {path}, so the broker's certificate is not verified"
+        self._say(CA_FILE, what, "correct the path", Severity.WARNING, CA_MISSING)
+        return None
 
     def _timeout(self) -> float:
         text = self._text(CONNECT_TIMEOUT).strip() or "2s"

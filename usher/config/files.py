@@ -20,7 +20,7 @@ from security.keyfiles import verify_key
 from security.problems import CredentialError
 from security.problems import Problem as Finding
 from security.signer import inspect_signer
-from usher.config.client import CA_FILE, ClientConfig
+from usher.config.client import CA_FILE, CA_MISSING, ClientConfig
 from usher.config.problems import Problem, Severity
 from usher.config.site import Site
 
@@ -99,21 +99,17 @@ def _state(site: Site) -> Iterator[Problem]:
         yield Problem(where, what, f"chmod 0700 {directory}", Severity.WARNING)
 
 
-def usable_ca(client: ClientConfig) -> Path | None:
-    """The authority that the broker's certificate is verified with; None: it is not verified, as go-choria has it."""
-    return client.ca if client.ca is not None and client.ca.exists() else None
-
-
 def _ca(client: ClientConfig, *, strict: bool) -> Iterator[Problem]:
     where = f"{client.file}: {CA_FILE}"
     if client.ca is None:
-        what = "it is not set, so the broker's certificate is not verified"
-        yield Problem(where, what, "set it to the file of the broker's certificate authority", Severity.WARNING)
-        return
-    if usable_ca(client) is None:
-        what = f"there is no file {client.ca}, so the broker's certificate is not verified (strict refuses this)"
-        severity = Severity.ERROR if strict else Severity.WARNING
-        yield Problem(where, what, "correct the path", severity, "ca_missing")
+        missing = any(problem.check == CA_MISSING for problem in client.problems)
+        if missing and strict:
+            yield Problem(
+                where, "its file is not there, and strictness is strict", "correct the path", check=CA_MISSING
+            )
+        if not missing:
+            what = "it is not set, so the broker's certificate is not verified"
+            yield Problem(where, what, "set it to the file of the broker's certificate authority", Severity.WARNING)
         return
     try:
         ssl.create_default_context(cafile=str(client.ca))

@@ -3,8 +3,8 @@
 Rules:
 1. `key = value`, one a line; a line that begins with `#` is a comment; the last line of a key counts; a key without a
    value is not there.
-2. Beside the file, `plugin.d/*.cfg` and `*.conf` add `plugin.<name>.`, unless the file is in the user's home; then
-   every `choria.conf` from `/` down to the working directory.
+2. Then `plugin.d/choria.cfg` beside the file, its keys without `plugin.choria.`, unless the file is in the user's home;
+   then every `choria.conf` from `/` down to the working directory.
 3. Booleans are `1 yes true y t` and `0 no false n f` in any letter case, as go-choria has them.
 """
 
@@ -66,13 +66,12 @@ def read_options(path: Path, environ: Mapping[str, str], directory: Path) -> tup
 
 
 def _plugin_files(path: Path, environ: Mapping[str, str]) -> list[tuple[Path, str]]:
+    """Only `choria.cfg`: go-choria reads the others too, but none of its own settings from them."""
     home = environ.get("HOME", "")
-    directory = path.absolute().parent / "plugin.d"
-    if (home and str(path.absolute()).startswith(home)) or not directory.is_dir():
+    file = path.absolute().parent / "plugin.d" / "choria.cfg"
+    if (home and str(path.absolute()).startswith(home)) or not file.is_file():
         return []
-    names = {file.name.rpartition(".")[0] for file in directory.iterdir() if file.suffix in {".cfg", ".conf"}}
-    files = [(directory / f"{name}.cfg", f"plugin.{name}.") for name in sorted(names)]
-    return [(file, prefix) for file, prefix in files if file.exists()]
+    return [(file, "plugin.choria.")]
 
 
 def _project_files(directory: Path) -> list[tuple[Path, str]]:

@@ -23,4 +23,5 @@ def policy_of(site: Site, signer: str) -> Policy:
         signer=signer,
         facts_max_age=round(site.facts_max_age * _MILLISECONDS),
         retry_cap=round(site.retry_cap * _MILLISECONDS),
+        defer_delay=round(site.interval * _MILLISECONDS),  # the older program asks again when it discovers again
     )

@@ -68,8 +68,10 @@ class Reader:
     def _seconds(self, name: str, key: Key, value: Any) -> Any:
         if key.kind is not Kind.DURATION:
             return value
+        if not value and name != "interval":  # an empty interval is 0 for the older program, and refused
+            value = str(key.default)
         try:
-            return parse_duration(value or str(key.default)) if name != "interval" else parse_duration(value)
+            return parse_duration(value)
         except ValueError as error:
             self.error(name, f"{value[:80]!r} cannot be used: {error}", "valid examples are 30s, 10m, 1h30m, 2d and 1y")
             return parse_duration(str(key.default))

@@ -15,7 +15,6 @@ from security.issuing import make_broker_certificate
 from tests.fakes.names import FixedNames
 from tests.fakes.site import ISSUER, NODE, NOW, ORGANIZATION, SIGNER, changed, claims_of, signer_files
 from usher.config import check
-from usher.config.files import usable_ca
 from usher.config.loading import Configuration, Findings, Surroundings, inspect, load
 from usher.config.problems import ConfigErrors, Severity
 
@@ -79,7 +78,7 @@ def test_a_site_in_order_has_nothing_to_be_said_about(site: SiteFiles):
     loaded = site.load()
     assert loaded.problems == ()
     assert loaded.site.command == (str(site.helper),)
-    assert usable_ca(loaded.client) == site.ca
+    assert loaded.client.ca == site.ca
 
 
 @pytest.mark.parametrize(
@@ -131,9 +130,9 @@ def test_a_token_that_the_broker_would_not_like_is_a_warning(site: SiteFiles):
 def test_an_authority_that_is_not_there_means_no_verification_and_strict_refuses_it(site: SiteFiles):
     site.ca.unlink()
     assert any("is not verified" in line for line in site.said(Severity.WARNING))
-    assert usable_ca(site.load().client) is None
+    assert site.load().client.ca is None
     site.write("strictness: strict\n")
-    assert any("is not verified" in line for line in site.said(Severity.ERROR))
+    assert any("strictness is strict" in line for line in site.said(Severity.ERROR))
 
 
 def test_a_state_directory_open_to_everybody_is_a_warning(site: SiteFiles):

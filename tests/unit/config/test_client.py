@@ -52,14 +52,15 @@ def test_an_ordinary_file(read):
     assert (client.connect_timeout, client.user, client.password, client.problems) == (2, "", "", ())
 
 
-def test_lines_are_read_as_go_choria_reads_them(read):
+def test_lines_are_read_as_go_choria_reads_them(read, tmp_path: Path):
     text = (
         GOOD + "\n# identity = comment\n  \tidentity=  second \nplugin.nats.user=a = b\n#\nother = x\r\n"
         "plugin.security.choria.ca = ~/ca.pem\nplugin.choria.network.connect_timeout = 5\nplugin.nats.pass = p\n"
     )
-    client = usable(read(text, HOME="/home/me"))
+    (tmp_path / "ca.pem").write_text("")
+    client = usable(read(text, HOME=str(tmp_path)))
     assert client.identity == "second"
-    assert (client.user, client.password, client.ca) == ("a = b", "p", Path("/home/me/ca.pem"))
+    assert (client.user, client.password, client.ca) == ("a = b", "p", tmp_path / "ca.pem")
     assert client.connect_timeout == 5
     assert client.problems == ()
 
@@ -75,7 +76,7 @@ def test_plugin_files_beside_it_and_project_files_above_count(read, tmp_path: Pa
     directory = tmp_path / "etc" / "plugin.d"
     directory.mkdir(parents=True)
     (directory / "choria.cfg").write_text("middleware_hosts = plugin:1\nnetwork.connect_timeout = 3s\n")
-    (directory / "readme.txt").write_text("middleware_hosts = no:1\n")
+    (directory / "security.cfg").write_text("provider = file\n")
     assert usable(read(GOOD)).servers == (Server("plugin", 1),)
     assert usable(read(GOOD, HOME=str(tmp_path))).servers == (Server("broker", 4222),)
     (tmp_path / "choria.conf").write_text("plugin.choria.middleware_hosts = project:2\n")

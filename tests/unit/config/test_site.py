@@ -254,6 +254,6 @@ def test_all_mistakes_are_found_at_once_and_none_shows_a_secret(write):
 
 
 def test_the_policy_carries_what_a_site_may_choose(load):
-    policy = policy_of(load("strictness: strict\nfacts_max_age: 2m\nretry_cap: 90s\n"), "key-1")
+    policy = policy_of(load("interval: 2m\nstrictness: strict\nfacts_max_age: 2m\nretry_cap: 90s\n"), "key-1")
     assert (policy.strict, policy.signer, policy.facts_max_age, policy.retry_cap) == (True, "key-1", 120_000, 90_000)
-    assert policy.features == {Feature.JWT, Feature.ED25519}
+    assert (policy.features, policy.defer_delay) == ({Feature.JWT, Feature.ED25519}, 120_000)

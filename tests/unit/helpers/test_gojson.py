@@ -72,3 +72,17 @@ def test_repeated_keys_are_kept_until_somebody_decides():
 
 def test_halves_of_surrogate_pairs_are_replaced_wherever_they_are():
     assert plain(loads(b'[{"\\ud83d":["\\udc00", 1]}, "\\ud83d\\ude00"]')) == [{"\ufffd": ["\ufffd", 1]}, "\U0001f600"]
+
+
+@pytest.mark.parametrize("depth", range(100, 1300, 100))
+def test_no_depth_escapes_as_another_error(depth: int):
+    document = b"[" * depth + b'"\\ud800"' + b"]" * depth
+    assert outcome(document) in {"read", "it is nested too deeply"}
+
+
+def outcome(document: bytes) -> str:
+    try:
+        loads(document)
+    except GoJsonError as error:
+        return error.detail
+    return "read"
