@@ -22,7 +22,7 @@ from fsm.errors import StoreError, StoreFullError, UsherError
 from fsm.ports import Unit
 from fsm.snapshot import Snapshot
 from store.checks import consistent
-from store.entries import FleetEntry, Status
+from store.entries import FleetEntry
 from store.shelf import Shelf
 from store.worker import Worker
 from store.writer import Prepared, Writer
@@ -131,7 +131,7 @@ class Journal:
         """Every node that has something under way, due, or waits for admission."""
         return self._shelf.active()
 
-    def open_effects(self) -> list[tuple[EffectId, Status]]:
+    def open_effects(self) -> list[tuple[EffectId, bool]]:
         """The effects that are open, oldest first: what an earlier process left for fsm.recovery."""
         return self._shelf.open_effects()
 

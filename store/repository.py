@@ -44,6 +44,7 @@ def open_store(path: Path, on_full: Callable[[bool], None] | None = None, later:
         try:
             lineage = _bring_up_to_date(db, path)
             writer = Writer(db, lineage)
+            writer.collect_all()
             reading = _connect(path)
             reading.execute("PRAGMA query_only = ON")
         except BaseException:

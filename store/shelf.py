@@ -36,9 +36,9 @@ class Shelf:
         """Every node that has something under way, due, or waits for admission."""
         return [decode_snapshot(body) for (body,) in self._rows(sql.ACTIVE)]
 
-    def open_effects(self) -> list[tuple[EffectId, Status]]:
-        """The effects that are open, oldest first."""
-        return [(EffectId(*of), Status(status)) for *of, status in self._rows(sql.OPEN_EFFECTS)]
+    def open_effects(self) -> list[tuple[EffectId, bool]]:
+        """The effects that are open, oldest first, and whether each was started."""
+        return [(EffectId(*of), status == Status.STARTED) for *of, status in self._rows(sql.OPEN_EFFECTS)]
 
     def blob(self, digest: str) -> bytes | None:
         """The bytes of a blob, None if it is not held."""

@@ -241,11 +241,13 @@ class Writer:
         """Keep a policy's document under its hash, once."""
         self._db.execute(sql.INSERT_POLICY, (hashed, document, at))
 
-    def collect(self, *, everything: bool = False) -> None:
+    def collect_all(self) -> None:
+        """At a start: delete the blobs that an earlier process had no time to collect."""
+        self._db.execute(sql.COLLECT_ALL)
+
+    def collect(self) -> None:
         """Within a transaction: delete blobs that nothing refers to, if enough may have lost their reference."""
-        if everything:
-            self._db.execute(sql.COLLECT_ALL)
-        elif len(self._loose) >= COLLECT_AT:
+        if len(self._loose) >= COLLECT_AT:
             self._db.executemany(sql.COLLECT, [(loose,) for loose in self._loose])
             self._loose.clear()
 

@@ -23,6 +23,7 @@ from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
 from fsm.states import State
+from transport.reports import Complaint, Connected, Disconnected, Refused, Report
 
 LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -170,3 +171,24 @@ class TransitionLog:
     def crashed(self, node: str, error: Exception) -> None:
         """A bug: with its trace."""
         self._logger.error("a bug in the handling of %s: %s", node, error, exc_info=error)
+
+
+def log_report(report: Report) -> None:
+    """A line for what a connection reports."""
+    logger = logging.getLogger("broker")
+    match report:
+        case Connected():
+            say(logger, logging.INFO, "connected", connection=report.purpose, server=report.server)
+        case Disconnected():
+            say(
+                logger,
+                logging.WARNING,
+                f"disconnected: {report.reason}",
+                connection=report.purpose,
+                server=report.server,
+            )
+        case Refused():
+            detail = {"connection": report.purpose, "server": report.server, "again_in": round(report.again, 1)}
+            say(logger, logging.WARNING, f"not connected: {report.reason}", **detail)
+        case Complaint():
+            say(logger, logging.WARNING, f"the broker says: {report.reason}", connection=report.purpose)

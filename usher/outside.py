@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -60,10 +61,8 @@ class BrokerLogin:
     @property
     def token(self) -> str:
         """The client token, read again if its file can be read."""
-        try:
+        with suppress(CredentialError):  # those that worked are better than none; the broker says if they are not
             self._credentials = self._credentials.reload()
-        except CredentialError:
-            pass  # the ones that worked are better than none; the broker says if they are not
         return self._credentials.token
 
     def sign_nonce(self, nonce: bytes) -> bytes:

@@ -14,8 +14,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,9 @@ from typing import Final
 from fsm.errors import UsherError
 from fsm.events import HintKind
 from fsm.policy import Policy
+from fsm.reasons import Reason
 from fsm.runtime.clock import SystemClock
-from helpers.runners.exec import install_child_watcher
+from store.entries import FleetEntry
 from store.reader import open_reader
 from store.repository import open_store
 from usher import house, logs
@@ -33,18 +34,30 @@ from usher.config.problems import ConfigErrors, Problem, Severity
 from usher.config.site import Site, load_site
 from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
-from usher.logs import TransitionLog
+from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter
+from usher.metrics.gauges import read_gauges
+from usher.metrics.lag import LoopLag
 from usher.metrics.recorder import Recorder
 from usher.network import Told
 from usher.outside import VERSION, default_client_config, make_outside
 from usher.state import StateDirectory, state_directory
-from usher.status import Status
+from usher.status import Status, trouble
 from usher.tally import Tally
 
 WRONG: Final = 2
 FAILED: Final = 1
 _logger = logging.getLogger("usher")
+
+
+class PidFileError(UsherError):
+    """The pid file cannot be written"""
+
+    def __init__(self, file: str, problem: str) -> None:
+        """Hold the file and what the system said."""
+        super().__init__()
+        self.file = file
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,6 @@ def run(args: argparse.Namespace) -> int:
         return WRONG
     try:
         with _pid_file(args.pid):
-            install_child_watcher()
             return asyncio.run(serve(settings))
     except UsherError as error:
         print(f"usher: {error}", file=sys.stderr)
@@ -123,9 +135,8 @@ async def serve(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         daemon = await _start(settings, stack)
         _announce(settings, daemon)
-        waiting = asyncio.ensure_future(wish.wait())
-        await asyncio.wait({waiting, daemon.ended}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        daemon.ended.add_done_callback(lambda _: wish.set())
+        await wish.wait()
         if daemon.ended.done():
             error = daemon.ended.exception()
             _logger.critical("usher ends, the store failed: %s", error)
@@ -141,21 +152,77 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
     journal = open_store(settings.state.database, lambda is_full: full[0](is_full) if full else None)
     epoch = await journal.begin_epoch()
     await journal.remember_policy(settings.policy.hash, settings.policy.document(), settings.outside.clock.now())
-    reader = open_reader(settings.state.database)
-    tally = Tally(reader.counts(), reader.reasons())
+    with open_reader(settings.state.database) as reader:
+        tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
+        fleet = reader.last("pause", "resume")
     recorder = Recorder(settings.site.site)
 
     def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
-        return Told(recorder.hinting(hint), way_open, recorder.reported, recorder.discovered, recorder)
+        return Told(hint, way_open, log_report, recorder.discovered, recorder)
 
     daemon = Daemon(settings.outside, journal, settings.policy, epoch, (tally, recorder, TransitionLog()), told)
     full.append(daemon.full)
+    await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
     status = Status(daemon, tally, settings.site.site)
-    exporter = Exporter(recorder, status, settings.site.monitor_address, settings.site.monitor_port)
-    await exporter.start()
-    stack.push_async_callback(exporter.close)
-    await daemon.start(reader.pause())
     control = ControlServer(settings.state.socket, daemon, status)
     await control.start()
     stack.push_async_callback(control.close)
+    paused = fleet is not None and fleet.kind == "pause"
+    await daemon.start(FleetEntry(fleet.at, fleet.kind, fleet.name, fleet.reason) if fleet and paused else None)
     return daemon
+
+
+async def _serve_monitoring(
+    site: Site, stack: AsyncExitStack, daemon: Daemon, tally: Tally, recorder: Recorder
+) -> None:
+    def text() -> str:
+        read_gauges(recorder, daemon, tally)
+        return recorder.text()
+
+    def why_not() -> str:
+        return trouble(Status(daemon, tally, site.site).document())
+
+    exporter = Exporter(text, why_not, site.monitor_address, site.monitor_port)
+    await exporter.start()
+    stack.push_async_callback(exporter.close)
+    lag = LoopLag(recorder.families["usher_loop_lag_seconds"].observe)
+    lag.start()
+    stack.callback(lag.stop)
+
+
+def _announce(settings: Settings, daemon: Daemon) -> None:
+    site = settings.site
+    for problem in (*site.problems, *settings.client.problems):
+        logs.say(_logger, logging.WARNING, str(problem))
+    logs.say(
+        _logger,
+        logging.INFO,
+        f"usher {VERSION} starts using configuration file {site.file}",
+        state=str(settings.state.path),
+        epoch=daemon.epoch,
+        policy=settings.policy.hash,
+        workers=site.workers,
+        interval=site.interval,
+    )
+
+
+def _tell(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        word = "error" if problem.severity is Severity.ERROR else "warning"
+        print(f"usher: {word}: {problem}", file=sys.stderr)
+
+
+@contextmanager
+def _pid_file(name: str | None) -> Iterator[None]:
+    """The older program's --pid: mode 0644, removed at a clean exit."""
+    if name is None:
+        yield
+        return
+    path = Path(name)
+    try:
+        path.write_text(f"{os.getpid()}\n", encoding="ascii")
+        path.chmod(0o644)
+    except OSError as error:
+        raise PidFileError(name, error.strerror or str(error)) from None
+    yield
+    path.unlink(missing_ok=True)

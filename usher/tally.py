@@ -23,10 +23,10 @@ from fsm.states import State
 class Tally:
     """fsm.runtime.observer.Observer that counts."""
 
-    def __init__(self, states: Mapping[str, int], reasons: Mapping[str, int]) -> None:
+    def __init__(self, states: Mapping[State, int], reasons: Mapping[Reason, int]) -> None:
         """Begin with what the database counts: nodes by state, and failed ones by reason."""
-        self.states: Counter[State] = Counter({State(name): count for name, count in states.items()})
-        self.reasons: Counter[Reason] = Counter({Reason(name): count for name, count in reasons.items()})
+        self.states: Counter[State] = Counter(states)
+        self.reasons: Counter[Reason] = Counter(reasons)
         self.ignored: Counter[str] = Counter()
         self.crashes = 0
 

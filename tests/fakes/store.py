@@ -73,8 +73,8 @@ class MemoryStore:
     def active(self) -> list[Snapshot]:
         return [snapshot for snapshot in map(decode_snapshot, self.bodies.values()) if snapshot.active]
 
-    def open_effects(self) -> list[tuple[EffectId, Status]]:
-        return [(intent.id, status) for intent, status in self.effects.values()]
+    def open_effects(self) -> list[tuple[EffectId, bool]]:
+        return [(intent.id, status is Status.STARTED) for intent, status in self.effects.values()]
 
     def blob(self, digest: str) -> bytes | None:
         return self.blobs.get(digest)

@@ -134,7 +134,7 @@ async def test_started_answers_those_that_were_intended(store: Store):
     first, second = opened(one), opened(two)
     assert await store.started([first]) == {first}
     assert await store.started([first, second]) == {second}
-    assert dict(store.open_effects()) == {first: Status.STARTED, second: Status.STARTED}
+    assert dict(store.open_effects()) == {first: True, second: True}
 
 
 async def test_an_abandoned_effect_does_not_start(store: Store):

@@ -1,0 +1,13 @@
+"""`python -m usher`.
+
+Rules:
+1. The same as the command `usher`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from usher.cli import main
+
+sys.exit(main())

@@ -1,0 +1,112 @@
+"""`usher`: which command is which module.
+
+Rules:
+1. Only the module of the command that was asked for is loaded: `usher nodes list` needs neither a broker nor a key.
+2. No traceback reaches a user: what was not foreseen is one line that says where to find the trace.
+3. Wrong arguments end with 2, as argparse has it; who stops reading our output ends us without a word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Final
+
+from fsm.errors import UsherError
+from usher import house
+
+Register = Callable[[argparse.ArgumentParser], None]
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("usher.run:add_arguments", "provision nodes: the daemon"),
+    "check-config": ("usher.config.check:add_arguments", "find everything that is wrong with the configuration"),
+    "status": ("usher.operate:add_status", "what the daemon does; the exit code is for monitoring"),
+    "pause": ("usher.operate:add_pause", "take no work until resumed"),
+    "resume": ("usher.operate:add_resume", "go on after a pause"),
+    "nodes": ("usher.cli:add_nodes", "list, show, explain and change nodes"),
+    "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),
+    "diagram": ("usher.views.diagram:add_arguments", "the state machine as Mermaid or DOT"),
+    "simulate": ("usher.simulator.command:add_arguments", "a fleet of simulated servers, to test a helper"),
+    "demo": ("usher.demo:add_arguments", "a broker, a fleet and usher on this machine"),
+}
+BUG: Final = 70
+"""EX_SOFTWARE of sysexits.h."""
+NOBODY_LISTENS: Final = 141
+INTERRUPTED: Final = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; answers the exit code."""
+    house.check()
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(words).parse_args(words)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_LISTENS
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except UsherError as error:
+        print(f"usher: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 rule 2: the last boundary
+        return _bug(error)
+    return code
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="usher", description="Provisions Choria servers.")
+    parser.add_argument("--version", action="version", version=f"usher {version('choria-usher')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    asked = next((word for word in words if not word.startswith("-")), "")
+    for name, (place, what) in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        if name == asked:
+            _register(place)(command)
+    return parser
+
+
+def _register(place: str) -> Register:
+    module, _, function = place.partition(":")
+    loaded = import_module(module)
+    add: Register = getattr(loaded, function)
+
+    def register(parser: argparse.ArgumentParser) -> None:
+        run = getattr(loaded, "run", None)
+        if run is not None:
+            parser.set_defaults(run=run)
+        add(parser)
+
+    return register
+
+
+def add_nodes(parser: argparse.ArgumentParser) -> None:
+    """`usher nodes ...`: what reads, then what changes."""
+    operate, listing = import_module("usher.operate"), import_module("usher.views.nodes_list")
+    subparsers = parser.add_subparsers(metavar="ACTION", required=True, title="actions")
+    listing.add_arguments(subparsers)
+    import_module("usher.views.nodes_show").add_arguments(subparsers)
+    operate.add_verbs(subparsers)
+
+
+def _bug(error: Exception) -> int:
+    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"usher-{os.getpid()}.trace")  # noqa: PTH118, S108
+    try:
+        with open(path, "x", encoding="utf-8", opener=_private) as file:
+            traceback.print_exception(error, file=file)
+        place = f"; its trace is in {path}"
+    except OSError:
+        place = ""
+    print(f"usher: this is a bug: {type(error).__name__}: {error}{place}", file=sys.stderr)
+    return BUG
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,1 @@
+"""Metrics and probes: what monitoring sees of the daemon."""

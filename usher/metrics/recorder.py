@@ -1,0 +1,110 @@
+"""The recorder: what happens, counted, after it is durable.
+
+Rules:
+1. Counters move with committed transitions, finished effects and received messages, never with intentions.
+2. Gauges are read from the daemon when somebody scrapes, so they cannot drift.
+3. Recording costs microseconds: it is on the way of every transition.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fsm.effects import Effect, Intent
+from fsm.events import Done, Event, Failed, Hint, HintKind
+from fsm.machine import Rejected
+from fsm.ports import Outcome
+from fsm.runtime.observer import Transition
+from fsm.states import State
+from usher.metrics.catalogue import RPC, families
+from usher.metrics.families import Labels, labels, render
+
+_GIVEN_UP: Final = frozenset({State.FAILED, State.GONE})
+_PRESET: Final = ("discovered", "event_discovered", "discover_cycles", "discovery_errors", "provisioned", "provision_errors", "helper_errors")  # fmt: skip  # noqa: E501
+
+
+class Recorder:
+    """An Observer, the transport's Discards, and the listener of discoveries."""
+
+    def __init__(self, site: str) -> None:
+        """Begin at zero; `site` is the label of every series."""
+        self._common: Labels = labels(site=site)
+        self.families = families()
+        for name in _PRESET:
+            self.families[name].add(0)
+        self._transitions: dict[str, Labels] = {}
+        self._effects: dict[Effect, Labels] = {effect: labels(effect=effect.value) for effect in Effect}
+        self._rpc: dict[Effect, Labels] = {effect: labels(rpc=name) for effect, name in RPC.items()}
+
+    def text(self) -> str:
+        """All families as Prometheus reads them."""
+        return render(self.families, self._common)
+
+    # -- Observer -----------------------------------------------------------------------------------------------------
+
+    def moved(self, transition: Transition) -> None:
+        """Count a transition, and what it means."""
+        row, body = transition.decision.row, transition.event.body
+        before, after = transition.before.state, transition.decision.snapshot.state
+        known = self._transitions.get(row.name)
+        if known is None:
+            known = self._transitions[row.name] = labels(row=row.name)
+        self.families["usher_transitions_total"].add(1, known)
+        self.families["usher_decision_seconds"].observe(transition.decided)
+        self.families["usher_commit_seconds"].observe(transition.committed)
+        if isinstance(body, Failed | Done):
+            self._outcome(body, after)
+        elif isinstance(body, Hint) and after is State.DISCOVERED and before is not after:
+            name = "discovered" if body.kind is HintKind.LISTED else "event_discovered"
+            self.families[name].add()
+        if after is not before:
+            self._arrived(after)
+
+    def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
+        """Count an event that changed nothing."""
+        by = rejected.row.name if rejected.row else rejected.why
+        self.families["usher_rejected_total"].add(1, labels(by=by))
+
+    def ended(self, intent: Intent, outcome: Outcome, seconds: float) -> None:
+        """Count an effect and its time."""
+        effect, body = intent.effect, outcome.body
+        self.families["usher_effect_seconds"].observe(seconds, self._effects[effect])
+        if effect is Effect.RUN_HELPER:
+            self.families["helper_time"].observe(seconds)
+            if isinstance(body, Failed):
+                self.families["helper_errors"].add()
+        elif effect in self._rpc and body.sent is not None:
+            self.families["rpc_time"].observe(seconds, self._rpc[effect])
+
+    def crashed(self, node: str, error: Exception) -> None:
+        """Count a bug."""
+        self.families["usher_bugs_total"].add()
+
+    # -- the transport's listeners ------------------------------------------------------------------------------------
+
+    def count(self, reason: str) -> None:
+        """A message was received and not used."""
+        self.families["usher_discards_total"].add(1, labels(reason=reason))
+
+    def discovered(self, sent: bool, answers: int) -> None:
+        """A discovery ended."""
+        self.families["discover_cycles"].add()
+        if not sent:
+            self.families["discovery_errors"].add()
+
+    def compat(self, check: str) -> None:
+        """Something was let pass that `strict` would refuse."""
+        self.families["usher_compat_total"].add(1, labels(check=check))
+
+    def _outcome(self, body: Done | Failed, after: State) -> None:
+        if isinstance(body, Failed):
+            if body.effect in self._rpc and after in _GIVEN_UP:
+                self.families["rpc_errors"].add(1, self._rpc[body.effect])
+        elif body.effect is Effect.SHUTDOWN:
+            self.families["helper_shutdown_requests"].add()
+
+    def _arrived(self, state: State) -> None:
+        if state is State.PROVISIONED:
+            self.families["provisioned"].add()
+        elif state is State.FAILED:
+            self.families["provision_errors"].add()

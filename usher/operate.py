@@ -1,0 +1,164 @@
+"""The commands that ask the daemon: `usher status`, `pause`, `resume`, and what changes nodes.
+
+Rules:
+1. Whatever changes something needs a reason, and goes through the control socket under the user's own name.
+2. Each node of a list gets its own answer; one that was ignored is told with the row's sentence.
+3. Exit codes: 0 all well; 1 something was refused or ignored, or the daemon takes no work; 2 wrong arguments; 3 no
+   daemon answers. Monitoring can act on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, Final
+
+from fsm.events import Verb
+from fsm.identity import is_safe
+from usher.control.client import NoDaemonError, RefusedError, ask, wish
+from usher.control.protocol import Ask, Command
+from usher.state import state_directory
+from usher.status import trouble
+from usher.views.common import add_json, add_state, now
+from usher.views.text import distance, visible
+
+WELL: Final = 0
+TROUBLE: Final = 1
+WRONG: Final = 2
+NO_DAEMON: Final = 3
+
+VERBS: Final = {
+    Verb.RETRY: "try now what waits: a failed or deferred node begins anew, a waiting step is due",
+    Verb.FORGET: "close the record of nodes; their history stays",
+    Verb.QUARANTINE: "hold nodes: nothing is done to them until they are released",
+    Verb.RELEASE: "let held nodes go: each begins anew",
+}
+
+
+def add_status(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher status`."""
+    parser.description = "What the daemon does. Exit code: 0 it takes work, 1 it does not, 3 no daemon answers."
+    add_state(parser)
+    add_json(parser)
+    parser.set_defaults(run=status)
+
+
+def add_pause(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher pause`."""
+    parser.description = "Take no work and send nothing new until resumed; survives a restart."
+    _add_change(parser, Command.PAUSE)
+
+
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher resume`."""
+    parser.description = "Go on after a pause; every node goes on where it was."
+    _add_change(parser, Command.RESUME)
+
+
+def add_verbs(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`usher nodes retry|forget|quarantine|release`."""
+    for verb, what in VERBS.items():
+        parser = subparsers.add_parser(verb.value, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        parser.add_argument("nodes", nargs="+", metavar="NODE", help="a node's name; - reads names from standard input")
+        _add_reason(parser)
+        add_state(parser)
+        add_json(parser)
+        parser.set_defaults(run=change_nodes, verb=verb)
+
+
+def status(args: argparse.Namespace) -> int:
+    """Ask and show."""
+    return _asked(args, Ask(Command.STATUS))
+
+
+def change_fleet(args: argparse.Namespace) -> int:
+    """Pause or resume, and show what is so now."""
+    return _asked(args, Ask(args.command_asked, args.reason), changed=True)
+
+
+def change_nodes(args: argparse.Namespace) -> int:
+    """Ask for each node, and tell what became of each."""
+    nodes = _names(args.nodes)
+    unsafe = [node for node in nodes if not is_safe(node)]
+    if unsafe or not nodes:
+        said = f"{visible(unsafe[0])} cannot be a node's name" if unsafe else "no node was named"
+        print(f"usher: {said}", file=sys.stderr)
+        return WRONG
+    answers: dict[str, dict[str, Any]] = {}
+    try:
+        for node, answer in wish(state_directory(args.state_directory, os.environ), args.verb, nodes, args.reason):
+            answers[node] = answer
+            if not args.json:
+                print(_sentence(node, answer))
+    except (NoDaemonError, RefusedError) as error:
+        return _failed(error)
+    if args.json:
+        print(json.dumps(answers))
+    return WELL if all(answer["changed"] for answer in answers.values()) else TROUBLE
+
+
+def _sentence(node: str, answer: dict[str, Any]) -> str:
+    if not answer["changed"]:
+        return f"{node}: nothing changed: {answer['why']}"
+    state = "no record" if answer["state"] == "unseen" else answer["state"]
+    return f"{node}: {state}: {answer['why']}"
+
+
+def _asked(args: argparse.Namespace, request: Ask, *, changed: bool = False) -> int:
+    try:
+        answer = ask(state_directory(args.state_directory, os.environ), request)["status"]
+    except (NoDaemonError, RefusedError) as error:
+        return _failed(error)
+    if args.json:
+        print(json.dumps(answer))
+    else:
+        print("\n".join(lines(answer, now())))
+    return WELL if changed or not trouble(answer) else TROUBLE
+
+
+def lines(document: dict[str, Any], at: int) -> list[str]:
+    """The status for a person."""
+    why = trouble(document)
+    who = f"usher {document['version']} (process {document['pid']}, epoch {document['epoch']})"
+    shown = [f"{who}: {visible(why) or 'takes work'}"]
+    for purpose, link in document["connections"].items():
+        reason = f" ({visible(link['reason'])})" if link["reason"] else ""
+        shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
+    paused = document["paused"]
+    if paused:
+        shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
+    shown.append(f"nodes      {sum(document['states'].values())}")
+    shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
+    oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""
+    shown.append(f"waiting    {document['waiting_room']}{oldest}")
+    shown.append(f"in flight  {document['in_flight']} of at most {document['window']}")
+    if document["reasons"]:
+        shown.append("failed     " + ", ".join(f"{reason} {count}" for reason, count in document["reasons"].items()))
+    if document["bugs"]:
+        shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
+    return shown
+
+
+def _failed(error: NoDaemonError | RefusedError) -> int:
+    print(f"usher: {error}", file=sys.stderr)
+    return NO_DAEMON if isinstance(error, NoDaemonError) else TROUBLE
+
+
+def _names(given: list[str]) -> list[str]:
+    names: list[str] = []
+    for name in given:
+        names.extend(sys.stdin.read().split() if name == "-" else [name])
+    return list(dict.fromkeys(names))
+
+
+def _add_change(parser: argparse.ArgumentParser, command: Command) -> None:
+    _add_reason(parser)
+    add_state(parser)
+    add_json(parser)
+    parser.set_defaults(run=change_fleet, command_asked=command)
+
+
+def _add_reason(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", required=True, help="why; kept in the journal with your name")
