@@ -1,0 +1,94 @@
+"""The book: the database as the views need it.
+
+Rules:
+1. It only reads, in short transactions; what it cannot read it refuses in one sentence.
+2. A node's history never reaches beyond the snapshot that is told with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot
+from fsm.states import State
+from store.reader import PAGE, Reader, open_reader
+from store.views import FleetView, HistoryView, NodeView
+from usher.views.openings import OpeningView, openings
+from usher.views.past import Opened, Past, read
+
+
+class Book:
+    """What the views read."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Take the open database."""
+        self._reader = reader
+
+    def node(self, node: str) -> Snapshot | None:
+        """The committed snapshot of a node; None if it was never seen."""
+        return self._reader.node(node)
+
+    def nodes(
+        self,
+        state: State | None = None,
+        reason: Reason | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Iterator[NodeView]:
+        """Nodes by name, no more than `limit`; `before` (milliseconds) keeps those in their state since then."""
+        after: str | None = ""
+        left = limit
+        while after is not None and left != 0:
+            size = PAGE if left is None else min(left, PAGE)
+            page = self._reader.nodes(state, reason, before, after, size)
+            yield from page.nodes
+            after, left = page.after, None if left is None else left - len(page.nodes)
+
+    def history(self, node: str, limit: int, until: int | None = None) -> list[Past]:
+        """The newest lines of a node's history (up to seq `until`), oldest first."""
+        rows = [row for row in reversed(self._reader.latest(node, limit)) if until is None or row.seq <= until]
+        if not rows:
+            return []
+        opened = {each.seq: each for each in openings(self._reader, node, rows[0].seq, rows[-1].seq)}
+        return [_past(row, opened.get(row.seq)) for row in rows]
+
+    def names(self) -> Sequence[str]:
+        """The names of all nodes that are known."""
+        return [view.node for view in self.nodes()]
+
+    def paused(self) -> FleetView | None:
+        """Who paused usher, when and why; None while it is not paused."""
+        last = self._reader.last("pause", "resume")
+        return last if last is not None and last.kind == "pause" else None
+
+
+def _past(row: HistoryView, opening: OpeningView | None) -> Past:
+    said = read(row.payload)
+    opened = None
+    if opening is not None:
+        opened = Opened(opening.effect, opening.tries, opening.status.value, opening.certainty, opening.reason)
+    return Past(
+        position=row.position,
+        at=row.at,
+        epoch=row.epoch,
+        generation=row.generation,
+        seq=row.seq,
+        event=row.event,
+        row=row.name,
+        source=row.source,
+        target=row.target,
+        ended=said.ended,
+        opened=opened,
+        detail=said.detail,
+        note=said.note,
+    )
+
+
+@contextmanager
+def open_book(path: Path) -> Iterator[Book]:
+    """The database at `path`; raises StoreError that says what to do."""
+    with open_reader(path) as reader:
+        yield Book(reader)

@@ -1,0 +1,119 @@
+"""`usher nodes list`: which nodes there are, by state, reason and age.
+
+Rules:
+1. One line a node, by name; the same filters for people and for programs.
+2. A name that is no state or no reason is refused with the nearest one, before anything is read.
+3. `--state` is the state directory, as on every command; `--in` is the state of the nodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from fsm.reasons import Reason
+from fsm.states import State
+from store.views import NodeView
+from usher.views import common
+from usher.views.book import open_book
+from usher.views.documents import brief, in_the_room
+from usher.views.text import distance, milliseconds, span, table, visible
+
+Word = TypeVar("Word", State, Reason)
+HEAD = ("NODE", "STATE", "FOR", "GEN", "REASON", "NEXT")
+PAGE = 200
+"""Lines whose columns are aligned together, so that the first appear before the last are read."""
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `list` below `usher nodes`."""
+    parser = subparsers.add_parser("list", help="list nodes", description="List nodes, one a line, by name.")
+    parser.add_argument("--in", dest="place", type=_state, metavar="STATE", help="only nodes in this state")
+    parser.add_argument("--reason", type=_reason, metavar="REASON", help="only nodes with this reason code")
+    parser.add_argument("--older-than", type=_age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
+    parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
+    common.add_state(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them."""
+    return common.guarded(lambda: _list(args))
+
+
+def _list(args: argparse.Namespace) -> None:
+    _mistaken(args)
+    now = common.now()
+    before = None if args.older_than is None else now - args.older_than
+    with open_book(common.database(args)) as book:
+        found = book.nodes(args.place, args.reason, before, args.limit)
+        if args.json:
+            common.answer_all(brief(view) for view in found)
+        else:
+            common.say(lines(found, now, common.width()))
+
+
+def _mistaken(args: argparse.Namespace) -> None:
+    """`--state failed` means a state, unless there is a directory of that name."""
+    given = args.state
+    if given in set(State) and not Path(given).is_dir():
+        said = f"--state names the state directory; the nodes in a state are listed by: usher nodes list --in {given}"
+        raise common.RefusedError(said, common.NOTHING_TO_READ)
+
+
+def lines(found: Iterable[NodeView], now: int, width: int | None) -> Iterator[str]:
+    """A line a node, or the sentence that there is none."""
+    left, head = iter(found), True
+    while page := [_cells(view, now) for view in islice(left, PAGE)]:
+        told = table(HEAD, page, width)
+        yield from told if head else islice(told, 1, None)
+        head = False
+    if head:
+        yield "no node is like that"
+
+
+def _cells(view: NodeView, now: int) -> tuple[str, ...]:
+    reason = view.reason.value if view.reason else "-"
+    return (view.node, view.state.value, span(now - view.since), str(view.generation), reason, following(view, now))
+
+
+def following(view: NodeView, now: int) -> str:
+    """What happens next to a node, in a few words."""
+    if view.held:
+        return "held until released"
+    if view.doing is not None:
+        return f"{view.doing.value} is under way"
+    if view.due_at is not None:
+        return f"{view.due_kind} {distance(view.due_at, now)}"
+    return "its turn" if in_the_room(view) else "-"
+
+
+# -- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _state(text: str) -> State:
+    return _word(text, State, "state")
+
+
+def _reason(text: str) -> Reason:
+    return _word(text, Reason, "reason")
+
+
+def _word(text: str, words: type[Word], what: str) -> Word:
+    try:
+        return words(text.lower())
+    except ValueError:
+        near = common.nearest(text.lower(), [word.value for word in words], most=1)
+        said = f"; did you mean {near[0]}?" if near else f"; choose from {', '.join(word.value for word in words)}"
+        raise argparse.ArgumentTypeError(f"{visible(text)!r} is no {what}{said}") from None
+
+
+def _age(text: str) -> int:
+    try:
+        return milliseconds(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{visible(text)!r} is no length of time, such as 90s, 1h30m or 2d") from None
