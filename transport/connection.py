@@ -33,6 +33,8 @@ BACKOFF: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 _DEFAULT_PAYLOAD: Final = 1024 * 1024
 _LOGIN: Final = 15.0
 """Seconds for a whole login, whatever its single steps take."""
+_LASTING: Final = 10.0
+"""Seconds after which a login counts as one: a broker that throws us out again and again is not asked at once."""
 
 
 class WhyNot(StrEnum):
@@ -193,20 +195,21 @@ class Connection:
     # -- login after login -------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        failures = 0
-        turn = 0
+        loop = asyncio.get_running_loop()
+        failures = turn = 0
         while True:
             server = self._servers[turn % len(self._servers)]
             turn += 1
+            begun = loop.time()
+            reason = ""
             try:
                 await self._one_login(server)
-                failures = 0
             except _RefusedError as refused:
-                failures += 1
-                again = self._pause(failures)
-                self._tell(Refused(self.purpose, server, refused.reason, again))
-            else:
-                again = self._pause(1)
+                reason = refused.reason
+            failures = 1 if not reason and loop.time() - begun > _LASTING else failures + 1
+            again = self._pause(failures)
+            if reason:
+                self._tell(Refused(self.purpose, server, reason, again))
             await asyncio.sleep(again)
 
     def _pause(self, failures: int) -> float:

@@ -1,7 +1,7 @@
 """What a broker sends, cut into frames: INFO, MSG, HMSG, PING, PONG, +OK and -ERR.
 
 nats-py's own parser takes a vertical tab in a subject for a gap between two fields, and the broker lets every node
-publish such subjects: one message of one node would end our login (docs/decisions/nats-client.md).
+publish such subjects: one message of one node would end our login (docs/decisions/0005).
 
 Rules:
 1. Fields are parted by single spaces, lines end with CR LF, exactly as nats-server writes them; else FramingError.

@@ -1,7 +1,7 @@
 """One login at a broker: a nats-py client that lives from its CONNECT to the first thing that ends it.
 
 nats-py logs in, does TLS, pings and flushes. It never reconnects: the next login is a new object, so that nothing of
-the old one, neither a buffer nor a half-read frame, can reach the new one (docs/decisions/nats-client.md).
+the old one, neither a buffer nor a half-read frame, can reach the new one (docs/decisions/0005).
 
 Rules:
 1. A message is unsent until it was handed to a socket; at the end of the login the unsent ones are named and dropped.
@@ -36,6 +36,7 @@ Handler = Callable[[str, bytes, int], None]
 
 _RESET: Final = struct.pack("ii", 1, 0)
 _STATUS: Final = b"NATS/1.0 "
+_MUCH: Final = 16 * 1024
 
 
 class Login(Client):
@@ -261,6 +262,8 @@ class _Parser:
             self._framing.feed(data)
         except FramingError as error:
             raise errors.ProtocolError(str(error)) from error
+        if len(data) >= _MUCH:  # there may be more already, and reading that would not give way to anybody
+            await asyncio.sleep(0)
 
     def reset(self) -> None:
         """Never: a login reads one stream."""

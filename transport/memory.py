@@ -22,8 +22,8 @@ from transport.connection import Handed
 
 KEPT: Final = 60.0
 """Seconds that a reply subject is remembered (design.md §3)."""
-MOST: Final = 100_000
-"""Requests that are remembered after they are over: about 25 MB."""
+MOST: Final = 50_000
+"""Requests that are remembered after they are over: about 20 MB."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Asked:
     node: str
     agent: str
     request: Request | None
-    sent: Sent
+    sent: Sent | None
     waiting: asyncio.Future[Reply] | None
     handed: Handed | None
     timer: asyncio.TimerHandle | None = None
@@ -50,7 +50,7 @@ class Memory:
         self._monotonic = monotonic
         self._most = most
         self._asked: dict[str, Asked] = {}
-        self._over: deque[tuple[str, Asked]] = deque()
+        self._over: deque[str] = deque()
 
     def __len__(self) -> int:
         """How many are known, under way or remembered."""
@@ -75,12 +75,16 @@ class Memory:
         """Nobody waits for it any more: keep of it what tells a second answer."""
         if asked.timer is not None:
             asked.timer.cancel()
-        asked.waiting = asked.timer = asked.handed = asked.request = None
+        asked.waiting = asked.timer = asked.handed = asked.request = asked.sent = None
         now = self._monotonic()
         asked.until = now + KEPT
-        self._over.append((request_id, asked))
-        while self._over and (self._over[0][1].until <= now or len(self._over) > self._most):
-            self._asked.pop(self._over.popleft()[0], None)
+        self._over.append(request_id)
+        while len(self._over) > self._most or self._is_stale(self._over[0], now):
+            self._asked.pop(self._over.popleft(), None)
+
+    def _is_stale(self, request_id: str, now: float) -> bool:
+        asked = self._asked.get(request_id)
+        return asked is None or asked.until <= now
 
     def forget(self, request_id: str) -> None:
         """It was never sent."""

@@ -160,7 +160,7 @@ class RpcClient:
 
     def _first(self, request_id: str, asked: Asked, reply: WireReply) -> None:
         """The first answer of the right sender."""
-        if asked.waiting is None or asked.request is None:
+        if asked.waiting is None or asked.request is None or asked.sent is None:
             self._discards.count("answer_after_absent" if asked.absent else "late_reply")
             return
         try:
