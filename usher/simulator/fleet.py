@@ -101,7 +101,7 @@ class Fleet:
         self._plan = plan
         self._changed = changed
         self._loop = asyncio.get_running_loop()
-        seats = [Seat(Node(name, 0, Process(Mode.AWAY, 0))) for name in plan.names]
+        seats = [Seat(Node(name, name, 0, Process(Mode.AWAY, 0))) for name in plan.names]
         lines = max(1, min(plan.connections, len(seats)))
         self._seats = [seats[n::lines] for n in range(lines)]
         self._phases: Counter[Phase] = Counter()

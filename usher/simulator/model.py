@@ -128,8 +128,9 @@ class Process(NamedTuple):
 
 
 class Node(NamedTuple):
-    """One machine: its name, its disk (path to text), the process that runs on it now."""
+    """One machine: its host name, its disk (path to text), the process that runs on it now and its identity."""
 
+    host: str
     identity: str
     pid: int
     process: Process

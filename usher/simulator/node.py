@@ -43,13 +43,13 @@ ALIVE: Final = 30 * MINUTE
 _LISTENING: Final = frozenset({Mode.PROVISIONING, Mode.SERVER})
 _NO_LOCK: Final = "Could not obtain provisioning lock"
 _DIES: Final = -1
-_SUBJECT: Final = re.compile(r"[!-~]{1,1024}")  # what a broker's control line can carry
+_SUBJECT: Final = re.compile(r"[!-~]{1,1024}")
 
 
 def start(identity: str, setup: Setup, now: int, entropy: bytes) -> Step:
     """A machine that is switched on for the first time, with nothing but the provisioning token on its disk."""
     pid = 1024 + int.from_bytes(entropy[20:22], "big")
-    return boot(Node(identity, pid, Process(Mode.AWAY, now)), setup, now, entropy)
+    return boot(Node(identity, identity, pid, Process(Mode.AWAY, now)), setup, now, entropy)
 
 
 def elapse(node: Node, setup: Setup, now: int, entropy: bytes) -> Step:
@@ -106,18 +106,18 @@ def action_of(request: WireRequest | None) -> str:
 def _admit(node: Node, setup: Setup, request: WireRequest | None, now: int) -> tuple[Counters, bool]:
     """Steps 2 to 6 of the pipeline, counted as the server counts them; whether the message goes on."""
     counted = node.process.counters
-    counted = counted._replace(total=counted.total + 1)
+    total = counted.total + 1
     if request is None:
-        return counted._replace(unvalidated=counted.unvalidated + 1), False
+        return counted._replace(total=total, unvalidated=counted.unvalidated + 1), False
     if not matches(request.filter, node.identity, rpcutil.agents(node), setup.facts):
-        return counted._replace(filtered=counted.filtered + 1), False
-    counted = counted._replace(passed=counted.passed + 1)
+        return counted._replace(total=total, filtered=counted.filtered + 1), False
+    passed = counted.passed + 1
     if request.collective not in node.collectives:
-        return counted._replace(unvalidated=counted.unvalidated + 1), False
+        return counted._replace(total=total, passed=passed, unvalidated=counted.unvalidated + 1), False
     window = request.ttl * SECOND
     if not now - window < request.time_ns < now + window:
-        return counted._replace(ttlexpired=counted.ttlexpired + 1), False
-    return counted._replace(validated=counted.validated + 1), True
+        return counted._replace(total=total, passed=passed, ttlexpired=counted.ttlexpired + 1), False
+    return counted._replace(total=total, passed=passed, validated=counted.validated + 1), True
 
 
 def _discovery(node: Node, setup: Setup, request: WireRequest, now: int) -> Step:
@@ -157,23 +157,25 @@ def _provision(node: Node, setup: Setup, action: str, asked: provision.Asked) ->
     if node.process.ending is not None:  # the mutex is held until the process is gone
         return Step(node)
     result = provision.perform(node, setup, action, asked)
-    counters = result.node.process.counters._replace(events=result.node.process.counters.events + len(result.events))
-    node = result.node._replace(process=result.node.process._replace(counters=counters))
     if result.code == _DIES:
-        return Step(node, result.events)
+        return Step(result.node)
     payload = mcorpc.encode_answer(action, result.code, result.text, result.data or {})
-    return _answered(node, setup, request, payload, now, before=result.events)
+    return _answered(result.node, setup, request, payload, now, before=result.events)
 
 
 def _answered(
     node: Node, setup: Setup, request: WireRequest, payload: bytes, now: int, *, before: tuple[Output, ...] = ()
 ) -> Step:
-    """Publish a reply, if the request lets one be made: its filter names agents (§2.6), it names a subject."""
-    if request.filter is not None and request.filter.agent is None:
+    """Count and publish events and then the reply, if the request lets one be made.
+
+    Its filter has to name agents (§2.6), and it has to name a subject that a broker's control line can carry.
+    """
+    counted = node.process.counters
+    made = request.filter is None or request.filter.agent is not None
+    counters = counted._replace(events=counted.events + len(before), replies=counted.replies + made)
+    node = node._replace(process=node.process._replace(counters=counters))
+    if not made or _SUBJECT.fullmatch(request.reply_to) is None:
         return Step(node, before)
-    counters = node.process.counters._replace(replies=node.process.counters.replies + 1)
-    if _SUBJECT.fullmatch(request.reply_to) is None:
-        return Step(node._replace(process=node.process._replace(counters=counters)), before)
     data = encode_reply(
         payload,
         request_id=request.request_id,
@@ -182,5 +184,4 @@ def _answered(
         time_ns=now,
         server=setup.broker,
     )
-    node = node._replace(process=node.process._replace(counters=counters))
     return Step(node, (*before, Answer(request.reply_to, data)))

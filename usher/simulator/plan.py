@@ -115,6 +115,8 @@ def _rules(args: argparse.Namespace, mistakes: list[str]) -> list[Rule]:
 
 def _facts(args: argparse.Namespace, mistakes: list[str]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
+    if args.facts_size < 0:
+        mistakes.append("--facts-size: at least 0")
     if args.facts:
         try:
             loaded = orjson.loads(Path(args.facts).read_bytes())
@@ -125,8 +127,6 @@ def _facts(args: argparse.Namespace, mistakes: list[str]) -> dict[str, Any]:
             mistakes.append(f"--facts: {args.facts} holds no JSON object")
             return facts
         facts = loaded
-    if args.facts_size < 0:
-        mistakes.append("--facts-size: at least 0")
     return sized_facts(facts, args.facts_size)
 
 

@@ -60,7 +60,7 @@ def subjects(node: Node) -> tuple[str, ...]:
 def parse(text: str) -> dict[str, str]:
     """A server's configuration file, read as leniently as a server reads it; the last of equal names counts."""
     found = {}
-    for raw in text.splitlines():
+    for raw in text.split("\n"):
         line = raw.strip()
         name, sign, value = line.partition("=")
         if sign and name and value and not line.startswith("#"):
@@ -77,23 +77,23 @@ def _decide(node: Node, setup: Setup, now: int) -> tuple[Mode, Mapping[str, str]
     here = (COLLECTIVE,)
     text = node.files.get(setup.config_file)
     if text is None:  # a token and no configuration file
-        return _by_default(setup), node.files, here, node.identity
+        return _by_default(setup), node.files, here, node.host
     options = parse(text)
     seed, token = options.get(_SEED, setup.seed_file), options.get(_TOKEN, setup.token_file)
     secured = options.get("plugin.security.provider") == "choria"
     said = _PROVISION in options
     if secured and _unfit(node.files.get(seed), node.files.get(token), now):
         kept = {path: content for path, content in node.files.items() if path not in (seed, token)}
-        return _by_default(setup), kept, here, node.identity
+        return _by_default(setup), kept, here, node.host
     if setup.by_default and (not said or turns_provisioning_on(options)):
         kept = {path: content for path, content in node.files.items() if path not in (seed, token)}
-        return Mode.PROVISIONING, kept, here, node.identity
-    identity = options.get("identity", node.identity)
+        return Mode.PROVISIONING, kept, here, node.host
+    identity = options.get("identity", node.host)
     named = claims(node.files.get(token, "")).get("identity", identity) if secured else identity
     if named != identity:
-        return (Mode.STRANDED if said else Mode.PROVISIONING), node.files, here, node.identity
+        return (Mode.STRANDED if said else Mode.PROVISIONING), node.files, here, node.host
     if not secured:  # another security provider, or an ordinary server without what it needs: not played yet
-        return Mode.STRANDED, node.files, here, node.identity
+        return Mode.STRANDED, node.files, here, node.host
     collectives = tuple(name.strip() for name in options.get("collectives", "choria").split(",") if name.strip())
     return Mode.SERVER, node.files, collectives, identity
 

@@ -188,8 +188,12 @@ class Link(asyncio.Protocol):
         if self._info.done():
             return
         try:
-            self._info.set_result(dict(orjson.loads(text)))
-        except (ValueError, TypeError):
+            document = orjson.loads(text)
+        except ValueError:
+            document = None
+        if isinstance(document, dict):
+            self._info.set_result(document)
+        else:
             self.abort("the broker's INFO is not a JSON object")
 
     def ping(self) -> None:
