@@ -53,7 +53,7 @@ class RefusedError(UsherError):
 def add_state(parser: argparse.ArgumentParser) -> None:
     """The option that says where the database is."""
     help_ = "the state directory (default: $STATE_DIRECTORY, else /var/lib/usher)"
-    parser.add_argument("--state", metavar="DIR", help=help_)
+    parser.add_argument("--state", dest="state_directory", metavar="DIR", help=help_)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def count(text: str) -> int:
 
 def database(args: argparse.Namespace) -> Path:
     """The file that holds the answer; raises RefusedError if there is none."""
-    path = state_directory(args.state, os.environ).database
+    path = state_directory(args.state_directory, os.environ).database
     try:
         present = path.is_file()
         path.open("rb").close() if present else None

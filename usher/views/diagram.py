@@ -17,10 +17,9 @@ from usher.views import common
 FORMATS: Final = {"mermaid": mermaid.render, "dot": dot.render}
 
 
-def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register `usher diagram`."""
-    said = "Draw the table that moves every node: an arrow for each pair of states, or every row."
-    parser = subparsers.add_parser("diagram", help="draw the machine", description=said)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher diagram`."""
+    parser.description = "Draw the table that moves every node: an arrow for each pair of states, or every row."
     parser.add_argument("--format", choices=FORMATS, default="mermaid", help="what is written (default: mermaid)")
     parser.add_argument("--full", action="store_true", help="draw every row, those too that stay in their state")
     parser.set_defaults(run=run)

@@ -22,10 +22,9 @@ NEWEST: Final = 200
 _WORTH_SAYING: Final = frozenset({"intended", "started", "abandoned"})  # the others have a line that says so
 
 
-def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register `usher history`."""
-    said = "Show what happened to a node, a line a transition, oldest first."
-    parser = subparsers.add_parser("history", help="show what happened to a node", description=said)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher history`."""
+    parser.description = "Show what happened to a node, a line a transition, oldest first."
     parser.add_argument("node", metavar="NODE", help="the node's name")
     help_ = f"no more than the newest N lines (default {NEWEST})"
     parser.add_argument("--limit", type=common.count, default=NEWEST, metavar="N", help=help_)

@@ -31,7 +31,7 @@ PAGE = 200
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `list` below `usher nodes`."""
     parser = subparsers.add_parser("list", help="list nodes", description="List nodes, one a line, by name.")
-    parser.add_argument("--in", dest="place", type=_state, metavar="STATE", help="only nodes in this state")
+    parser.add_argument("--in", dest="state", type=_state, metavar="STATE", help="only nodes in this state")
     parser.add_argument("--reason", type=_reason, metavar="REASON", help="only nodes with this reason code")
     parser.add_argument("--older-than", type=_age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
     parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
@@ -50,7 +50,7 @@ def _list(args: argparse.Namespace) -> None:
     now = common.now()
     before = None if args.older_than is None else now - args.older_than
     with open_book(common.database(args)) as book:
-        found = book.nodes(args.place, args.reason, before, args.limit)
+        found = book.nodes(args.state, args.reason, before, args.limit)
         if args.json:
             common.answer_all(brief(view) for view in found)
         else:
@@ -59,7 +59,7 @@ def _list(args: argparse.Namespace) -> None:
 
 def _mistaken(args: argparse.Namespace) -> None:
     """`--state failed` means a state, unless there is a directory of that name."""
-    given = args.state
+    given = args.state_directory
     if given in set(State) and not Path(given).is_dir():
         said = f"--state names the state directory; the nodes in a state are listed by: usher nodes list --in {given}"
         raise common.RefusedError(said, common.NOTHING_TO_READ)

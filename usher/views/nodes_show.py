@@ -1,4 +1,4 @@
-"""`usher nodes show NODE`: everything that is held of one node.
+"""`usher nodes show NODE`: everything that is held of one node; `why` is registered along with it.
 
 Rules:
 1. Every field of the snapshot that says something is shown, under the name that its document has in JSON.
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fsm.snapshot import Snapshot
 from fsm.states import FACTS
-from usher.views import common
+from usher.views import common, nodes_why
 from usher.views.book import open_book
 from usher.views.documents import whole
 from usher.views.story import awaited
@@ -23,12 +23,13 @@ _ALWAYS: Final = frozenset({"open"})
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Register `show` below `usher nodes`."""
+    """Register `show` and `why`, which tell of one node, below `usher nodes`."""
     parser = subparsers.add_parser("show", help="show a node", description="Show everything that is held of a node.")
     parser.add_argument("node", metavar="NODE", help="the node's name")
     common.add_state(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
+    nodes_why.add_arguments(subparsers)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -120,7 +120,7 @@ def _detail(event: Event) -> str:
             return f"{name}: {reason}"
         case Due(at=at) if at:
             late = max(event.at - at, 0)
-            return f"{late} ms late" if late >= 1000 else ""
+            return f"{late // 1000} s late" if late >= 1000 else ""
         case Done(facts=facts):
             return _learnt(facts)
         case _:
