@@ -122,6 +122,11 @@ async def test_what_it_says_on_standard_error_is_kept_redacted_and_capped(script
     assert reply.stderr == "[redacted] site-s3cret \\x1b[1m"
 
 
+async def test_half_of_a_long_secret_is_not_kept_either(script):
+    body = "printf eyJ%0900d >&2; printf '\\nthe end' >&2; echo '{}'"
+    assert (await ask(script(body, ExecSettings(workers=1, max_stderr=100)))).stderr == "… the end"
+
+
 @pytest.mark.parametrize(
     ("body", "reason", "says"),
     [

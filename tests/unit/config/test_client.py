@@ -84,6 +84,17 @@ def test_plugin_files_beside_it_and_project_files_above_count(read, tmp_path: Pa
     assert (client.servers, client.connect_timeout) == ((Server("project", 2),), 3)
 
 
+def test_the_nearest_project_file_counts(tmp_path: Path):
+    below = tmp_path / "below"
+    below.mkdir()
+    path = tmp_path / "client.conf"
+    path.write_text(GOOD)
+    (tmp_path / "choria.conf").write_text("identity = above\n")
+    (below / "choria.conf").write_text("identity = near\n")
+    assert load_client(path, {}, below).identity == "near"
+    assert load_client(path, {}, tmp_path).identity == "above"
+
+
 @pytest.mark.parametrize(
     ("text", "server"),
     [
