@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from transport.credentials import tls_context
 from transport.wire.errors import WireError
 from transport.wire.v2 import WireRequest, decode_request
 from usher.simulator import node as machine
@@ -38,7 +39,7 @@ from usher.simulator.model import (
     Step,
 )
 from usher.simulator.unkind import KIND, Treatment, Unkindness, treatment
-from usher.simulator.wire_client import Broker, Login, publication, unverified
+from usher.simulator.wire_client import Broker, Login, publication
 
 MOST_CONNECTIONS: Final = 2000
 REFUSED: Final = "The simulator refuses this"
@@ -50,15 +51,16 @@ _SLACK: Final = MILLISECOND  # a timer may fire this much before its time
 class Plan:
     """What a fleet is: nodes by name, where they connect, how they treat messages.
 
-    `together` keeps all nodes silent until every connection stands; `server_events` lets a provisioned node say
-    `startup` as component `server` before it leaves, which a real one says on its fleet connection.
+    `context` verifies no certificate unless another is given, as real servers do. `together` keeps all nodes silent
+    until every connection stands; `server_events` lets a provisioned node say `startup` as component `server` before
+    it leaves, which a real one says on its fleet connection.
     """
 
     broker: Broker
     login: Login = field(repr=False)
     setup: Setup = field(repr=False)
     names: Sequence[str] = field(repr=False)
-    context: ssl.SSLContext = field(default_factory=unverified, repr=False)
+    context: ssl.SSLContext = field(default_factory=tls_context, repr=False)
     connections: int = MOST_CONNECTIONS
     unkindness: Unkindness = field(default_factory=Unkindness)
     together: bool = False

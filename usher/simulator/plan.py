@@ -20,11 +20,12 @@ from fsm.errors import UsherError
 from fsm.identity import is_safe
 from security.issuing import Issuer, make_provisioning_token
 from security.keys import SigningKey
+from transport.credentials import CertificateFileError, tls_context
 from usher.simulator.fleet import Plan
 from usher.simulator.model import Setup
 from usher.simulator.startup import claims
 from usher.simulator.unkind import Fault, Rule, RuleError, Unkindness, parse_rule
-from usher.simulator.wire_client import Broker, Login, unverified, verified
+from usher.simulator.wire_client import Broker, Login
 
 _YEAR: Final = 365 * 24 * 3600
 _SPARE_FILES: Final = 64
@@ -193,9 +194,9 @@ def _broker(args: argparse.Namespace, told: dict[str, Any], mistakes: list[str])
 
 def _context(args: argparse.Namespace, mistakes: list[str]) -> ssl.SSLContext | None:
     try:
-        return verified(Path(args.ca).read_text()) if args.ca else unverified()
-    except (OSError, ValueError) as error:
-        mistakes.append(f"--ca: {args.ca}: {error}")
+        return tls_context(Path(args.ca) if args.ca else None)
+    except CertificateFileError as error:
+        mistakes.append(f"--ca: {error}")
         return None
 
 

@@ -65,25 +65,6 @@ class Login:
     password: str = field(default="", repr=False)
 
 
-def unverified() -> ssl.SSLContext:
-    """TLS as unprovisioned servers use it: at least 1.2, nothing verified, no certificate shown."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def verified(authority: str) -> ssl.SSLContext:
-    """TLS that verifies the broker with this PEM text, which real unprovisioned servers do not; raises ValueError."""
-    try:
-        context = ssl.create_default_context(cadata=authority)
-    except ssl.SSLError as error:
-        raise ValueError(str(error)) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
 class Link(asyncio.Protocol):
     """One connection. `deliver(sid, payload)` gets each message; `closed` is done with the reason when it has ended."""
 

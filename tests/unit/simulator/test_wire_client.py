@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from transport.credentials import tls_context
 from usher.simulator.tls import Tls, TlsError
-from usher.simulator.wire_client import Broker, Link, LinkError, Login, publication, unverified, verified
+from usher.simulator.wire_client import Broker, Link, LinkError, Login, publication
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LOGIN = Login("token", "node", "secret")
@@ -39,7 +40,7 @@ async def served(serve: Serve) -> AsyncIterator[Broker]:
 
 async def link_to(broker: Broker, heard: list[tuple[int, bytes]]) -> Link:
     link = Link(lambda sid, payload: heard.append((sid, payload)))
-    await link.open(broker, LOGIN, "n1", unverified())
+    await link.open(broker, LOGIN, "n1", tls_context())
     return link
 
 
@@ -134,15 +135,10 @@ def test_addresses_that_are_none(url: str) -> None:
         Broker.parse(url)
 
 
-def test_an_authority_has_to_be_one() -> None:
-    with pytest.raises(ValueError, match=r"."):
-        verified("no PEM")
-
-
 def test_tls_that_is_none() -> None:
-    tls = Tls(unverified(), "h")
+    tls = Tls(tls_context(), "h")
     assert tls.receive(b"") == b""
     assert tls.to_send()
     with pytest.raises(TlsError):
         tls.receive(b"this is no TLS, whatever it is")
-    assert unverified().verify_mode is ssl.CERT_NONE
+    assert tls_context().verify_mode is ssl.CERT_NONE

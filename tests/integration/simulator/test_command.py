@@ -1,0 +1,83 @@
+"""`usher simulate` as a process: lines that a parent can follow, signals, and a broker that refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+
+from security.issuing import make_issuer
+from usher.simulator.broker import EmbeddedBroker
+
+pytestmark = pytest.mark.network
+
+PROGRAM = """
+import argparse, sys
+from usher.simulator.command import add_arguments, run
+parser = argparse.ArgumentParser()
+add_arguments(parser)
+sys.exit(run(parser.parse_args()))
+"""
+
+
+@pytest.fixture
+def words(tmp_path: Path, broker: EmbeddedBroker) -> list[str]:
+    seed = tmp_path / "issuer.seed"
+    seed.write_text(make_issuer(bytes(32)).seed_hex)
+    credentials = ["--issuer-seed", str(seed), "--secret", "s", "--user", "node"]
+    return [*credentials, "--broker", broker.url, "--ca", str(broker.certificate), "--nodes", "3", "--every", "0.01"]
+
+
+@asynccontextmanager
+async def simulating(*words: str) -> AsyncIterator[Process]:
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, *words, stdout=PIPE, stderr=PIPE)
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_progress_and_a_clean_end(words: list[str], broker: EmbeddedBroker, number: signal.Signals) -> None:
+    async with (
+        asyncio.timeout(20),
+        simulating(*words, "--password", broker.passwords.node, "--json") as child,
+    ):
+        assert child.stdout is not None
+        assert child.stderr is not None
+        line: dict[str, dict[str, int]] = {"phases": {"unprovisioned": 0}}
+        while line["phases"]["unprovisioned"] < 3:
+            line = orjson.loads(await child.stdout.readline())
+        assert {"at", "nodes", "connected", "phases", "requests", "answers", "events", "struck"} == set(line)
+        child.send_signal(number)
+        rest, complaints = await child.communicate()
+        assert child.returncode == 0
+        assert complaints == b""
+        assert orjson.loads(rest.splitlines()[-1])["nodes"] == 3
+
+
+async def test_lines_for_people(words: list[str], broker: EmbeddedBroker) -> None:
+    async with asyncio.timeout(20), simulating(*words, "--password", broker.passwords.node) as child:
+        assert child.stdout is not None
+        line = ""
+        while "3 unprovisioned" not in line:
+            line = (await child.stdout.readline()).decode()
+        child.send_signal(signal.SIGTERM)
+        assert await child.wait() == 0
+
+
+async def test_a_broker_that_refuses(words: list[str]) -> None:
+    async with asyncio.timeout(20), simulating(*words, "--password", "wrong") as child:
+        _, complaints = await child.communicate()
+        assert child.returncode == 1
+        assert complaints.decode().count("\n") == 1
+        assert "Authorization Violation" in complaints.decode()
