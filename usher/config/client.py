@@ -16,7 +16,7 @@ from typing import Final
 from fsm.identity import is_safe
 from usher.config.durations import parse_duration
 from usher.config.identity import Names, SystemNames, machine_identity
-from usher.config.options import Option, read_options, user_file
+from usher.config.options import Option, read_options, user_file, user_files
 from usher.config.problems import ConfigErrors, Problem, Severity, fatal
 from usher.config.servers import FALLBACK, Server, parse_server
 
@@ -84,11 +84,20 @@ def read_client(
 ) -> tuple[ClientConfig | None, tuple[Problem, ...]]:
     """The client configuration, None if it cannot be used, and everything that was found."""
     file = path or user_file(environ)
+    if path is None and not file.exists():
+        return None, (_not_found(environ),)
     try:
         options, strange = read_options(file, environ, directory)
     except ConfigErrors as error:
         return None, error.problems
     return _Reading(file, options, strange, environ).client(names or SystemNames())
+
+
+def _not_found(environ: Mapping[str, str]) -> Problem:
+    looked = ", ".join(str(place) for place in user_files(environ))
+    return Problem(
+        "Choria client configuration", f"there is none; looked for {looked}", "name one with --choria-config"
+    )
 
 
 class _Reading:
@@ -128,7 +137,7 @@ class _Reading:
 
     def _needed_path(self, key: str) -> Path:
         path = self._path(key)
-        if path is None:
+        if path is None and self._text(PROVIDER) == "choria":  # another provider is refused, and needs other files
             self._say(key, "it is missing", f"add the line `{key} = /path/to/the/file`")
         return path or Path()
 

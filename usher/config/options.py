@@ -22,6 +22,11 @@ _LINE: Final = re.compile(r"(.+?)\s*=\s*(.+)")
 _ON: Final = frozenset({"1", "yes", "true", "y", "t"})
 _OFF: Final = frozenset({"0", "no", "false", "n", "f"})
 _LONGEST: Final = 1 << 20
+_SYSTEM_FILES: Final = (
+    Path("/etc/choria/client.conf"),
+    Path("/usr/local/etc/choria/client.conf"),
+    Path("/etc/puppetlabs/mcollective/client.cfg"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,17 @@ class Option:
         return True if word in _ON else False if word in _OFF else None
 
 
-def user_file(environ: Mapping[str, str]) -> Path:
-    """The file that go-choria uses when none is named (wire/provisioning.md §3.1); the last may not exist."""
+def user_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where go-choria looks when no file is named, in order (wire/provisioning.md §3.1)."""
     home = environ.get("HOME", "")
-    places = [Path(home, name) for name in (".choriarc", ".mcollective")] if home else []
-    places += [Path("/etc/choria/client.conf"), Path("/usr/local/etc/choria/client.conf")]
-    fallback = Path("/etc/puppetlabs/mcollective/client.cfg")
-    return next((place for place in places if place.exists()), fallback)
+    mine = (Path(home, ".choriarc"), Path(home, ".mcollective")) if home else ()
+    return (*mine, *_SYSTEM_FILES)
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """The first of them that is there; the last, if none is."""
+    places = user_files(environ)
+    return next((place for place in places if place.exists()), places[-1])
 
 
 def read_options(path: Path, environ: Mapping[str, str], directory: Path) -> tuple[dict[str, Option], list[Problem]]:

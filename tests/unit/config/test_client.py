@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.names import FixedNames
-from usher.config.client import ClientConfig, load_client, read_client
+from usher.config.client import HOSTS, PROVIDER, ClientConfig, load_client, read_client
 from usher.config.options import user_file
 from usher.config.problems import ConfigErrors, Problem, Severity
 from usher.config.servers import Server, parse_server
@@ -210,7 +210,11 @@ def test_everything_is_found_at_once(tmp_path: Path):
     path.write_text("identity = a b\nplugin.choria.middleware_hosts = x\n")
     with pytest.raises(ConfigErrors) as caught:
         load_client(path, {}, tmp_path, FixedNames("host"))
-    assert len(str(caught.value).splitlines()) == 5
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        PROVIDER,
+        "identity",
+        HOSTS,
+    ]
 
 
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path):
@@ -218,6 +222,13 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path):
         client, problems = read_client(path, {}, tmp_path, FixedNames("host"))
         assert client is None
         assert says in str(problems[0])
+
+
+@pytest.mark.skipif(user_file({}).exists(), reason="this machine has a Choria client configuration")
+def test_without_any_file_it_says_where_it_looked(tmp_path: Path):
+    client, problems = read_client(None, {"HOME": str(tmp_path)}, tmp_path, FixedNames("host"))
+    assert client is None
+    assert f"looked for {tmp_path}/.choriarc, {tmp_path}/.mcollective, /etc/choria/client.conf" in str(problems[0])
 
 
 def test_the_users_own_file_is_found_where_go_choria_finds_it(tmp_path: Path):
