@@ -26,7 +26,7 @@ WAITING: Final = f"{NODES} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
 WAITING_COUNT: Final = f"SELECT count(*) AS nodes FROM nodes WHERE {_IN_THE_WAITING_ROOM}"  # noqa: S608 constants
 EFFECTS: Final = """
 SELECT e.node, e.epoch, e.generation, e.first, e.opened, e.try, e.effect, e.status, h.at AS opened_at
-FROM effects e JOIN history h ON h.position = e.position
+FROM effects e INDEXED BY effects_open JOIN history h ON h.position = e.position
 WHERE e.closed_at IS NULL ORDER BY e.position LIMIT ?
 """
 

@@ -151,18 +151,27 @@ def open_reader(path: Path) -> Reader:
     """Open the database to read; raises StoreError that says what to do."""
     if not path.exists():
         raise StoreError(f"there is no database at {path}: start usher run once, or name its directory with --state")
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     with _translated(str(path)):
-        db = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
         try:
-            _check(db, path)
+            db = sqlite3.connect(_uri(path), uri=True, timeout=BUSY, isolation_level=None)
+            with _closed_on_error(db):
+                _check(db, path)
         except sqlite3.OperationalError as error:
-            db.close()
             raise StoreError(f"{path} cannot be read here ({error}): {_whose(path)}") from None
-        except BaseException:
-            db.close()
-            raise
     return Reader(Database(db))
+
+
+def _uri(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode=ro"
+
+
+@contextmanager
+def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
 
 
 def _whose(path: Path) -> str:

@@ -40,14 +40,16 @@ UPDATE effects SET status = 'started'
 WHERE node = ? AND opened = ? AND epoch = ? AND closed_at IS NULL AND status = 'intended'
 """
 OPEN_EFFECTS: Final = """
-SELECT node, epoch, generation, first, opened, try, status FROM effects WHERE closed_at IS NULL ORDER BY position
+SELECT node, epoch, generation, first, opened, try, status FROM effects INDEXED BY effects_open
+WHERE closed_at IS NULL ORDER BY position
 """
 ACTIVE: Final = """
 SELECT body FROM nodes
 WHERE state IN ('discovered', 'inventoried', 'enrolled', 'configured', 'restarted', 'deferred', 'failed', 'reprovision')
   AND active = 1
 UNION ALL
-SELECT body FROM nodes WHERE active = 1 AND state IN ('unseen', 'provisioned', 'retired', 'gone')
+SELECT body FROM nodes INDEXED BY nodes_roused
+WHERE active = 1 AND state IN ('unseen', 'provisioned', 'retired', 'gone')
 """
 BODY: Final = "SELECT body FROM nodes WHERE node = ?"
 BLOB: Final = "SELECT data FROM blobs WHERE digest = ?"
