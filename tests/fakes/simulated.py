@@ -77,11 +77,12 @@ class Bench:
 
     setup: Setup = field(default_factory=setup)
     now: int = NOW
+    identity: str = IDENTITY
     said: list[Output] = field(default_factory=list)
     node: Node = field(init=False)
 
     def __post_init__(self) -> None:
-        self.take(start(IDENTITY, self.setup, self.now, ENTROPY))
+        self.take(start(self.identity, self.setup, self.now, ENTROPY))
 
     def take(self, step: Step) -> tuple[Output, ...]:
         """Go on with what a step made."""
@@ -126,8 +127,9 @@ class Bench:
     def enrol(self, **claims: Any) -> None:
         """A key, and a configuration with a token for it."""
         key = self.told("gen25519", nonce="abc").data["public_key"]
-        token = server_token(key, **claims)
-        assert self.told("configure", config=orjson.dumps(dict(CONFIGURATION)).decode(), server_jwt=token).code == 0
+        token = server_token(key, **{"identity": self.identity, "exp": self.now // SECOND + 3600, **claims})
+        config = orjson.dumps({**CONFIGURATION, "identity": self.identity}).decode()
+        assert self.told("configure", config=config, server_jwt=token).code == 0
 
     @property
     def mode(self) -> Mode:

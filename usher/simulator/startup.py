@@ -12,6 +12,8 @@ from __future__ import annotations
 import binascii
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -57,15 +59,16 @@ def subjects(node: Node) -> tuple[str, ...]:
     )
 
 
-def parse(text: str) -> dict[str, str]:
+@lru_cache(maxsize=1024)  # a node's file is read three times within seconds
+def parse(text: str) -> Mapping[str, str]:
     """A server's configuration file, read as leniently as a server reads it; the last of equal names counts."""
-    found = {}
+    found: dict[str, str] = {}
     for raw in text.split("\n"):
         line = raw.strip()
         name, sign, value = line.partition("=")
         if sign and name and value and not line.startswith("#"):
             found[name.rstrip()] = value.lstrip()
-    return found
+    return MappingProxyType(found)
 
 
 def turns_provisioning_on(options: Mapping[str, str]) -> bool:

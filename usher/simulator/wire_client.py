@@ -92,6 +92,9 @@ class Link(asyncio.Protocol):
         except LinkError as error:
             self.abort(error.why)
             raise
+        except asyncio.CancelledError:
+            self.abort("nobody waits for it any more")
+            raise
         except (OSError, TimeoutError, TlsError, _ClosedError) as error:
             self.abort(str(error) or "no answer in time")
             raise LinkError(str(broker), self._said) from None

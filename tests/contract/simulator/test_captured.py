@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from security import tokens
 from security.keys import SigningKey, signed_by
+from tests.fakes.simulated import Bench, setup
 from transport.wire.mcorpc import decode_answer, decode_call, encode_call
 from transport.wire.v2 import Filter, WireRequest, decode_reply, decode_request
 from usher.simulator.model import SECOND, Announce, Answer, Attach, Mode, Node, Setup
@@ -267,3 +269,36 @@ def first_start(session: list[dict[str, Any]], identity: str, published: list[di
     assert said.subject == published[0]["subject"]
     assert shape(orjson.loads(said.payload)) == shape(event)
     return step.node._replace(process=step.node.process._replace(alive_at=0)), setup
+
+
+def test_the_fleet_side(shared: Path) -> None:
+    """A provisioned server asked by an operator up to its reprovisioning: v2-fleet-side.jsonl, in order, in time."""
+    entries = lines(shared / "wire" / "v2-fleet-side.jsonl")
+    stats = next(e["reply"]["data"] for e in entries if e["request"]["action"] == "daemon_stats")
+    began = stats["starttime"] * SECOND
+    bench = Bench(setup(), now=began - 10 * SECOND, identity="fl.example.net")
+    bench.enrol()
+    bench.told("restart", splay=1)
+    bench.wait(10)
+    bench.node = bench.node._replace(pid=stats["pid"], process=bench.node.process._replace(started=began, alive_at=0))
+    base = entries[0]["time"] - int(entries[0]["at"] * SECOND)
+    compared = 0
+    for entry in entries:
+        at = base + int(entry["at"] * SECOND)
+        if entry.get("sender") is None and compared < 5:
+            continue  # the name that nobody has
+        bench.wait((at - bench.now) / SECOND)
+        asked = replace_collective(request(entry, at))
+        answers = [out for out in bench.hear(asked, (9).to_bytes(8, "big") + ENTROPY[8:]) if isinstance(out, Answer)]
+        if entry.get("sender") is None:
+            assert not answers
+            break
+        compare(answers[0].payload, entry["reply"], bench.setup)
+        compared += 1
+    assert compared == 21
+    bench.wait(1)
+    assert bench.mode is Mode.PROVISIONING
+
+
+def replace_collective(asked: WireRequest) -> WireRequest:
+    return replace(asked, collective="choria")

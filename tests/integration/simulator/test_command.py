@@ -14,6 +14,8 @@ import orjson
 import pytest
 
 from security.issuing import make_issuer
+from tests.fakes.provisioning import asking, enrol
+from tests.fakes.simulated import SECRET
 from usher.simulator.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.network
@@ -31,7 +33,7 @@ sys.exit(run(parser.parse_args()))
 def words(tmp_path: Path, broker: EmbeddedBroker) -> list[str]:
     seed = tmp_path / "issuer.seed"
     seed.write_text(make_issuer(bytes(32)).seed_hex)
-    credentials = ["--issuer-seed", str(seed), "--secret", "s", "--user", "node"]
+    credentials = ["--issuer-seed", str(seed), "--secret", SECRET, "--user", "node"]
     return [*credentials, "--broker", broker.url, "--ca", str(broker.certificate), "--nodes", "3", "--every", "0.01"]
 
 
@@ -81,3 +83,15 @@ async def test_a_broker_that_refuses(words: list[str]) -> None:
         assert child.returncode == 1
         assert complaints.decode().count("\n") == 1
         assert "Authorization Violation" in complaints.decode()
+
+
+async def test_once_ends_when_all_have_left(words: list[str], broker: EmbeddedBroker) -> None:
+    more = ["--password", broker.passwords.node, "--json", "--once", "--nodes", "2", "--connections", "1"]
+    async with asyncio.timeout(20), simulating(*words, *more) as child, asking(broker) as (rpc, _):
+        assert child.stdout is not None
+        while b'"unprovisioned":2' not in await child.stdout.readline():
+            pass
+        await asyncio.gather(*(enrol(rpc, f"node-000{number}.example.net") for number in (1, 2)))
+        rest, _ = await child.communicate()
+        assert child.returncode == 0
+        assert orjson.loads(rest.splitlines()[-1])["phases"]["provisioned"] == 2
