@@ -20,14 +20,6 @@ from usher.simulator.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.network
 
-PROGRAM = """
-import argparse, sys
-from usher.simulator.command import add_arguments, run
-parser = argparse.ArgumentParser()
-add_arguments(parser)
-sys.exit(run(parser.parse_args()))
-"""
-
 
 @pytest.fixture
 def words(tmp_path: Path, broker: EmbeddedBroker) -> list[str]:
@@ -39,7 +31,9 @@ def words(tmp_path: Path, broker: EmbeddedBroker) -> list[str]:
 
 @asynccontextmanager
 async def simulating(*words: str) -> AsyncIterator[Process]:
-    child = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, *words, stdout=PIPE, stderr=PIPE)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "usher", "simulate", *words, stdout=PIPE, stderr=PIPE
+    )
     try:
         yield child
     finally:
