@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import time
@@ -23,14 +22,30 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]  # not this `store`
+# ruff: noqa: E402 this file's own directory has to leave the path first: here lies another `store`
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != HERE]
 
 from fsm.codec import encode_event
 from fsm.effects import Effect, Intent
 from fsm.events import (
-    Ack, Certainty, Done, Due, DueKind, Event, HelperFacts, Hint, HintKind, InventoryFacts, JwtFacts, KeyFacts, Payload,
-    Sent, Sighting, TokenFacts, Verdict,
-)  # fmt: skip
+    Ack,
+    Done,
+    Due,
+    DueKind,
+    Event,
+    HelperFacts,
+    Hint,
+    HintKind,
+    InventoryFacts,
+    JwtFacts,
+    KeyFacts,
+    Payload,
+    Sent,
+    Sighting,
+    TokenFacts,
+    Verdict,
+)
 from fsm.ports import Blob, Closing, HistoryRow, Secret, Unit
 from fsm.snapshot import Awaited, Doing, Facts, Quiet, Snapshot
 from fsm.states import State
@@ -104,7 +119,8 @@ def units(node: str) -> Iterator[Unit]:
         ) if step.opens else None  # fmt: skip
         held = {name: getattr(everything, name) for name in step.held}
         after = replace(
-            snapshot, state=step.state, generation=1, seq=seq, since=at if step.state != snapshot.state else snapshot.since,
+            snapshot, state=step.state, generation=1, seq=seq,
+            since=at if step.state != snapshot.state else snapshot.since,
             doing=opens or (snapshot.doing and replace(snapshot.doing, open=False)),
             awaited=Awaited(at, DueKind.LOOK, 5000) if step.state is State.RESTARTED and not opens else None,
             facts=replace(snapshot.facts, at=AT, **held), quiet=Quiet(at, "c-1", at, "") if seq > 7 else None,
@@ -214,7 +230,6 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.dir, prefix=".benchmark-") as folder:
-        os.chmod(folder, 0o700)
         found = asyncio.run(measure(Path(folder), asked.units, asked.nodes, 0.0 if asked.idle else SPIN))
     if asked.json:
         print(json.dumps({name.replace(" ", "_"): round(value, 2) for name, value in found.items()}))

@@ -85,9 +85,9 @@ def _walk(reader: Reader, table: str, columns: str, seqs: dict[str, int] | None)
     """How many rows verify, the last link, and the first fault."""
     lineage = reader.meta().lineage
     position, previous = _floor(reader) if seqs is not None else (0, START)
-    count = 0
+    count, floored = 0, position > 0
     for row in _rows(reader, table, columns, position):
-        what = _wrong(row, columns, lineage, position + 1, previous) or _gap(row, seqs)
+        what = _wrong(row, columns, lineage, position + 1, previous) or _gap(row, seqs, floored)
         if what:
             return count, previous, Fault(table, row["position"], row.get("node", ""), row.get("seq", 0), what)
         position, previous = row["position"], row["hash"]
@@ -102,7 +102,8 @@ def _floor(reader: Reader) -> tuple[int, bytes]:
 
 
 def _rows(reader: Reader, table: str, columns: str, after: int) -> Iterator[dict[str, Any]]:
-    query = f"SELECT {columns}, previous, hash, payload FROM {table} WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
+    what = f"SELECT {columns}, previous, hash, payload FROM {table}"  # noqa: S608 constants of this room
+    query = f"{what} WHERE position > ? ORDER BY position LIMIT ?"
     while page := reader.rows(query, (after, _PAGE)):
         yield from page
         after = page[-1]["position"]
@@ -124,12 +125,12 @@ def _wrong(row: dict[str, Any], columns: str, lineage: str, position: int, previ
     return ""
 
 
-def _gap(row: dict[str, Any], seqs: dict[str, int] | None) -> str:
-    """Sequences of a node are dense; below a floor they begin where its base ends, which is not looked at here."""
+def _gap(row: dict[str, Any], seqs: dict[str, int] | None, floored: bool) -> str:
+    """Sequences of a node are dense; above a floor they begin where its base ends, which is not looked at here."""
     if seqs is None:
         return ""
     last, seqs[row["node"]] = seqs.get(row["node"]), row["seq"]
-    expected = 1 if last is None else last + 1
+    expected = last + 1 if last is not None else row["seq"] if floored else 1
     return "" if row["seq"] == expected else f"row {expected} of its node is missing"
 
 

@@ -179,6 +179,8 @@ class Journal:
             self._put_back(batch)
         except StoreError as error:
             self._break(error, batch)
+        except Exception as error:  # noqa: BLE001 a bug: whoever waits must hear of it, not wait for ever
+            self._break(StoreError(repr(error)), batch)
         else:
             self._busy = True
             self._worker.submit(partial(self._commit, batch, asyncio.get_running_loop()))

@@ -28,6 +28,7 @@ NAME: Final = "usher.db"
 APPLICATION_ID: Final = 0x75736872  # "ushr"
 BUSY: Final = 2.0
 """Seconds that a statement waits for a lock that somebody else holds."""
+_IDENTITY: Final = "INSERT INTO meta VALUES (1, ?, 0, CAST(strftime('%s', 'now') AS INTEGER) * 1000)"
 _SCHEMA: Final = Path(__file__).parent / "schema"
 
 
@@ -114,9 +115,7 @@ def _migrate(db: sqlite3.Connection, number: int, text: str) -> None:
     try:
         db.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};")
         if number == 1:
-            created = "CAST(strftime('%s', 'now') AS INTEGER) * 1000"
-            statement = f"INSERT INTO meta (id, lineage, epoch, created) VALUES (1, ?, 0, {created})"  # noqa: S608
-            db.execute(statement, (secrets.token_hex(8),))
+            db.execute(_IDENTITY, (secrets.token_hex(8),))
         db.commit()
     except BaseException:
         db.rollback()

@@ -6,8 +6,8 @@ its wait anew. So the loop gives way on purpose, seldom and shortly.
 
 Rules:
 1. Jobs run one after the other; a job reports its own errors, and the thread ends when it is told to.
-2. The loop lets a job begin before it goes on, and while one runs gives way at growing intervals: at most a tenth of
-   the time, and a job that is over is noticed after a quarter more than it took.
+2. The loop lets a job begin before it goes on, and while one runs gives way at growing intervals: a third of a
+   millisecond's wait, a tenth of twenty; a job that is over is noticed after a quarter more than it took.
 3. A loop that idles in select() is woken by the job itself; giving way then costs nothing.
 """
 

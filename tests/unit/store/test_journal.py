@@ -21,7 +21,7 @@ from store.entries import FleetEntry
 from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
-from store.writer import COLLECT_AT
+from store.writer import CHECKPOINT_AT, COLLECT_AT, Writer
 from tests.fakes.units import AT, Life, blob
 
 
@@ -218,3 +218,68 @@ async def test_a_policy_is_kept_once(journal: Journal, path: Path):
     await journal.remember_policy("0123", b'{"strict":false}', AT)
     await journal.remember_policy("0123", b'{"strict":false}', AT + 5)
     assert rows(path, "SELECT hash, document, first_used FROM policies") == [("0123", b'{"strict":false}', AT)]
+
+
+class Flaky(Writer):
+    """A writer whose disk refuses the first commits with these errors, and the first write-back."""
+
+    errors: list[StoreError | StoreFullError]
+    write_back: StoreError | None = None
+
+    def commit(self) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        super().commit()
+
+    def checkpoint(self) -> None:
+        if self.write_back is not None:
+            raise self.write_back
+        super().checkpoint()
+
+
+@pytest.fixture
+async def flaky(journal: Journal, hands: Hands) -> AsyncIterator[tuple[Journal, Flaky]]:
+    writer = Flaky(journal._writer._db, journal.lineage)
+    writer.errors = []
+    made = Journal(writer, journal._shelf, hands.full.append, hands.call_later)
+    yield made, writer
+    await made.close()
+
+
+async def test_a_disk_that_is_full_at_the_commit_loses_nothing(flaky: tuple[Journal, Flaky], hands: Hands, path: Path):
+    journal, writer = flaky
+    writer.errors = [StoreFullError()]
+    life = Life()
+    waiting = [journal.commit(life.unit(State.DISCOVERED)) for _ in range(3)]
+    await hands.heard.wait()
+    assert rows(path, "SELECT count(*) FROM history") == [(0,)]
+    hands.later.pop()()
+    await asyncio.gather(*waiting)
+    assert hands.full == [True, False]
+    assert rows(path, "SELECT position FROM history") == [(1,), (2,), (3,)]
+
+
+async def test_a_disk_that_fails_at_the_commit_ends_it(flaky: tuple[Journal, Flaky], path: Path):
+    journal, writer = flaky
+    writer.errors = [StoreError("disk I/O error")]
+    waiting = [journal.commit(Life(name).unit(State.DISCOVERED)) for name in ("a", "b")]
+    for future in waiting:
+        with pytest.raises(StoreError, match="disk I/O error"):
+            await future
+    with pytest.raises(StoreError, match="disk I/O error"):
+        await journal.begin_epoch()
+    assert rows(path, "SELECT count(*) FROM history") == [(0,)]
+
+
+async def test_a_log_that_cannot_be_written_back_ends_it(flaky: tuple[Journal, Flaky]):
+    journal, writer = flaky
+    writer.write_back = StoreError("disk I/O error")
+    writer._frames = CHECKPOINT_AT
+    await journal.commit(Life("a").unit(State.DISCOVERED))
+    with pytest.raises(StoreError, match="disk I/O error"):
+        await journal.commit(Life("b").unit(State.DISCOVERED))
+
+
+async def test_a_bug_is_heard_by_whoever_waits(journal: Journal):
+    with pytest.raises(StoreError, match="ZeroDivisionError"):
+        await journal._job(lambda: 1 // 0)
