@@ -157,6 +157,15 @@ async def test_a_second_writer_ends_it(journal: Journal, path: Path):
     assert caught.value.seq == 2
 
 
+async def test_a_program_that_holds_the_database_locked_is_spoken_of(journal: Journal, path: Path):
+    journal._writer._db.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another program holds the database locked: end it"):
+        await journal.commit(Life().unit(State.DISCOVERED))
+    other.close()
+
+
 async def test_an_unknown_state_is_refused_by_the_database(journal: Journal, path: Path):
     other = sqlite3.connect(path)
     other.execute("PRAGMA foreign_keys = OFF")
