@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test setup lint types layers unit lock clean
+.PHONY: demo test setup lint types layers unit docs lock clean
 
 demo: setup
 	$(BIN)/usher demo
@@ -32,6 +32,10 @@ layers: setup
 
 unit: setup
 	$(BIN)/pytest
+
+# The documents that are written from the one table, and the picture of the README; a test says when they are stale.
+docs: setup
+	$(BIN)/python -P -m diagrams.documents --write docs --picture README.md
 
 # The versions that the two commands use, with their hashes; run by a maintainer when pyproject.toml changes.
 lock:

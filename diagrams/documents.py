@@ -3,6 +3,7 @@
 Rules:
 1. Every fact of a document comes from the modules of fsm; the same table always gives the same bytes.
 2. `python -m diagrams.documents --write docs` writes them, `--check docs` says which are stale; a test does too.
+   `--picture FILE` puts the overview between its two markers into a page that people write.
 3. A cell of the table is printed with all its rows in the order in which they are asked, the ignored ones too.
 """
 
@@ -25,6 +26,8 @@ from fsm.states import ENDS, FACTS, PHASES, WAITING, State
 from fsm.table import ROWS, VERSION
 
 NOTE: Final = "<!-- Written by `make docs` from the one table (fsm/table.py): change that, never this. -->"
+PICTURE: Final = "<!-- picture: written by `make docs` from `usher diagram` -->"
+PICTURE_END: Final = "<!-- /picture -->"
 _UNKNOWN: Final[dict[Unknown, str]] = {
     Unknown.REPEAT: "it is sent again",
     Unknown.LOOK: "a look finds out; it is never sent again blindly",
@@ -186,15 +189,28 @@ def write(folder: Path) -> None:
         (folder / name).write_text(make(), encoding="utf-8")
 
 
+def pictured(text: str) -> str:
+    """The same page with the overview between its two markers; raises ValueError if they are not there."""
+    before, found, rest = text.partition(PICTURE)
+    _, closed, after = rest.partition(PICTURE_END)
+    if not found or not closed:
+        raise ValueError(f"the markers {PICTURE} and {PICTURE_END} are not in it")
+    return f"{before}{found}\n\n```mermaid\n{mermaid.render(draw())}```\n\n{closed}{after}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the documents, or say which are stale (exit code 1)."""
     parser = argparse.ArgumentParser(prog="python -m diagrams.documents", description="The documents of the one table.")
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--write", type=Path, metavar="FOLDER", help="write them")
     chosen.add_argument("--check", type=Path, metavar="FOLDER", help="say which are stale")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="with --write: a page that holds the picture")
     options = parser.parse_args(arguments)
     if options.write:
         write(options.write)
+        if options.picture:
+            page = options.picture.read_text(encoding="utf-8")
+            options.picture.write_text(pictured(page), encoding="utf-8")
         return 0
     old = stale(options.check)
     sys.stderr.writelines(f"{options.check / name} is stale: run make docs\n" for name in old)

@@ -79,7 +79,16 @@ def _fitting(line: str, width: int | None) -> str:
 
 def _cells(past: Past) -> tuple[str, ...]:
     state = f"{past.source.value} -> {past.target.value}" if past.moved else past.source.value
-    return (local(past.at), str(past.seq), str(past.generation), past.event, past.row, state, effect(past), past.detail)
+    return (
+        local(past.at, "milliseconds"),
+        str(past.seq),
+        str(past.generation),
+        past.event,
+        past.row,
+        state,
+        effect(past),
+        past.detail,
+    )
 
 
 def effect(past: Past) -> str:

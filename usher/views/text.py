@@ -54,10 +54,10 @@ def milliseconds(text: str) -> int:
     return sum(int(count or 0) * size for count, (_, size) in zip(found.groups(), _UNITS, strict=True))
 
 
-def local(at: int) -> str:
-    """A time (milliseconds since 1970) in the local zone, to the second."""
+def local(at: int, precision: str = "seconds") -> str:
+    """A time (milliseconds since 1970) in the local zone, to the second or as `precision` says."""
     try:
-        return (_EPOCH + timedelta(milliseconds=at)).astimezone().isoformat(timespec="seconds")
+        return (_EPOCH + timedelta(milliseconds=at)).astimezone().isoformat(timespec=precision)
     except (OverflowError, OSError, ValueError):
         return f"{at} ms since 1970"
 
