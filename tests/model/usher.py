@@ -1,0 +1,246 @@
+"""Usher as the search sees it: the pure `decide`, a journal of one snapshot, and what must hold after every commit.
+
+Rules:
+1. Everything that usher remembers is the snapshot and whether its open effect was marked as started.
+2. After every decision the invariants of design §6 are checked against what really happened (`Truth` and the net).
+3. Every outcome is posted twice: the second time it must be rejected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fsm import quiet
+from fsm.effects import SPECS, Effect, Intent
+from fsm.events import (
+    Ack,
+    Body,
+    Certainty,
+    Done,
+    Event,
+    Failed,
+    HelperFacts,
+    InventoryFacts,
+    JwtFacts,
+    KeyFacts,
+    Payload,
+    Sent,
+    Sighting,
+    TokenFacts,
+    Verdict,
+)
+from fsm.machine import Decision, Rejected
+from fsm.policy import Policy
+from fsm.reasons import Reason
+from fsm.recovery import interruption
+from fsm.snapshot import Snapshot
+from fsm.states import State
+from tests.model.interpreter import REAL, Decider
+from tests.model.world import LIFE, Reply, Request, Truth, World
+
+ENTROPY = bytes(16)
+APART = 5_000
+"""Milliseconds between two looks that may prove that the node is gone (design §3)."""
+
+
+class Broken(AssertionError):  # noqa: N818 it names what is broken
+    """An invariant does not hold"""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is searched: a decider, a policy, what the helper wants.
+
+    The search notes in it which rows fired, and which effects
+    opened while a configure of the same bytes was alive.
+    """
+
+    decide: Decider = REAL
+    policy: Policy = field(default_factory=Policy)
+    verdict: Verdict = Verdict.CONFIGURE
+    fired: set[tuple[str, State, str]] = field(default_factory=set)
+    overlaps: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Outcome(NamedTuple):
+    """How an effect ended, before it is an event: `certainty` None is success."""
+
+    certainty: Certainty | None
+    reply: Reply = Reply()
+    sent: Sent | None = None
+
+
+def must(holds: object, number: int, what: str) -> None:
+    """Invariant `number` of design §6."""
+    if not holds:
+        raise Broken(f"({number}) {what}")
+
+
+def post(rules: Rules, world: World, body: Body) -> World:
+    """Decide, check, commit."""
+    event = Event(world.now, ENTROPY, body, world.epoch)
+    decision = rules.decide(world.snapshot, event, rules.policy)
+    if isinstance(decision, Rejected):
+        return world
+    rules.fired.add((decision.row.name, world.snapshot.state, decision.row.trigger))
+    after = decision.snapshot
+    anew = after.generation != world.snapshot.generation
+    truth = Truth() if anew else world.truth
+    _check(rules, world, decision, truth)
+    moved = after.effect_id() != world.snapshot.effect_id()
+    return world._replace(
+        snapshot=after,
+        truth=truth,
+        waiting=None if moved else world.waiting,
+        started=False if moved else world.started,
+    )
+
+
+def conclude(rules: Rules, world: World, outcome: Outcome) -> World:
+    """Post the outcome of the open effect, and once more."""
+    body = outcome_event(rules, world.snapshot, outcome)
+    after = post(rules, world._replace(truth=_learnt(world, outcome)), body)
+    again = rules.decide(after.snapshot, Event(world.now, ENTROPY, body, world.epoch), rules.policy)
+    must(isinstance(again, Rejected), 3, "an outcome that came twice was taken twice")
+    return after
+
+
+def crash(rules: Rules, world: World) -> World:
+    """Usher is killed and starts again: what it held in memory is lost."""
+    reborn = world._replace(epoch=world.epoch + 1, connection=world.connection + 1, waiting=None)
+    event = interruption(world.snapshot, world.now, ENTROPY, reborn.epoch, started=world.started)
+    must((event is None) == (world.snapshot.open is None), 8, "a start leaves no effect of an older epoch open")
+    if event is None:
+        return reborn._replace(started=False)
+    certainty = Certainty.INTERRUPTED if world.started else Certainty.NOT_SENT
+    after = reborn._replace(truth=_learnt(world, Outcome(certainty)))
+    return post(rules, after, event.body)._replace(started=False)
+
+
+# -- outcomes ---------------------------------------------------------------------------------------------------------
+
+
+def outcome_event(rules: Rules, snapshot: Snapshot, outcome: Outcome) -> Done | Failed:
+    """The event that the effect's adapter would post."""
+    doing, identity = snapshot.open, snapshot.effect_id()
+    assert doing is not None
+    assert identity is not None
+    reply = outcome.reply
+    if outcome.certainty is None and reply.nobody and doing.effect is not Effect.LOOK:
+        return Failed(doing.effect, identity, Certainty.NOT_DELIVERED, Reason.ABSENT, sent=outcome.sent)
+    if outcome.certainty is None and reply.refusal:
+        reason = Reason.LOCK_HELD if "lock" in reply.refusal else Reason.REFUSED
+        return Failed(doing.effect, identity, Certainty.REFUSED, reason, sent=outcome.sent)
+    if outcome.certainty is None:
+        return Done(doing.effect, identity, facts(rules, snapshot, reply), outcome.sent)
+    reason = Reason.DISCONNECTED if outcome.certainty is Certainty.NOT_SENT else Reason.NO_ANSWER
+    return Failed(doing.effect, identity, outcome.certainty, reason, sent=outcome.sent)
+
+
+def facts(rules: Rules, snapshot: Snapshot, reply: Reply) -> Payload:  # noqa: PLR0911 one answer for each effect
+    """What the open effect has learnt when it succeeds."""
+    doing, held = snapshot.open, snapshot.facts
+    assert doing is not None
+    match doing.effect:
+        case Effect.FETCH_JWT:
+            return JwtFacts("j", "j", provisions_by_default=True)
+        case Effect.FETCH_INVENTORY:
+            return InventoryFacts("i", "0.30.2", upgradable=False)
+        case Effect.NEW_KEY:
+            return KeyFacts(reply.key, "/etc/choria")
+        case Effect.RUN_HELPER:
+            return HelperFacts(f"h{snapshot.generation}", rules.verdict, "")
+        case Effect.SIGN_TOKEN:
+            return TokenFacts(order(snapshot), f"{order(snapshot)}/{key_of(snapshot)}", 2_000_000_000, doing.signer)
+        case Effect.LOOK:
+            return Sighting(not reply.nobody, reply.age)
+        case Effect.CONFIGURE:
+            return Ack("Wrote 9 lines", quiet.configuration(held))
+        case Effect.RESTART | Effect.SHUTDOWN:
+            return Ack("after 2s")
+
+
+def order(snapshot: Snapshot) -> str:
+    """Names the bytes of the token that the open sign_token makes: they follow from its first opening."""
+    assert snapshot.doing is not None
+    return f"t{snapshot.generation}.{snapshot.doing.seq}"
+
+
+def key_of(snapshot: Snapshot) -> str:
+    """The key that this generation has proven."""
+    return snapshot.facts.key.public_key if snapshot.facts.key else ""
+
+
+def _learnt(world: World, outcome: Outcome) -> Truth:  # noqa: PLR0911 one line for each fact
+    truth, doing = world.truth, world.snapshot.open
+    effect = doing.effect if doing else None
+    answered = outcome.certainty is None and not outcome.reply.refusal
+    gone = (*truth.gone, (outcome.sent.at, outcome.sent.connection))[-2:] if outcome.sent else ()
+    if outcome.certainty is None and outcome.reply.nobody:
+        return truth._replace(gone=gone, silent=0) if effect in {Effect.LOOK, Effect.RESTART} else truth
+    if effect is Effect.CONFIGURE and answered:
+        return truth._replace(configured=True)
+    if effect is Effect.RESTART and answered:
+        return truth._replace(parted=2, gone=(), silent=0)
+    if effect is Effect.RESTART and outcome.certainty in {Certainty.UNKNOWN, Certainty.INTERRUPTED}:
+        return truth._replace(parted=1, gone=(), silent=0)
+    if effect is Effect.LOOK and answered:
+        return truth._replace(gone=(), silent=0)
+    if effect is Effect.LOOK and outcome.certainty is Certainty.UNKNOWN:
+        return truth._replace(gone=(), silent=truth.silent + 1)
+    return truth
+
+
+# -- the invariants ---------------------------------------------------------------------------------------------------
+
+
+def _check(rules: Rules, world: World, decision: Decision, truth: Truth) -> None:
+    before, after = world.snapshot, decision.snapshot
+    must(after.seq == before.seq + 1, 2, "seq is dense")
+    must(after.sound(), 9, "at rest, held, waiting for admission, or exactly one of a due time and an open effect")
+    moved = after.effect_id() != before.effect_id()
+    closes = decision.closes.id if decision.closes else None
+    must(closes == (before.effect_id() if moved else None), 3, "what was open is closed before anything opens")
+    opened = decision.opens.id if decision.opens else None
+    must(opened == (after.effect_id() if moved else None), 3, "what is open was opened by this decision")
+    if decision.opens is not None:
+        must(decision.opens.id.epoch == world.epoch, 8, "no effect of an older epoch")
+        _check_quiet(rules, world, after, decision.opens)
+    if after.state is State.PROVISIONED and before.state is not State.PROVISIONED:
+        _check_evidence(after, truth, rules.policy.silent_looks)
+
+
+def _check_evidence(after: Snapshot, truth: Truth, wanted: int) -> None:
+    must(truth.configured, 5, "provisioned without an acknowledged configure in this generation")
+    must(truth.parted, 5, "provisioned without a restart")
+    if after.evidence == "silence":
+        must(
+            truth.parted == 2 and truth.silent >= wanted,
+            5,
+            "silence counts after an acknowledged restart, again and again",
+        )
+        return
+    must(len(truth.gone) == 2, 5, "gone counts when two looks in a row say so")
+    (first, one), (second, other) = truth.gone
+    must(one == other, 5, "gone counts over one connection")
+    must(second - first >= APART, 5, "gone counts when the looks are 5 s apart")
+
+
+def _check_quiet(rules: Rules, world: World, after: Snapshot, opens: Intent) -> None:
+    if not SPECS[opens.effect].changes_node or opens.effect is Effect.NEW_KEY:
+        return
+    same = quiet.configuration(after.facts)
+    for request in world.net:
+        if request.effect is Effect.NEW_KEY or not alive(world, request):
+            continue
+        harmless = request.effect is Effect.CONFIGURE and request.configuration == same
+        if harmless and opens.effect in {Effect.CONFIGURE, Effect.RESTART}:
+            rules.overlaps.add((opens.effect.value, request.effect.value))
+            continue
+        raise Broken(f"(7) {opens.effect} opens while an unanswered {request.effect} is alive")
+
+
+def alive(world: World, request: Request) -> bool:
+    """Whether a request in the net can still be carried out."""
+    return world.now < request.sent + LIFE and request.process in {0, world.node.process}
