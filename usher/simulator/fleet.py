@@ -165,18 +165,24 @@ class Fleet:
     def _hear(self, seats: Sequence[Seat], payload: bytes) -> None:
         request = self._decode(payload)
         for seat in seats:
-            self._counts["requests"] += 1
-            seat.heard += 1
-            rules = self._plan.unkindness
-            fate = treatment(rules, seat.node.identity, machine.action_of(request), seat.heard) if rules.rules else KIND
-            if fate is not KIND and fate != KIND:
-                self._counts["struck"] += 1
+            fate = self._fate(seat, request)
             if fate.lose:
                 continue
             if fate.delay:
                 self._loop.call_later(fate.delay, self._take, seat, request, fate)
             else:
                 self._take(seat, request, fate)
+
+    def _fate(self, seat: Seat, request: WireRequest | None) -> Treatment:
+        """Count a message, and decide how it is treated."""
+        self._counts["requests"] += 1
+        seat.heard += 1
+        rules = self._plan.unkindness
+        if not rules.rules:
+            return KIND
+        fate = treatment(rules, seat.node.identity, machine.action_of(request), seat.heard)
+        self._counts["struck"] += fate != KIND
+        return fate
 
     def _take(self, seat: Seat, request: WireRequest | None, fate: Treatment) -> None:
         now = time.time_ns()

@@ -3,7 +3,7 @@
 Rules:
 1. It changes nothing.
 2. Members and their order are the captured ones (wire/v2-rare.jsonl, wire/protocol.md §7.5).
-3. Not played: `agent_inventory`, `get_data`, `get_config_item`; they are unknown actions here.
+3. Not played: `agent_inventory`, `get_data`, `get_config_item`, and all of `choria_util`; unknown actions here.
 """
 
 from __future__ import annotations
