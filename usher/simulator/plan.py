@@ -49,12 +49,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     facts = _facts(args, mistakes)
     token = _token(args, mistakes)
     told = claims(token)
-    if token and told.get("purpose", told.get("sub")) != "choria_provisioning":
-        mistakes.append("--token: this is not a provisioning token (its purpose is not choria_provisioning)")
-    elif token and not told.get("cht"):
-        mistakes.append("the provisioning token has no `cht`: real servers refuse such a token")
-    elif token and not told.get("v2"):
-        mistakes.append("the provisioning token is for protocol v1 (no `v2` claim), which is not simulated yet")
+    if told:
+        _useful(told, mistakes)
     broker = _broker(args, told, mistakes)
     context = _context(args, mistakes)
     _connections(args, mistakes)
@@ -65,7 +61,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     setup = Setup(
         token=token,
         secret=told["cht"],
-        by_default=bool(told.get("chpd")),
+        by_default=True,
         updates=bool(told.get("update")) or args.upgradable,
         facts=facts,
         broker=str(broker),
@@ -157,6 +153,18 @@ def _token(args: argparse.Namespace, mistakes: list[str]) -> str:
             return ""
         return text
     return _made_token(args, text, mistakes)
+
+
+def _useful(told: dict[str, Any], mistakes: list[str]) -> None:
+    """What a real server, or this one, could not use of a provisioning token (wire/provisioning.md §6.1)."""
+    if told.get("purpose", told.get("sub")) != "choria_provisioning":
+        mistakes.append("--token: this is not a provisioning token (its purpose is not choria_provisioning)")
+    elif not isinstance(told.get("cht"), str) or not told["cht"]:
+        mistakes.append("the provisioning token has no `cht`: real servers refuse such a token")
+    elif not told.get("v2"):
+        mistakes.append("the provisioning token is for protocol v1 (no `v2` claim), which is not simulated yet")
+    elif not told.get("chpd"):
+        mistakes.append("the provisioning token does not set `chpd` (--default): new servers would not use it")
 
 
 def _made_token(args: argparse.Namespace, seed: str, mistakes: list[str]) -> str:

@@ -53,7 +53,8 @@ class Broker:
 
     def __str__(self) -> str:
         """As a URL."""
-        return f"nats://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"nats://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

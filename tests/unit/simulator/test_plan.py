@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from security import tokens
 from security.issuing import make_issuer, make_provisioning_token
+from security.keys import SigningKey
 from tests.fakes.simulated import NOW_S, SECRET, TOKEN
 from usher.simulator.command import add_arguments, run
 from usher.simulator.plan import ArgumentsError, make_plan, sized_facts
 from usher.simulator.startup import claims
 from usher.simulator.unkind import Fault, Rule
 from usher.simulator.wire_client import Broker
+
+
+def token_with(**changes: Any) -> str:
+    given = {"token": "t", "urls": ["nats://h"], **changes}
+    return make_provisioning_token(make_issuer(bytes(32)), NOW_S, 9, **given)
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -91,9 +99,11 @@ def test_mistakes(token: str, words: list[str], named: str) -> None:
     ("text", "named"),
     [
         ("garbage", "holds no token"),
-        (make_provisioning_token(make_issuer(bytes(32)), NOW_S, 9, token="", urls=["nats://h"]), "no `cht`"),
-        (make_provisioning_token(make_issuer(bytes(32)), NOW_S, 9, token="t", urls=[""]), "names no broker"),
-        (make_provisioning_token(make_issuer(bytes(32)), NOW_S, 9, token="t", urls=["nats://h"], v2=False), "v1"),
+        (token_with(token=""), "no `cht`"),
+        (token_with(urls=[""]), "names no broker"),
+        (token_with(v2=False), "v1"),
+        (token_with(default=False), "`chpd`"),
+        (tokens.sign({"purpose": "choria_client_id"}, SigningKey.from_seed(bytes(32))), "not a provisioning token"),
     ],
 )
 def test_tokens_that_no_node_could_use(tmp_path: Path, text: str, named: str) -> None:

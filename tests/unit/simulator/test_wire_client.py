@@ -127,6 +127,7 @@ async def test_nonsense_ends_a_connection_with_a_reason() -> None:
 )
 def test_addresses(url: str, broker: Broker) -> None:
     assert Broker.parse(url) == broker
+    assert Broker.parse(str(broker)) == broker
 
 
 @pytest.mark.parametrize("url", ["", "nats://", "nats://h:port"])
