@@ -83,10 +83,10 @@ async def _demonstrate(options: Options) -> int:
             Child("the fleet", usher(*site.fleet(options.nodes)), options.directory / "fleet.log"),
             Child("the daemon", usher(*site.daemon()), options.directory / "usher.log"),
         ]
-        outlook = stack.enter_context(DatabaseOutlook(site.state))
         for child in children:
             stack.push_async_callback(child.stop)
             child.start()
+        outlook = stack.enter_context(DatabaseOutlook(site.state))  # closed first: the daemon then tidies up at its end
         watch = Watch(options.nodes, children, outlook, display, stop=stop, limit=options.limit)
         ending = await watch.until_done()
         _tell(options, site, ending, display)
