@@ -235,3 +235,11 @@ def test_a_provisioned_server_refuses_and_can_be_reprovisioned() -> None:
     assert bench.story()[-6:] == [
         "answer", "shutdown.server", "answer", "detach", "attach", "startup.provision_mode_server",
     ]  # fmt: skip
+
+
+def test_the_exchange_key_is_the_documented_one() -> None:
+    """The test vector of wire/provisioning.md §2.3."""
+    secret = bytes.fromhex("67e4a9b3934a3030470ed7a30f89eeaf7dab7b492aa9ee02fb864d690b7e6eeb")
+    answer = Bench().ask("jwt", entropy=secret + bytes(16))
+    assert answer is not None
+    assert answer.data["ecdh_public"] == "88a9a0ed27dc93c29466ea2bef99e078342b27e7a1d789fc35a9131f86c3a022"
