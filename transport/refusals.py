@@ -29,7 +29,7 @@ def describe(error: BaseException) -> str:
     """An error of a login as a sentence for an operator."""
     text = str(error).removeprefix("nats: ").strip("'")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the broker's certificate does not verify: {error.verify_message}"
+        return f"the broker's certificate does not verify: {getattr(error, 'verify_message', '') or text}"
     if "authorization violation" in text.lower():
         return "the broker refused the login (Authorization Violation; its log has the reason)"
     for kind, words in _WORDS:

@@ -160,15 +160,15 @@ async def responder(connection: Connection, name: str, act: Callable[[Asked], No
     await connection.subscribe(node(name), on_message)
 
 
-async def fill(link: Connection, proxy: FaultProxy) -> None:
-    """Silence the proxy, and send until the sockets take no more."""
+async def fill(link: Connection, proxy: FaultProxy, subject: str = "provisioning.node.filler") -> int:
+    """Silence the proxy, and send until the sockets take no more; how many messages of 100,000 bytes."""
     proxy.silence()
-    for _ in range(200):
-        link.publish("provisioning.node.filler", b"x" * 100_000)
+    for count in range(1, 201):
+        link.publish(subject, b"x" * 100_000)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if waiting(link) > 500_000:
-            return
+            return count
     raise AssertionError("the sockets took 20 MB")
 
 

@@ -40,6 +40,7 @@ class FaultProxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._links: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
+        self._gone = asyncio.Event()
         self._server: asyncio.Server | None = None
 
     @property
@@ -110,6 +111,14 @@ class FaultProxy:
         for each in writers:
             each.close()
         self._links.pop(task, None)
+        self._gone.set()
+
+    async def until_links(self, most: int) -> None:
+        """Wait until there are no more connections than this."""
+        async with asyncio.timeout(20):
+            while len(self._links) > most:
+                self._gone.clear()
+                await self._gone.wait()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(self.faults.pieces or _CHUNK):

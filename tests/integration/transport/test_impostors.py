@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 
 import pytest
@@ -17,8 +18,8 @@ from tests.fakes.link import (
 )
 from transport.connection import Connection, Options
 from transport.credentials import tls_context
-from transport.reports import Refused, Report
-from usher.simulator.broker import HOST
+from transport.reports import Complaint, Connected, Disconnected, Refused, Report
+from usher.simulator.broker import HOST, EmbeddedBroker
 
 pytestmark = pytest.mark.network
 
@@ -91,3 +92,88 @@ async def test_credentials_that_cannot_be_used_are_told(broker):
     )
     async with started(link):
         assert (await report.kind(Refused)).reason == "usher's own credentials cannot be used (ValueError)"
+
+
+@contextlib.asynccontextmanager
+async def liar(broker: EmbeddedBroker, *lines: bytes, info: bytes = b"") -> AsyncIterator[str]:
+    """A broker that lets everybody in, and then says these lines once the subscriptions are in place."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(broker.certificate, broker.directory / "tls.key")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            writer.write(b'INFO {"tls_required":true,"headers":true,"max_payload":1048576%s}\r\n' % info)
+            await writer.start_tls(context)
+            pings = 0
+            while line := await reader.readline():
+                if line == b"PING\r\n":
+                    pings += 1
+                    writer.write(b"PONG\r\n")
+                if pings == 2:
+                    writer.write(b"".join(lines))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    try:
+        yield f"nats://{HOST}:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+async def listening(url: str, report: Heard[Report]) -> Connection:
+    """A connection with a subscription."""
+    link = connection("rpc", url, "provisioner", "x", report=report)
+    await link.subscribe("a", lambda _subject, _data, _status: None)
+    return link
+
+
+LIES = [
+    b"-ERR 'Server Shutdown'\r\n",
+    b"-ERR 'Slow Consumer'\r\n",
+    b"-ERR\r\n",
+    b"-ERR \xff\xfe\r\n",
+    b"MSG a b c d e f\r\n",
+    b"MSG a 1 99999999999\r\n",
+    b"HMSG a 1 7 3\r\nABC\r\n",
+    b"HELLO\r\n",
+    b"x" * 200_000,
+]
+
+
+@pytest.mark.parametrize("lie", LIES, ids=range(len(LIES)))
+async def test_a_broker_that_lies_costs_a_login_and_no_more(broker, lie):
+    report: Heard[Report] = Heard()
+    async with (
+        liar(broker, lie) as url,
+        started(await listening(url, report)) as link,
+    ):
+        lost = await report.kind(Disconnected, 2)
+        assert lost.reason
+        assert lost.connection
+        await report.kind(Connected, 3)
+        assert link.server == url
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [b"PONG\r\n" * 50, b"INFO not json\r\n", b"INFO []\r\n", b"+OK\r\n", b"MSG a 99 1\r\nA\r\n", b"PING\r\n"],
+)
+async def test_what_a_broker_may_say_at_any_time_ends_nothing(broker, harmless):
+    report: Heard[Report] = Heard()
+    async with (
+        liar(broker, harmless, b"-ERR 'Permissions Violation for Publish to x'\r\n") as url,
+        started(await listening(url, report)),
+    ):
+        await report.kind(Complaint)
+        await report.kind(Connected)
+        assert {type(item) for item in report.items} == {Connected, Complaint}
+
+
+@pytest.mark.parametrize("size", [b'"many"', b"0", b"-5", b"true", b"null"])
+async def test_a_broker_that_takes_no_messages_is_refused(broker, size):
+    report: Heard[Report] = Heard()
+    async with (
+        liar(broker, info=b',"max_payload":%s' % size) as url,
+        started(connection("rpc", url, "provisioner", "x", report=report)),
+    ):
+        assert (await report.kind(Refused)).reason == "the broker takes no messages"

@@ -57,13 +57,16 @@ async def test_an_answer_of_somebody_else_is_counted_and_the_wait_goes_on(broker
         assert scene.seconds.items == []
 
 
-async def test_a_header_that_does_not_fit_is_foreign(broker):
+@pytest.mark.parametrize("place", [0, 1], ids=["document", "header"])
+async def test_an_answer_must_have_one_sender(broker, place):
+    names = [b"n1.example.net", b"n2.example.net"]
     async with staged(broker) as scene:
         call = scene.call()
         asked = await scene.next()
-        reply = asked.reply(mcorpc.encode_answer("ping", 0, "OK", {}))
-        assert reply.count(b'"sender":"n1.example.net"') == 1
-        asked.raw(reply.replace(b'"sender":"n1.example.net"', b'"sender":"n2.example.net"'))
+        reply = asked.reply(mcorpc.encode_answer("ping", 0, "OK", {}), name=names[1 - place].decode())
+        header = b'"sender":"%s"'
+        assert reply.count(header % names[1 - place]) == 1
+        asked.raw(reply.replace(header % names[1 - place], header % names[place]))
         await scene.discards.until("foreign_reply")
         asked.answer()
         await call

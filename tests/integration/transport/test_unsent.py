@@ -75,6 +75,36 @@ async def test_what_was_handed_to_a_dead_socket_is_not_called_unsent_and_does_no
         assert heard.items == [b"sentinel"]
 
 
+async def test_what_the_sockets_hold_is_not_delivered_after_the_end(broker, proxy):
+    """A broker that was silent and wakes up must not find what asyncio and the kernel kept for it."""
+    heard: Heard[bytes] = Heard()
+    report: Heard[Report] = Heard()
+    options = Options(backoff=(0.01,), ping=0.05, connect_timeout=20.0)
+    link = provisioner(proxy.url, broker, report=report, options=options)
+    async with running(receiver(broker, heard)), running(link):
+        sent = await fill(link, proxy, SUBJECT)
+        lost = await report.kind(Disconnected)
+        proxy.resume()
+        await proxy.until_links(1)
+        await report.kind(Connected, 2)
+        link.publish(SUBJECT, b"sentinel")
+        await heard.until(lambda items: b"sentinel" in items)
+        handed = sent - lost.unsent
+        arrived = len(heard.items) - 1
+        assert handed > 10
+        assert arrived < handed // 2  # no more than had left this machine's sockets
+
+
+async def test_between_the_end_and_the_report_of_it_nothing_is_taken(broker):
+    async with running(provisioner(broker.url, broker)) as link:
+        login = link._login
+        assert login is not None
+        login.end("as when reading fails")
+        with pytest.raises(NotSentError) as caught:
+            link.publish(SUBJECT, b"x")
+        assert caught.value.why is WhyNot.DISCONNECTED
+
+
 async def test_what_is_still_here_can_be_taken_back(broker, proxy):
     heard: Heard[bytes] = Heard()
     async with running(receiver(broker, heard)), running(provisioner(proxy.url, broker)) as link:
