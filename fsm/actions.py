@@ -9,7 +9,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from fsm import quiet, retry
@@ -28,9 +27,10 @@ from fsm.events import (
     Sighting,
     TokenFacts,
 )
+from fsm.frozen import evolve
 from fsm.guards import Turn
 from fsm.reasons import Reason
-from fsm.snapshot import NO_LOOKS, NO_PARTING, NOTHING, Facts
+from fsm.snapshot import NO_LOOKS, NO_PARTING, NOTHING
 from fsm.waits import Changes, wait
 
 Action = Callable[[Turn, Changes], None]
@@ -51,7 +51,7 @@ def settle(turn: Turn, changes: Changes) -> None:
     if doing is None or not isinstance(body, Done | Failed):
         return
     free = isinstance(body, Failed) and body.certainty in _NO_TRY
-    changes["doing"] = replace(doing, open=False, tries=doing.tries - free)
+    changes["doing"] = evolve(doing, {"open": False, "tries": doing.tries - free})
     changes["quiet"] = quiet.after(snapshot, turn.event, turn.policy)
     if _answered(body):
         changes.update(answered=True, absences=0)
@@ -63,25 +63,25 @@ def learn(turn: Turn, changes: Changes) -> None:
     """What the step has learnt is held"""
     body, facts = turn.event.body, turn.snapshot.facts
     if isinstance(body, Done):
-        changes["facts"] = replace(_learnt(facts, body), at=facts.at or turn.event.at)
+        changes["facts"] = evolve(facts, {"at": facts.at or turn.event.at, **_learnt(body)})
 
 
-def _learnt(facts: Facts, body: Done) -> Facts:  # noqa: PLR0911 one answer for each kind of fact
+def _learnt(body: Done) -> Changes:  # noqa: PLR0911 one answer for each kind of fact
     match body.facts:
         case JwtFacts():
-            return replace(facts, jwt=body.facts)
+            return {"jwt": body.facts}
         case InventoryFacts():
-            return replace(facts, inventory=body.facts)
+            return {"inventory": body.facts}
         case KeyFacts():
-            return replace(facts, key=body.facts, helper=None, token=None)
+            return {"key": body.facts, "helper": None, "token": None}
         case HelperFacts():
-            return replace(facts, helper=body.facts)
+            return {"helper": body.facts}
         case TokenFacts():
-            return replace(facts, token=body.facts)
+            return {"token": body.facts}
         case Ack() if body.effect is Effect.CONFIGURE:
-            return replace(facts, configured=body.facts.digest)
+            return {"configured": body.facts.digest}
         case Ack() | Sighting():
-            return facts
+            return {}
 
 
 def abandon(turn: Turn, changes: Changes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from typing import Final
 
@@ -116,11 +117,13 @@ STEPS: Final[dict[State, tuple[Step, ...]]] = {
 """What each phase does, in order; the last success of a phase is the fact that the next state names."""
 
 
+@cache
 def steps(state: State, features: frozenset[Feature]) -> tuple[Effect, ...]:
     """The effects of a phase under these features, in order; empty for a state that is no phase."""
     return tuple(step.effect for step in STEPS.get(state, ()) if step.when is None or step.when in features)
 
 
+@cache
 def following(state: State, effect: Effect, features: frozenset[Feature]) -> Effect | None:
     """The effect that comes after this one within its phase, None after the last."""
     phase = steps(state, features)

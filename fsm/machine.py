@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, cast
 
@@ -20,6 +20,7 @@ from transitions import EventData, Machine
 from fsm import effects
 from fsm.effects import Effect, EffectId, Intent
 from fsm.events import Certainty, Done, Due, DueKind, Event, Failed
+from fsm.frozen import evolve
 from fsm.guards import Turn
 from fsm.policy import Policy
 from fsm.reasons import Reason
@@ -82,11 +83,8 @@ def _stale(snapshot: Snapshot, event: Event) -> str:
     body = event.body
     if isinstance(body, Done | Failed):
         doing = snapshot.open
-        return (
-            ""
-            if doing is not None and doing.effect is body.effect and snapshot.effect_id() == body.id
-            else STALE_OUTCOME
-        )
+        fits = doing is not None and doing.effect is body.effect and snapshot.effect_id() == body.id
+        return "" if fits else STALE_OUTCOME
     if isinstance(body, Due) and body.kind is not DueKind.ADMIT:
         awaited = snapshot.awaited
         return "" if awaited is not None and (awaited.kind, awaited.at) == (body.kind, body.at) else STALE_DUE
@@ -104,7 +102,7 @@ def apply(row: Row, turn: Turn) -> Decision:
         changes.update(state=target, since=event.at)
     if row.opens is not None:
         changes["doing"] = _opened(row.opens, turn, target, changes.get("doing", snapshot.doing))
-    following = replace(snapshot, **changes)
+    following = evolve(snapshot, changes)
     ends = target in _CLOSED or following.generation != snapshot.generation
     return Decision(row, following, _closed(turn, following), _intent(following, row), ends)
 
@@ -113,8 +111,8 @@ def _opened(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | Non
     event, seq = turn.event, turn.snapshot.seq + 1
     if opens in {Opens.AGAIN, Opens.ANEW} and doing is not None:
         first = {} if opens is Opens.AGAIN and doing.seq else _first(doing.effect, turn)
-        again: dict[str, Any] = {"opened": seq, "epoch": event.epoch, "since": event.at, "open": True, **first}
-        return replace(doing, tries=doing.tries + 1, **again)
+        again = {"opened": seq, "epoch": event.epoch, "since": event.at, "open": True, "tries": doing.tries + 1}
+        return evolve(doing, again | first)
     effect = _chosen(opens, turn, target, doing)
     return Doing(effect, opened=seq, epoch=event.epoch, tries=1, since=event.at, open=True, **_first(effect, turn))
 
@@ -138,8 +136,9 @@ def _chosen(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | Non
 
 
 def _closed(turn: Turn, following: Snapshot) -> Closed | None:
-    before, body = turn.snapshot.effect_id(), turn.event.body
-    if before is None or following.effect_id() == before:
+    doing, after, body = turn.snapshot.open, following.open, turn.event.body
+    before = turn.snapshot.effect_id()
+    if doing is None or before is None or (after is not None and after.opened == doing.opened):
         return None
     if isinstance(body, Failed):
         return Closed(before, body.certainty, body.reason, abandoned=False)
@@ -147,8 +146,10 @@ def _closed(turn: Turn, following: Snapshot) -> Closed | None:
 
 
 def _intent(following: Snapshot, row: Row) -> Intent | None:
+    if row.opens is None:
+        return None
     identity, doing = following.effect_id(), following.open
-    if row.opens is None or identity is None or doing is None:
+    if identity is None or doing is None:
         return None
     since = following.parting.at if doing.effect is Effect.LOOK else 0
     return Intent(identity, doing.effect, doing.at, doing.entropy, since)

@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from fsm.effects import Effect, EffectId
@@ -174,8 +174,3 @@ class Snapshot:
 def unseen(node: str) -> Snapshot:
     """The snapshot of a node that nobody has seen."""
     return Snapshot(node)
-
-
-def with_seq(snapshot: Snapshot, seq: int) -> Snapshot:
-    """The same snapshot as of history row `seq`."""
-    return replace(snapshot, seq=seq)

@@ -9,12 +9,18 @@ Rules:
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TextIO
+
+import orjson
 
 from fsm.effects import Intent
 from fsm.errors import UsherError
@@ -34,6 +40,8 @@ LEVELS: Final = {
 }
 _NAMES: Final = {level: name for name, level in LEVELS.items()}
 _FIELDS: Final = "fields"
+_HEAD: Final = frozenset({"level", "msg", "time", "component", "trace"})
+_TRACES: Final = logging.Formatter()
 _TROUBLE: Final = frozenset({State.FAILED, State.REPROVISION})
 
 
@@ -47,38 +55,86 @@ class LogFileError(UsherError):
         self.problem = problem
 
 
-class JsonLines(logging.Formatter):
-    """A record as one JSON object."""
+class Lines:
+    """Where lines go: written at the end of the loop's turn, together; at once where no loop runs."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """One line."""
-        document: dict[str, Any] = {
-            "level": _NAMES.get(record.levelno, record.levelname.lower()),
-            "msg": record.getMessage(),
-            "time": _time(record),
-            "component": record.name,
-        }
+    def __init__(self, stream: TextIO, *, plain: bool, close: bool) -> None:
+        """Write there, for a person (`plain`) or as JSON; `close` says whose the stream is."""
+        self._stream, self._render, self._close = stream, _plain if plain else _json, close
+        self._waiting: list[str] = []
+
+    def write(self, document: Mapping[str, Any]) -> None:
+        """One line, and `trace` below it if there is one."""
+        self._waiting.append(self._render(document))
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
+
+    def flush(self) -> None:
+        """Hand over what waits; a disk that is full or a reader that is gone must not stop usher."""
+        waiting, self._waiting = self._waiting, []
+        with suppress(OSError, ValueError):
+            self._stream.write("".join(waiting))
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Write no more."""
+        self.flush()
+        if self._close:
+            self._stream.close()
+
+
+class Bridge(logging.Handler):
+    """Carries the records of `logging` to the lines."""
+
+    def __init__(self, lines: Lines) -> None:
+        """Write there."""
+        super().__init__()
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record as one line."""
+        document = head(_NAMES.get(record.levelno, record.levelname.lower()), record.getMessage(), record.name)
         document.update(getattr(record, _FIELDS, {}))
         if record.exc_info:
-            document["trace"] = self.formatException(record.exc_info)
-        return json.dumps(document, ensure_ascii=True, default=str)
+            document["trace"] = _TRACES.formatException(record.exc_info)
+        self.lines.write(document)
+
+    def close(self) -> None:
+        """Write no more."""
+        self.lines.close()
+        super().close()
 
 
-class PlainLines(logging.Formatter):
-    """A record for a person."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One line; a trace follows it."""
-        fields = " ".join(
-            f"{name}={value}" for name, value in getattr(record, _FIELDS, {}).items() if value not in (None, "")
-        )
-        line = f"{_time(record)} {_NAMES.get(record.levelno, '?'):5} {record.name}: {record.getMessage()} {fields}"
-        line = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in line.rstrip())
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+def head(level: str, message: str, component: str) -> dict[str, Any]:
+    """The four keys of the older program."""
+    return {"level": level, "msg": message, "time": _now(), "component": component}
 
 
-def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
+def _now() -> str:
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    clock, zone = _to_the_second(seconds)
+    return f"{clock}.{milliseconds:03d}{zone}"
+
+
+@lru_cache(maxsize=4)
+def _to_the_second(seconds: int) -> tuple[str, str]:
+    said = datetime.fromtimestamp(seconds).astimezone().isoformat()
+    return said[:19], said[19:]
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return orjson.dumps(document, default=str, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _plain(document: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in document.items() if name not in _HEAD and value not in (None, "")}
+    fields = " ".join(f"{name}={value}" for name, value in rest.items())
+    line = f"{document['time']} {document['level']:5} {document['component']}: {document['msg']} {fields}".rstrip()
+    line = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in line)
+    return f"{line}\n{document['trace']}\n" if "trace" in document else f"{line}\n"
 
 
 def set_up(logfile: str, level: str) -> None:
@@ -87,31 +143,25 @@ def set_up(logfile: str, level: str) -> None:
     for old in list(root.handlers):
         root.removeHandler(old)
         old.close()
-    root.addHandler(_handler(logfile))
+    lines = _lines(logfile)
+    root.addHandler(Bridge(lines) if lines else logging.NullHandler())
     root.setLevel(LEVELS.get(level, logging.WARNING))
     logging.getLogger("nats").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
-def _handler(logfile: str) -> logging.Handler:
+def _lines(logfile: str) -> Lines | None:
     match logfile:
         case "discard":
-            return logging.NullHandler()
+            return None
         case "stdout" | "stderr" | "":
-            return _stream(sys.stdout if logfile == "stdout" else sys.stderr)
+            stream = sys.stdout if logfile == "stdout" else sys.stderr
+            return Lines(stream, plain=stream.isatty(), close=False)
         case _:
             try:
-                handler = logging.FileHandler(Path(logfile))
+                return Lines(Path(logfile).open("a", encoding="utf-8"), plain=False, close=True)
             except OSError as error:
                 raise LogFileError(logfile, error.strerror or str(error)) from None
-            handler.setFormatter(JsonLines())
-            return handler
-
-
-def _stream(stream: TextIO) -> logging.Handler:
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(PlainLines() if stream.isatty() else JsonLines())
-    return handler
 
 
 def say(logger: logging.Logger, level: int, message: str, **fields: object) -> None:
@@ -124,32 +174,20 @@ class TransitionLog:
     """fsm.runtime.observer.Observer that writes a line a transition."""
 
     def __init__(self) -> None:
-        """Write as component `machine`."""
+        """Write as component `machine`, to where all logs go when this is made."""
         self._logger = logging.getLogger("machine")
+        self._lines = [handler.lines for handler in logging.getLogger().handlers if isinstance(handler, Bridge)]
 
     def moved(self, transition: Transition) -> None:
-        """One line: what happened, to whom, and where it is now."""
-        before, after, row = transition.before, transition.decision.snapshot, transition.decision.row
-        level = logging.WARNING if after.state in _TROUBLE and after.state is not before.state else logging.INFO
-        if not self._logger.isEnabledFor(level):
+        """One line: what happened, to whom, and where it is now; past `logging`, which costs more than a decision."""
+        before, after = transition.before.state, transition.decision.snapshot.state
+        trouble = after in _TROUBLE and after is not before
+        if not self._logger.isEnabledFor(logging.WARNING if trouble else logging.INFO):
             return
-        body = transition.event.body
-        say(
-            self._logger,
-            level,
-            row.why,
-            node=after.node,
-            generation=after.generation,
-            seq=after.seq,
-            epoch=transition.event.epoch,
-            row=row.name,
-            source=before.state.value,
-            target=after.state.value,
-            effect=transition.decision.opens.effect.value if transition.decision.opens else None,
-            reason=body.reason.value if isinstance(body, Failed) else (after.reason.value if after.reason else None),
-            detail=body.detail if isinstance(body, Failed) else None,
-            operator=f"{body.name}: {body.reason}" if isinstance(body, Operator) else None,
-        )
+        document = head("warn" if trouble else "info", transition.decision.row.why, "machine")
+        document.update(told(transition))
+        for lines in self._lines:
+            lines.write(document)
 
     def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
         """Debug only: duplicates, stale replies and late timers are ordinary (law 7)."""
@@ -171,6 +209,29 @@ class TransitionLog:
     def crashed(self, node: str, error: Exception) -> None:
         """A bug: with its trace."""
         self._logger.error("a bug in the handling of %s: %s", node, error, exc_info=error)
+
+
+def told(transition: Transition) -> dict[str, Any]:
+    """The fields of a transition's line; what is not so is left out."""
+    after, row, body = transition.decision.snapshot, transition.decision.row, transition.event.body
+    fields: dict[str, Any] = {
+        "node": after.node,
+        "generation": after.generation,
+        "seq": after.seq,
+        "epoch": transition.event.epoch,
+        "row": row.name,
+        "source": transition.before.state,
+        "target": after.state,
+    }
+    if transition.decision.opens is not None:
+        fields["effect"] = transition.decision.opens.effect
+    if isinstance(body, Failed):
+        fields |= {"failed": body.effect, "certainty": body.certainty, "reason": body.reason, "detail": body.detail}
+    elif after.reason is not None and after.state in _TROUBLE:
+        fields |= {"reason": after.reason, "detail": after.detail}
+    if isinstance(body, Operator):
+        fields |= {"operator": body.name, "why": body.reason}
+    return fields
 
 
 def log_report(report: Report) -> None:

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Final
+
+_DRAWN: Final = 4096
+_EACH: Final = 16
 
 
 class SystemClock:
     """fsm.ports.Clock, from the operating system."""
+
+    def __init__(self) -> None:
+        """Begin with nothing drawn."""
+        self._pool = b""
+        self._at = 0
 
     def now(self) -> int:
         """Wall clock, milliseconds since 1970."""
@@ -23,5 +32,8 @@ class SystemClock:
         return time.monotonic()
 
     def entropy(self) -> bytes:
-        """16 random bytes."""
-        return os.urandom(16)
+        """16 random bytes, each given once; drawn many at a time, since asking the system costs a call."""
+        if self._at >= len(self._pool):
+            self._pool, self._at = os.urandom(_DRAWN), 0
+        self._at += _EACH
+        return self._pool[self._at - _EACH : self._at]
