@@ -1,0 +1,139 @@
+"""Whole lives: messages that come twice, out of order, late or never break nothing, and history tells it all again."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsm.codec import LARGEST, decode_event, encode_event, encode_snapshot
+from fsm.effects import Effect, EffectId
+from fsm.events import (
+    Certainty,
+    Done,
+    Due,
+    DueKind,
+    Event,
+    Failed,
+    HelperFacts,
+    Hint,
+    HintKind,
+    Sent,
+    Sighting,
+    Verdict,
+)
+from fsm.machine import Decision, decide
+from fsm.policy import Policy
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot, unseen
+from fsm.states import PHASES, State
+from tests.property.fsm.strategies import NODE, NOW, OF, bodies, entropies, sents
+
+WELL = {Effect.RUN_HELPER: HelperFacts("0a" * 32, Verdict.CONFIGURE, "welcome"), Effect.LOOK: Sighting(present=False)}
+"""What the helper and a look say where all goes well."""
+Life = list[tuple[Event, Decision]]
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Life:
+    """The decisions of one life: mostly what the node waits for, now and then what nobody waits for."""
+    policy, snapshot, now = Policy(), unseen(NODE), NOW
+    past: list[Event] = []
+    life: Life = []
+    for _ in range(draw(st.integers(5, 60))):
+        now += draw(st.sampled_from([0, 1, 700, 5_000, 61_000, 1_000_000]))
+        kind = draw(st.sampled_from(["forward"] * 6 + ["anything", "again"]))
+        if kind == "again" and past:
+            event = draw(st.sampled_from(past))
+        else:
+            now = max(now, snapshot.awaited.at) if kind == "forward" and snapshot.awaited else now
+            body = forward(draw, snapshot, now) if kind == "forward" else draw(bodies(snapshot))
+            event = Event(now, draw(entropies), body, 1)
+        past.append(event)
+        decision = decide(snapshot, event, policy)
+        if isinstance(decision, Decision):
+            life.append((event, decision))
+            snapshot = decision.snapshot
+    return life
+
+
+def forward(draw: st.DrawFn, snapshot: Snapshot, now: int) -> Done | Due | Failed | Hint:
+    """What the node waits for, which mostly goes well."""
+    if snapshot.awaited is not None:
+        return Due(snapshot.awaited.kind, snapshot.awaited.at)
+    doing, identity = snapshot.open, snapshot.effect_id()
+    if doing is None or identity is None:
+        return Due(DueKind.ADMIT) if snapshot.waiting_for_admission else Hint(HintKind.LISTED)
+    chance = draw(st.integers(0, 19))
+    if chance == 0:
+        return Failed(doing.effect, identity, draw(st.sampled_from(Certainty)), Reason.NO_ANSWER, sent=draw(sents))
+    facts = WELL.get(doing.effect) if chance > 1 else None
+    return Done(doing.effect, identity, facts or draw(OF[doing.effect]), Sent(now, "c1"))
+
+
+@settings(max_examples=50)
+@given(lives())
+def test_seq_is_dense_at_most_one_effect_is_open_and_every_snapshot_is_sound(life: Life):
+    journal: set[EffectId] = set()
+    for number, (_, decision) in enumerate(life, 1):
+        assert decision.snapshot.seq == number
+        if decision.closes is not None:
+            journal.remove(decision.closes.id)
+        if decision.opens is not None:
+            journal.add(decision.opens.id)
+        identity = decision.snapshot.effect_id()
+        assert journal == ({identity} if identity else set())
+        assert decision.snapshot.sound()
+
+
+@settings(max_examples=50)
+@given(lives(), st.integers(0, 60))
+def test_the_snapshot_is_the_fold_of_the_recorded_events_from_any_base(life: Life, base: int):
+    base = min(base, len(life))
+    snapshot = life[base - 1][1].snapshot if base else unseen(NODE)
+    for event, decided in life[base:]:
+        decision = decide(snapshot, decode_event(encode_event(event)), Policy())
+        assert decision == decided
+        snapshot = decided.snapshot
+
+
+@settings(max_examples=50)
+@given(lives())
+def test_a_snapshot_takes_less_than_a_kilobyte(life: Life):
+    assert all(len(encode_snapshot(decision.snapshot)) < LARGEST for _, decision in life)
+
+
+@settings(max_examples=50)
+@given(lives())
+def test_nobody_is_provisioned_who_did_not_acknowledge_a_configuration_in_this_generation(life: Life):
+    configured = -1
+    for event, decision in life:
+        body, generation = event.body, decision.snapshot.generation
+        if isinstance(body, Done) and body.effect == "configure" and decision.row.name.startswith("configured"):
+            configured = generation
+        if decision.snapshot.state is State.PROVISIONED:
+            assert configured == generation
+
+
+@settings(max_examples=50)
+@given(lives())
+def test_generations_only_grow_and_nothing_of_one_is_kept_in_the_next(life: Life):
+    generation = 0
+    for _, decision in life:
+        after = decision.snapshot
+        assert after.generation in {generation, generation + 1}
+        if after.generation > generation:
+            assert (after.facts.jwt, after.facts.key, after.facts.token, after.doing) == (None, None, None, None)
+            assert decision.ends
+        generation = after.generation
+
+
+def test_lives_lead_through_every_fact_so_that_these_tests_are_about_something():
+    reached: set[State] = set()
+
+    @settings(max_examples=60, derandomize=True, database=None)
+    @given(lives())
+    def live(life: Life) -> None:
+        reached.update(decision.snapshot.state for _, decision in life)
+
+    live()
+    assert reached >= set(PHASES) | {State.PROVISIONED, State.FAILED, State.REPROVISION, State.GONE}
