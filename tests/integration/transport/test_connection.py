@@ -198,3 +198,12 @@ async def test_closing_twice_or_before_the_start_is_fine(broker):
     async with running(link):
         pass
     await link.close()
+
+
+@pytest.mark.parametrize("task", ["_reading_task", "_flusher_task", "_ping_interval_task"])
+async def test_whatever_ends_a_part_of_a_login_ends_the_login(broker, task):
+    report: Heard[Report] = Heard()
+    async with running(provisioner(broker.url, broker, report=report)) as link:
+        getattr(link._login, task).cancel()
+        assert (await report.kind(Disconnected)).reason
+        await report.kind(Connected, 2)
