@@ -3,7 +3,7 @@
 Rules:
 1. One turn a node: decide, commit, and only then memory, timers, observers and the executor (laws 2 and 4).
 2. Nodes at rest stay in the database; those with something under way, due, or waiting are held in memory.
-3. A bug in one node's handling quarantines that node; an error of the store ends the process.
+3. A bug in one node's handling quarantines that node; an error of the store, or of an observer, ends the process.
 4. While held (paused, disconnected, stopping) nobody is admitted, nothing comes due, and nothing new is sent.
 """
 
@@ -13,10 +13,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from fsm import recovery
 from fsm.effects import Intent, Port
-from fsm.errors import StoreError, UsherError
+from fsm.errors import StoreError, StoreFullError
 from fsm.events import Body, Due, DueKind, Event, Operator, Verb
 from fsm.machine import Decision, Rejected, decide
 from fsm.policy import Policy
@@ -32,6 +33,7 @@ from fsm.runtime.units import unit
 from fsm.snapshot import Awaited, Snapshot, unseen
 
 Answer = asyncio.Future[Decision | Rejected]
+ENDING: Final = "usher is ending: ask again when it runs"
 
 
 class Engine:
@@ -56,7 +58,8 @@ class Engine:
         self._mail = Mailboxes()
         self._holds: set[Reason] = set()
         self._idle = asyncio.Event()
-        self.executor = Executor(store, performer, limits or {}, self._ended, self._crashed, fatal)
+        self._over = False
+        self.executor = Executor(store, performer, limits or {}, self._ended, self._crashed, self._die)
         self.timers = Timers(loop, clock, self._due)
         self.admission = Admission(loop, self._admit, self.executor.congested)
         self.hints = Hints(loop, self._hint)
@@ -83,7 +86,10 @@ class Engine:
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish; the answer comes when it is durable, or says which row ignores it."""
         answer: Answer = asyncio.get_running_loop().create_future()
-        self._post(node, Letter(self._event(wish), answer=answer))
+        if self._over:
+            answer.set_result(Rejected(ENDING))
+        else:
+            self._post(node, Letter(self._event(wish), answer=answer))
         return answer
 
     def hold(self, reason: Reason) -> None:
@@ -92,28 +98,37 @@ class Engine:
         self.admission.hold()
         self.timers.hold()
         self.executor.shut(reason)
+        self._idle.set()
 
     def release(self, reason: Reason) -> None:
         """This reason is over."""
         self._holds.discard(reason)
-        if not self._holds:
-            self.executor.open()
-            self.timers.release()
-            self.admission.release()
+        if self._holds:
+            self.executor.shut(min(self._holds))
+            return
+        self.executor.open()
+        self.timers.release()
+        self.admission.release()
 
     @property
     def holds(self) -> frozenset[Reason]:
         """Why nothing goes on; empty while all goes on."""
         return frozenset(self._holds)
 
+    @property
+    def active(self) -> int:
+        """How many nodes something is to happen to: waiting, in flight, or due later."""
+        return len(self._nodes)
+
     async def stop(self, seconds: float) -> int:
-        """Stop taking work, let what is under way end for so long, finish what is being committed."""
+        """Stop taking work, let what is under way end for so long, finish what can still be committed."""
         self.hold(Reason.STOPPING)
         self.hints.shut()
         given_up = await self.executor.finish(seconds)
-        while len(self._mail):
+        while len(self._mail) and not self._over and Reason.DISK_FULL not in self._holds:
             self._idle.clear()
             await self._idle.wait()
+        self._over = True
         return given_up
 
     # -- a turn -------------------------------------------------------------------------------------------------------
@@ -122,7 +137,7 @@ class Engine:
         return Event(self._clock.now(), self._clock.entropy(), body, self._epoch)
 
     def _post(self, node: str, letter: Letter) -> None:
-        if self._mail.begin(node, letter):
+        if not self._over and self._mail.begin(node, letter):
             self._turns(node, letter)
 
     def _turns(self, node: str, letter: Letter | None) -> None:
@@ -136,16 +151,16 @@ class Engine:
 
     def _turn(self, node: str, letter: Letter) -> bool:
         """Decide; answers whether a commit is under way, which goes on with the node's next letter."""
-        before = self._snapshot(node)
         begun = self._clock.monotonic()
         try:
+            before = self._snapshot(node)
             decision = decide(before, letter.event, self._policy)
             if isinstance(decision, Rejected):
                 self._reject(node, letter, decision)
                 return False
             committing = self._store.commit(unit(before, letter, decision, self._policy, self._epoch))
         except StoreError as error:
-            self._fatal(error)
+            self._die(error)
             return True
         except Exception as error:  # noqa: BLE001 the boundary of rule 3
             self._bug(node, letter, error)
@@ -157,18 +172,17 @@ class Engine:
     def _committed(self, letter: Letter, turn: Transition, done: asyncio.Future[None]) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         decision, node = turn.decision, turn.before.node
-        if isinstance(error, UsherError) and not isinstance(error, StoreError):
-            self._bug(node, letter, error)
-            self._turns(node, self._mail.next(node))
+        if isinstance(error, StoreError | StoreFullError) or not isinstance(error, Exception | None):
+            self._die(error)
             return
         if error is not None:
-            self._fatal(error)
-            return
-        self._take_up(decision.snapshot)
-        self._observer.moved(replace(turn, committed=self._clock.monotonic() - turn.committed))
-        if decision.opens is not None:
-            self.executor.submit(decision.opens, decision.snapshot)
-        _tell(letter, decision)
+            self._bug(node, letter, error)
+        else:
+            self._take_up(decision.snapshot)
+            self._say(self._observer.moved, replace(turn, committed=self._clock.monotonic() - turn.committed))
+            if decision.opens is not None:
+                self.executor.submit(decision.opens, decision.snapshot)
+            _tell(letter, decision)
         self._turns(node, self._mail.next(node))
 
     def _take_up(self, snapshot: Snapshot) -> None:
@@ -183,7 +197,7 @@ class Engine:
         return self._nodes.get(node) or self._store.load(node) or unseen(node)
 
     def _reject(self, node: str, letter: Letter, rejected: Rejected) -> None:
-        self._observer.rejected(node, letter.event, rejected)
+        self._say(self._observer.rejected, node, letter.event, rejected)
         if isinstance(letter.event.body, Due) and node in self._nodes:
             self._take_up(self._nodes[node])
         _tell(letter, rejected)
@@ -200,7 +214,7 @@ class Engine:
         self.post(node, Due(awaited.kind, awaited.at))
 
     def _ended(self, intent: Intent, outcome: Outcome, seconds: float) -> None:
-        self._observer.ended(intent, outcome, seconds)
+        self._say(self._observer.ended, intent, outcome, seconds)
         letter = Letter(self._event(outcome.body), outcome.blobs, outcome.secrets, outcome.note)
         self._post(intent.id.node, letter)
 
@@ -209,15 +223,35 @@ class Engine:
 
     def _bug(self, node: str, letter: Letter, error: Exception) -> None:
         body = letter.event.body
+        _tell(letter, Rejected(_bug(error)))
         if isinstance(body, Operator) and body.verb is Verb.QUARANTINE:
-            self._fatal(error)
-            return
-        _tell(letter, Rejected(f"a bug: {type(error).__name__}: {error}"))
-        self._quarantine(node, error)
+            self._say(self._observer.crashed, node, error)  # not even that can be done to it: the others go on
+        else:
+            self._quarantine(node, error)
 
     def _quarantine(self, node: str, error: Exception) -> None:
-        self._observer.crashed(node, error)
-        self.post(node, Operator(Verb.QUARANTINE, "usher", f"a bug: {type(error).__name__}: {error}"[:200]))
+        self._say(self._observer.crashed, node, error)
+        self.post(node, Operator(Verb.QUARANTINE, "usher", _bug(error)))
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def _say(self, telling: Callable[..., None], *what: object) -> None:
+        try:
+            telling(*what)
+        except Exception as error:  # noqa: BLE001 whatever an observer raises is a bug of the whole
+            self._die(error)
+
+    def _die(self, error: BaseException) -> None:
+        """Have the process end: said once, and nothing more is taken."""
+        if not self._over:
+            self._over = True
+            self._idle.set()
+            self._fatal(error)
+
+
+def _bug(error: Exception) -> str:
+    said = f"a bug: {type(error).__name__}: {error}"[:200]
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in said)
 
 
 def _tell(letter: Letter, answer: Decision | Rejected) -> None:

@@ -3,7 +3,8 @@
 Rules:
 1. An intent is marked as started, durably, before it is carried out; one that is not intended any more is not (law 4).
 2. An outcome is handed over exactly once for each intent that was started here.
-3. A gate that is shut (paused, disconnected, stopping) turns intents back as NOT_SENT: that costs no try.
+3. A gate that is shut (paused, disconnected, stopping) turns intents back as NOT_SENT, even those that are being
+   marked: that costs no try. What is being carried out goes on.
 4. An error that a performer did not foresee is a bug of usher: it is reported with the node, and ends nothing else.
 """
 
@@ -43,9 +44,11 @@ class Executor:
         self._queues: dict[Port, deque[Job]] = {port: deque() for port in Port}
         self._running: dict[Port, int] = dict.fromkeys(Port, 0)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._marks: set[asyncio.Future[frozenset[EffectId]]] = set()
         self._now = asyncio.get_running_loop().time
         self._marking = False
         self._shut: Reason | None = None
+        self._giving_up = False
 
     def queued(self, port: Port) -> int:
         """How many intents wait for a place."""
@@ -82,8 +85,9 @@ class Executor:
 
     async def finish(self, seconds: float) -> int:
         """Wait so long for what is under way, then give it up; answers how many were given up."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        if under_way := self._tasks | self._marks:
+            await asyncio.wait(under_way, timeout=seconds)
+        self._giving_up = True
         given_up = list(self._tasks)
         for task in given_up:
             task.cancel()
@@ -109,28 +113,36 @@ class Executor:
                 jobs[job[0].id] = job
         if jobs:
             marked = asyncio.ensure_future(self._store.started(list(jobs)))
+            self._marks.add(marked)
             marked.add_done_callback(lambda future: self._start(future, jobs))
 
     def _start(self, marked: asyncio.Future[frozenset[EffectId]], jobs: dict[EffectId, Job]) -> None:
-        if marked.cancelled():
-            return
-        error = marked.exception()
+        self._marks.discard(marked)
+        error = asyncio.CancelledError() if marked.cancelled() else marked.exception()
         if error is not None:
             self._fatal(error)
             return
         won = marked.result()
         for identity, (intent, snapshot) in jobs.items():
-            if identity in won:
+            if identity not in won:
+                self._leave(intent)
+            elif self._shut is not None:
+                self._leave(intent)
+                self._ended(intent, turned_back(intent, self._shut), 0.0)
+            else:
                 task = asyncio.get_running_loop().create_task(self._perform(intent, snapshot))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            else:
-                self._leave(intent)
 
     async def _perform(self, intent: Intent, snapshot: Snapshot) -> None:
         begun = self._now()
         try:
             outcome = await self._performer.perform(intent, snapshot)
+        except asyncio.CancelledError:
+            if self._giving_up:
+                raise
+            self._leave(intent)
+            self._crashed(intent, RuntimeError("it was cancelled from within"))
         except Exception as error:  # noqa: BLE001 the boundary of rule 4
             self._leave(intent)
             self._crashed(intent, error)
