@@ -31,6 +31,7 @@ from fsm.frozen import evolve
 from fsm.guards import Turn
 from fsm.reasons import Reason
 from fsm.snapshot import NO_LOOKS, NO_PARTING, NOTHING
+from fsm.states import State
 from fsm.waits import Changes, wait
 
 Action = Callable[[Turn, Changes], None]
@@ -150,7 +151,9 @@ def missed(turn: Turn, changes: Changes) -> None:
 
 def hold(turn: Turn, changes: Changes) -> None:
     """It is held until an operator releases it"""
-    changes.update(held=True, awaited=None, failed_from=turn.snapshot.state)
+    snapshot = turn.snapshot
+    before = snapshot.failed_from if snapshot.state is State.FAILED else snapshot.state
+    changes.update(held=True, awaited=None, failed_from=before)
 
 
 def forgive(turn: Turn, changes: Changes) -> None:

@@ -41,6 +41,11 @@ def facts_too_old(turn: Turn) -> bool:
     return facts.at > 0 and turn.event.at - facts.at > turn.policy.facts_max_age
 
 
+def too_old_to_go_on(turn: Turn) -> bool:
+    """What was learnt is older than facts_max_age, and the step was not the shutdown or its look, which end the matter"""
+    return facts_too_old(turn) and _effect(turn) not in {Effect.SHUTDOWN, Effect.LOOK}
+
+
 def facts_lost(turn: Turn) -> bool:
     """What was learnt in this generation is not held any more"""
     return isinstance(turn.event.body, Failed) and turn.event.body.reason is Reason.FACTS_LOST

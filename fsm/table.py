@@ -80,7 +80,7 @@ _DUE: Final = (
 )  # fmt: skip
 
 _THROUGH: Final = (
-    row("done-too-late", READING, On.DONE, "what was learnt before is too old to act on: begin anew", when=when.facts_too_old,
+    row("done-too-late", READING, On.DONE, "what was learnt before is too old to act on: begin anew", when=when.too_old_to_go_on,
         to=S.DISCOVERED, do=(do.settle, do.begin_anew)),
     row("read-on", S.DISCOVERED, On.DONE, "one more thing is to be read", when=when.more_steps, do=(do.settle, do.learn),
         opens=Opens.NEXT),
