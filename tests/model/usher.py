@@ -52,8 +52,8 @@ class Broken(AssertionError):  # noqa: N818 it names what is broken
 class Rules:
     """What is searched: a decider, a policy, what the helper wants.
 
-    The search notes in it which rows fired, and which effects
-    opened while a configure of the same bytes was alive.
+    The search notes in it which rows fired, which effects opened while a configure of
+    the same bytes was alive, and one snapshot of each kind.
     """
 
     decide: Decider = REAL
@@ -61,6 +61,7 @@ class Rules:
     verdict: Verdict = Verdict.CONFIGURE
     fired: set[tuple[str, State, str]] = field(default_factory=set)
     overlaps: set[tuple[str, str]] = field(default_factory=set)
+    kinds: dict[object, Snapshot] = field(default_factory=dict)
 
 
 class Outcome(NamedTuple):
@@ -69,6 +70,13 @@ class Outcome(NamedTuple):
     certainty: Certainty | None
     reply: Reply = Reply()
     sent: Sent | None = None
+
+
+def kind(snapshot: Snapshot) -> object:
+    """What two snapshots must share to be of one kind: the state, and what is under way or awaited."""
+    step = snapshot.doing
+    due = snapshot.awaited.kind if snapshot.awaited else None
+    return snapshot.state, snapshot.held, due, step and (step.effect, step.open)
 
 
 def must(holds: object, number: int, what: str) -> None:
@@ -82,7 +90,9 @@ def post(rules: Rules, world: World, body: Body) -> World:
     event = Event(world.now, ENTROPY, body, world.epoch)
     decision = rules.decide(world.snapshot, event, rules.policy)
     if isinstance(decision, Rejected):
+        rules.fired.update({(decision.row.name, world.snapshot.state, decision.row.trigger)} if decision.row else ())
         return world
+    rules.kinds.setdefault(kind(decision.snapshot), decision.snapshot)
     rules.fired.add((decision.row.name, world.snapshot.state, decision.row.trigger))
     after = decision.snapshot
     anew = after.generation != world.snapshot.generation

@@ -136,4 +136,4 @@ def test_lives_lead_through_every_fact_so_that_these_tests_are_about_something()
         reached.update(decision.snapshot.state for _, decision in life)
 
     live()
-    assert reached >= set(PHASES) | {State.PROVISIONED, State.FAILED, State.REPROVISION, State.GONE}
+    assert reached >= set(PHASES) | {State.PROVISIONED, State.FAILED, State.REPROVISION}

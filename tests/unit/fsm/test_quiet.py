@@ -1,0 +1,120 @@
+"""Quiet: what must be waited for after a request without an answer, and what proves that it is over (design §4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fsm.effects import Effect, EffectId
+from fsm.events import Ack, Certainty, Done, Event, Failed, Payload, Sent, Sighting, Verdict
+from fsm.policy import Policy
+from fsm.quiet import after, configuration, forbids
+from fsm.reasons import Reason
+from fsm.snapshot import NOTHING, Quiet, Snapshot
+from tests.unit.fsm.scenes import Scene, helper, through
+
+LIFE = 60_000
+SENT = 1_000_000
+POLICY = Policy()
+
+
+def unanswered(effect: Effect, certainty: Certainty) -> Quiet | None:
+    """What an effect leaves behind that ended like this."""
+    return through(effect).fails(certainty).snapshot.quiet
+
+
+@pytest.mark.parametrize("certainty", [Certainty.UNKNOWN, Certainty.INTERRUPTED])
+@pytest.mark.parametrize("effect", [Effect.CONFIGURE, Effect.RESTART])
+def test_a_request_without_an_answer_lives_until_sent_plus_twice_its_ttl(effect: Effect, certainty: Certainty):
+    quiet = unanswered(effect, certainty)
+    assert quiet is not None
+    assert quiet.until - quiet.since == LIFE
+
+
+@pytest.mark.parametrize(
+    "certainty", [Certainty.NOT_SENT, Certainty.NOT_DELIVERED, Certainty.REFUSED, Certainty.INVALID]
+)
+def test_what_was_answered_or_never_sent_leaves_nothing_behind(certainty: Certainty):
+    assert unanswered(Effect.CONFIGURE, certainty) is None
+
+
+@pytest.mark.parametrize("effect", [Effect.FETCH_JWT, Effect.FETCH_INVENTORY, Effect.NEW_KEY, Effect.RUN_HELPER])
+def test_what_does_not_change_the_node_or_heals_itself_leaves_nothing_behind(effect: Effect):
+    assert unanswered(effect, Certainty.UNKNOWN) is None
+
+
+def test_nothing_that_changes_the_node_opens_before_but_new_key():
+    quiet = Quiet(SENT + LIFE, "c1", SENT, "")
+    forbidden = {effect for effect in Effect if forbids(quiet, effect, NOTHING, SENT + LIFE - 1)}
+    assert forbidden == {Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN}
+    assert not {effect for effect in Effect if forbids(quiet, effect, NOTHING, SENT + LIFE)}
+
+
+def test_configure_and_the_restart_into_it_may_follow_a_configure_of_the_same_bytes():
+    facts = through(Effect.CONFIGURE).snapshot.facts
+    same, other = (Quiet(SENT + LIFE, "c1", SENT, digest) for digest in (configuration(facts), "other.bytes"))
+    effects = (Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN)
+    assert [forbids(same, effect, facts, SENT) for effect in effects] == [False, False, True]
+    assert [forbids(other, effect, facts, SENT) for effect in effects] == [True, True, True]
+
+
+def left_after(effect: Effect, facts: Payload | Certainty, at: int, connection: str) -> bool:
+    """Whether something is still awaited to be quiet once this is known."""
+    before = Quiet(SENT + LIFE, "c1", SENT, "")
+    step = through(effect).snapshot
+    snapshot = Snapshot(step.node, step.state, doing=step.doing, quiet=before)
+    sent, identity = Sent(at, connection), EffectId(step.node, 1, 1, 1, 1, 1)
+    body = (
+        Failed(effect, identity, facts, Reason.REFUSED, sent=sent)
+        if isinstance(facts, Certainty)
+        else Done(effect, identity, facts, sent)
+    )
+    return after(snapshot, Event(at + 1, bytes(16), body), POLICY) is not None
+
+
+ACK = Ack("done")
+LATER = SENT + 1_000
+
+
+def test_the_same_agent_on_the_same_connection_a_second_later_proves_it_over():
+    assert not left_after(Effect.FETCH_JWT, ACK, LATER, "c1")
+    assert not left_after(Effect.FETCH_JWT, Certainty.REFUSED, LATER, "c1")
+
+
+def test_the_same_agent_less_than_a_second_later_proves_nothing():
+    assert left_after(Effect.FETCH_JWT, ACK, LATER - 1, "c1")
+
+
+def test_another_agent_proves_nothing():
+    assert left_after(Effect.FETCH_INVENTORY, ACK, LATER, "c1")
+
+
+def test_nothing_on_another_connection_proves_it_over():
+    assert left_after(Effect.FETCH_JWT, ACK, LATER, "c2")
+    assert left_after(Effect.LOOK, Sighting(present=True, age=0), LATER, "c2")
+
+
+def test_a_new_process_on_the_same_connection_proves_it_over_and_the_same_one_does_not():
+    assert not left_after(Effect.LOOK, Sighting(present=True, age=999), LATER, "c1")
+    assert left_after(Effect.LOOK, Sighting(present=True, age=1_000), LATER, "c1")
+    assert left_after(Effect.LOOK, Sighting(present=False), LATER, "c1")
+
+
+def test_of_two_that_may_be_alive_only_what_they_have_in_common_is_known():
+    scene = through(Effect.CONFIGURE).fails(Certainty.UNKNOWN)
+    first = scene.snapshot.quiet
+    scene.connection = "c2"
+    both = scene.due().fails(Certainty.UNKNOWN).snapshot.quiet
+    assert first is not None
+    assert both is not None
+    assert (both.connection, both.digest) == ("", first.digest)
+    assert both.until > first.until
+
+
+def test_a_shutdown_waits_too():
+    scene = Scene().until(Effect.RUN_HELPER)
+    scene.snapshot = replace(scene.snapshot, quiet=Quiet(scene.now + LIFE, "", scene.now, ""))
+    scene.done(helper(Verdict.SHUTDOWN))
+    assert (scene.row, scene.doing) == ("shutdown-not-yet", None)
+    assert scene.due().doing is Effect.SHUTDOWN
