@@ -132,13 +132,17 @@ class HelperFacts:
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """A signed server token: its id, digest and expiry (Unix seconds), and the id of the key that signed it."""
+    """A signed server token: its id, digest and expiry (Unix seconds), and the id of the key that signed it.
+
+    `checks` names, one space between two, what `strictness: strict` would have refused.
+    """
 
     jti: str
     digest: str
     expires: int
     signer: str
     warning: str = ""
+    checks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,6 @@ class Clock(Protocol):
         ...
 
 
-# -- the way to a node -----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """One directed RPC request: `ttl` in whole seconds, `timeout` in seconds from the moment of sending."""
@@ -67,9 +64,6 @@ class Rpc(Protocol):
     async def call(self, request: Request) -> Reply:
         """Ask and wait for the answer; raises fsm.errors.CallError."""
         ...
-
-
-# -- the site's helper -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +113,6 @@ class Helper(Protocol):
         ...
 
 
-# -- tokens ----------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class ProvisioningClaims:
     """A verified provisioning token: all its claims as the helper gets them, its id, whether `chpd` is set."""
@@ -161,13 +152,14 @@ class TokenOrder:
 
 @dataclass(frozen=True, slots=True)
 class ServerToken:
-    """A signed server token: its text, id, expiry (Unix seconds), the id of its signer, and what to warn about."""
+    """A signed server token; `expires` in Unix seconds, `signer` an id, `checks` what `strict` would have refused."""
 
     text: str
     jti: str
     expires: int
     signer: str
     warnings: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 class Signer(Protocol):
@@ -181,9 +173,6 @@ class Signer(Protocol):
     def server_token(self, order: TokenOrder) -> ServerToken:
         """Sign a server token; the same order gives the same bytes; raises fsm.errors.TokenError."""
         ...
-
-
-# -- the store -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,9 +266,6 @@ class Store(Protocol):
     def open_effects(self) -> Sequence[tuple[EffectId, bool]]:
         """Every effect that an earlier process left open, and whether it had been started."""
         ...
-
-
-# -- the effects -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

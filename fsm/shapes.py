@@ -55,7 +55,7 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
     InventoryFacts: {"digest": "d", "version": "v", "upgradable": "u"},
     KeyFacts: {"public_key": "k", "directory": "d"},
     HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k"},
-    TokenFacts: {"jti": "i", "digest": "d", "expires": "x", "signer": "s", "warning": "w"},
+    TokenFacts: {"jti": "i", "digest": "d", "expires": "x", "signer": "s", "warning": "w", "checks": "c"},
 }  # fmt: skip
 """The stored key of each field of a snapshot; a field that is not listed is stored under its own name."""
 

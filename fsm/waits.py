@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fsm import retry
@@ -41,6 +42,9 @@ def wait_out_outage(turn: Turn, changes: Changes) -> None:
 def wait_until_quiet(turn: Turn, changes: Changes) -> None:
     """The step is due when no earlier request that changes the node can be alive any more"""
     still = changes.get("quiet", turn.snapshot.quiet)
+    longest = turn.event.at + turn.policy.request_life
+    if still is not None and still.until > longest:  # the clock went back; nothing lives longer than that
+        still = changes["quiet"] = replace(still, until=longest)
     wait(turn, changes, DueKind.STEP, max(still.until - turn.event.at, 0) if still else 0)
 
 

@@ -55,7 +55,8 @@ class Authority:
         expires, warnings = expiry(wished.expires, at, validity, None if limit is None else int(limit))
         link = chain.Link(ISSUER, "") if self.signer is None else chain.issued(self.signer, self.key, jti)
         claims = {**_wished(order.identity, wished), **_standard(link, public, expires, at, jti)}
-        return ServerToken(tokens.sign(claims, self.key), jti, expires, self.id, wished.warnings + warnings)
+        text = tokens.sign(claims, self.key)
+        return ServerToken(text, jti, expires, self.id, wished.warnings + warnings, wished.checks)
 
 
 def signer_problems(holder: Holder) -> tuple[Problem, ...]:

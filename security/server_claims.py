@@ -20,6 +20,9 @@ from fsm.reasons import Reason
 from security.claims import ORGANIZATION
 
 PERMISSIONS: Final = ("submission", "streams", "governor", "service_host")
+COLLECTIVE_SPACES: Final = "collective_spaces"
+EXPIRY_BEYOND: Final = "expiry_beyond_9999"
+"""Checks that `strictness: strict` makes refusals of."""
 _KNOWN: Final = ("ou", "collectives", "pub_subjects", "permissions", "exp")
 _LATEST: Final = 253_402_300_799  # the last second of the year 9999
 _LONGEST: Final = 255
@@ -37,17 +40,23 @@ class Wishes:
     permissions: Mapping[str, bool] | None
     expires: int | None
     warnings: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+
+
+Warnings = dict[str, str]
+"""What to warn about, each with the check that refuses it under `strict`; empty if it is refused in neither mode."""
 
 
 def wishes(claims: Mapping[str, Any], configuration: Mapping[str, str], *, strict: bool = False) -> Wishes:
     """The helper's `server_claims` and `configuration` as the token's rules; raises TokenError(HELPER_BAD_OUTPUT)."""
     known = {name.lower(): value for name, value in claims.items() if name.lower() in _KNOWN and value is not None}
-    warnings: list[str] = []
+    warnings: Warnings = {}
     permissions = _permissions(known.get("permissions"), warnings)
     collectives = _collectives(_texts(known, "collectives"), configuration, warnings, strict=strict)
     pub_subjects = tuple(_pattern(subject) for subject in _texts(known, "pub_subjects"))
     expires = _expires(known, warnings, strict=strict)
-    return Wishes(_organization(known), collectives, pub_subjects, permissions, expires, tuple(warnings))
+    checks = tuple(dict.fromkeys(check for check in warnings.values() if check))
+    return Wishes(_organization(known), collectives, pub_subjects, permissions, expires, tuple(warnings), checks)
 
 
 def expiry(wished: int | None, at: int, validity: int, limit: int | None) -> tuple[int, tuple[str, ...]]:
@@ -71,7 +80,7 @@ def _organization(known: Mapping[str, Any]) -> str:
 
 
 def _collectives(
-    wished: list[str], configuration: Mapping[str, str], warnings: list[str], *, strict: bool
+    wished: list[str], configuration: Mapping[str, str], warnings: Warnings, *, strict: bool
 ) -> tuple[str, ...]:
     """§3.7: the wish, else `configuration.collectives` split at commas and not trimmed, else by the provider."""
     place = "server_claims.collectives"
@@ -89,11 +98,11 @@ def _collectives(
     return tuple(wished)
 
 
-def _spaced(place: str, name: str, warnings: list[str], *, strict: bool) -> None:
+def _spaced(place: str, name: str, warnings: Warnings, *, strict: bool) -> None:
     said = f"{place} has {name[:40]!r}: a collective is taken as it is written, with its spaces, and no node is in it"
     if strict:
         _refuse(said)
-    warnings.append(said)
+    warnings[said] = COLLECTIVE_SPACES
 
 
 def _is_subject(text: str, *, dots: bool = True) -> bool:
@@ -110,7 +119,7 @@ def _pattern(subject: str) -> str:
     return subject
 
 
-def _permissions(value: Any, warnings: list[str]) -> dict[str, bool] | None:
+def _permissions(value: Any, warnings: Warnings) -> dict[str, bool] | None:
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -122,7 +131,7 @@ def _permissions(value: Any, warnings: list[str]) -> dict[str, bool] | None:
     unknown = [name[:40] for name in asked if name not in PERMISSIONS]
     if unknown:
         said = f"{unknown[0]!r}" + (f" and {len(unknown) - 1} more" if unknown[1:] else "")
-        warnings.append(f"server_claims.permissions has {said}, left out; known are {', '.join(PERMISSIONS)}")
+        warnings[f"server_claims.permissions has {said}, left out; known are {', '.join(PERMISSIONS)}"] = ""
     return {name: True for name in PERMISSIONS if asked.get(name)}
 
 
@@ -135,7 +144,7 @@ def _texts(known: Mapping[str, Any], name: str) -> list[str]:
     return list(value)
 
 
-def _expires(known: Mapping[str, Any], warnings: list[str], *, strict: bool) -> int | None:
+def _expires(known: Mapping[str, Any], warnings: Warnings, *, strict: bool) -> int | None:
     value = known.get("exp")
     if value is None:
         return None
@@ -147,7 +156,7 @@ def _expires(known: Mapping[str, Any], warnings: list[str], *, strict: bool) -> 
         said = "server_claims.exp is later than the year 9999: it is in Unix seconds, not milliseconds"
         if strict:
             _refuse(said)
-        warnings.append(said)
+        warnings[said] = EXPIRY_BEYOND
     return min(int(value), _LATEST)
 
 

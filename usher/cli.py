@@ -42,10 +42,10 @@ INTERRUPTED: Final = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; answers the exit code."""
-    house.check()
     words = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(words).parse_args(words)
     try:
+        house.check()
+        args = _parser(words).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -97,7 +97,7 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
 
 
 def _bug(error: Exception) -> int:
-    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"usher-{os.getpid()}.trace")  # noqa: PTH118, S108
+    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"usher-{os.getpid()}.trace")  # noqa: PTH118, S108 opened exclusively
     try:
         with open(path, "x", encoding="utf-8", opener=_private) as file:
             traceback.print_exception(error, file=file)

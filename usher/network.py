@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from fsm.events import HintKind
 from fsm.ports import Clock
-from transport.connection import Connection
+from transport.connection import Connection, Options
 from transport.credentials import Credentials
 from transport.discovery import Discovery
 from transport.lifecycle import Lifecycle
@@ -30,7 +30,7 @@ RPC = "rpc"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to reach the broker, and as whom; `interval` is the seconds between two discoveries."""
+    """How to reach the broker, and as whom; seconds between two discoveries, and for each step of a login."""
 
     servers: Sequence[str]
     credentials: Credentials
@@ -41,6 +41,7 @@ class Way:
     version: str
     component: str
     interval: float
+    connect_timeout: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Network:
             name=f"{way.name}-{purpose}",
             discards=self._told.discards,
             report=self._report,
+            options=Options(connect_timeout=way.connect_timeout),
         )
 
     def _report(self, report: Report) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from fsm.events import Verb
 from fsm.identity import is_safe
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
-from usher.control.protocol import Ask, Command
+from usher.control.protocol import LONGEST_REASON, Ask, Command
 from usher.state import state_directory
 from usher.status import trouble
 from usher.views.common import add_json, add_state, now
@@ -75,6 +75,8 @@ def status(args: argparse.Namespace) -> int:
 
 def change_fleet(args: argparse.Namespace) -> int:
     """Pause or resume, and show what is so now."""
+    if not _is_reason(args.reason):
+        return WRONG
     return _asked(args, Ask(args.command_asked, args.reason), changed=True)
 
 
@@ -86,17 +88,20 @@ def change_nodes(args: argparse.Namespace) -> int:
         said = f"{visible(unsafe[0])} cannot be a node's name" if unsafe else "no node was named"
         print(f"usher: {said}", file=sys.stderr)
         return WRONG
+    if not _is_reason(args.reason):
+        return WRONG
     answers: dict[str, dict[str, Any]] = {}
+    failed = WELL
     try:
         for node, answer in wish(state_directory(args.state_directory, os.environ), args.verb, nodes, args.reason):
             answers[node] = answer
             if not args.json:
                 print(_sentence(node, answer))
     except (NoDaemonError, RefusedError) as error:
-        return _failed(error)
-    if args.json:
+        failed = _failed(error)
+    if args.json and (answers or not failed):
         print(json.dumps(answers))
-    return WELL if all(answer["changed"] for answer in answers.values()) else TROUBLE
+    return failed or (WELL if all(answer["changed"] for answer in answers.values()) else TROUBLE)
 
 
 def _sentence(node: str, answer: dict[str, Any]) -> str:
@@ -139,6 +144,13 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     if document["bugs"]:
         shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
     return shown
+
+
+def _is_reason(reason: str) -> bool:
+    if reason.strip() and len(reason) <= LONGEST_REASON:
+        return True
+    print(f"usher: --reason must say why, in at most {LONGEST_REASON} characters", file=sys.stderr)
+    return False
 
 
 def _failed(error: NoDaemonError | RefusedError) -> int:

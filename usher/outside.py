@@ -3,7 +3,8 @@
 Rules:
 1. Whatever a configuration names is opened here, before the daemon starts; everything that is wrong is found at once.
 2. Credentials are read again at each login, so that files can be renewed while the daemon runs.
-3. The NATS user is `provisioner`, by the broker's own rule (wire/protocol.md §6.3).
+3. The NATS user is `provisioner`, by the broker's own rule (wire/protocol.md §6.3); a site without its password may
+   name another user in the Choria client configuration.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from fsm.effects import Port
-from fsm.policy import SECOND, Policy
+from fsm.policy import Policy
 from fsm.ports import Clock
 from fsm.runtime.executor import LIMITS
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
@@ -29,6 +29,7 @@ from security.verifier import TokenVerifier
 from transport.credentials import CertificateFileError, tls_context
 from transport.wire.caller import Caller
 from usher.config.client import ClientConfig
+from usher.config.policy import policy_of
 from usher.config.problems import ConfigErrors, Problem
 from usher.config.site import Site
 from usher.daemon import Outside
@@ -44,18 +45,18 @@ RULES: Final = ConfigurationRules(keeps_provisioning, unsafe_configuration, inje
 class BrokerLogin:
     """transport.credentials.Credentials from the files that the Choria client configuration names."""
 
-    def __init__(self, credentials: ClientCredentials, password: str) -> None:
-        """Hold the credentials that were read, and the shared password."""
-        self._credentials, self._password = credentials, password
+    def __init__(self, credentials: ClientCredentials, user: str, password: str) -> None:
+        """Hold the credentials that were read, and the NATS user with its password."""
+        self._credentials, self._user, self._password = credentials, user, password
 
     @property
     def user(self) -> str:
-        """The NATS user, sent with a password only."""
-        return USER if self._password else ""
+        """The NATS user; empty sends neither user nor password."""
+        return self._user
 
     @property
     def password(self) -> str:
-        """`broker_provisioning_password`."""
+        """The password of that user."""
         return self._password
 
     @property
@@ -98,7 +99,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
 
     way = Way(
         servers=[server.url for server in client.servers],
-        credentials=BrokerLogin(credentials, site.broker_provisioning_password or client.password),
+        credentials=BrokerLogin(credentials, *nats_user(site, client)),
         caller=Caller(client.identity, credentials.caller, credentials.token, credentials.sign),
         tls=tls,
         name=os.environ.get("USER", client.identity),
@@ -106,27 +107,18 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         version=VERSION,
         component=site.lifecycle_component,
         interval=site.interval,
+        connect_timeout=client.connect_timeout,
     )
     limits = {**LIMITS, Port.HELPER: site.workers}
-    return Outside(clock, way, ports, site.token, site.inject_provision_false, limits), make_policy(site, signer.id)
+    return Outside(clock, way, ports, site.token, site.inject_provision_false, limits), policy_of(site, signer.id)
 
 
-def make_policy(site: Site, signer: str) -> Policy:
-    """What the site has chosen, as far as decisions are concerned."""
-    return Policy(
-        features=site.features,
-        strict=site.strict,
-        signer=signer,
-        facts_max_age=int(site.facts_max_age * SECOND),
-        retry_cap=int(site.retry_cap * SECOND),
-        defer_delay=int(site.interval * SECOND),
-    )
+def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:
+    """Who logs in: `provisioner` with `broker_provisioning_password`, else the user of the client configuration."""
+    if site.broker_provisioning_password:
+        return USER, site.broker_provisioning_password
+    return client.user, client.password
 
 
 def _exec_settings(site: Site) -> ExecSettings:
     return ExecSettings(site.workers, site.helper_timeout, site.helper_max_output, secrets=site.secrets())
-
-
-def default_client_config(chosen: str | None) -> Path | None:
-    """The Choria client configuration that was named, None to look where go-choria does."""
-    return Path(chosen) if chosen else None

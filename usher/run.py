@@ -29,9 +29,10 @@ from store.entries import FleetEntry
 from store.reader import open_reader
 from store.repository import open_store
 from usher import house, logs
-from usher.config.client import ClientConfig, load_client
+from usher.compat import Compat
+from usher.config.loading import load, surroundings
 from usher.config.problems import ConfigErrors, Problem, Severity
-from usher.config.site import Site, load_site
+from usher.config.site import Site
 from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
 from usher.logs import TransitionLog, log_report
@@ -40,8 +41,8 @@ from usher.metrics.gauges import read_gauges
 from usher.metrics.lag import LoopLag
 from usher.metrics.recorder import Recorder
 from usher.network import Told
-from usher.outside import VERSION, default_client_config, make_outside
-from usher.state import StateDirectory, state_directory
+from usher.outside import VERSION, make_outside
+from usher.state import StateDirectory
 from usher.status import Status, trouble
 from usher.tally import Tally
 
@@ -62,10 +63,10 @@ class PidFileError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a start needs, read and checked."""
+    """Everything that a start needs, read and checked; `problems` do not stop it."""
 
     site: Site
-    client: ClientConfig
+    problems: tuple[Problem, ...]
     outside: Outside
     policy: Policy
     state: StateDirectory
@@ -108,22 +109,12 @@ def run(args: argparse.Namespace) -> int:
 
 def read(args: argparse.Namespace) -> Settings:
     """Both configurations and all that they name; raises ConfigErrors with everything that is wrong."""
-    problems: list[Problem] = []
-    site: Site | None = None
-    client: ClientConfig | None = None
-    try:
-        site = load_site(Path(args.config), os.environ)
-    except ConfigErrors as errors:
-        problems.extend(errors.problems)
-    try:
-        client = load_client(default_client_config(args.choria_config), os.environ, Path.cwd())
-    except ConfigErrors as errors:
-        problems.extend(errors.problems)
-    if site is None or client is None:
-        raise ConfigErrors(problems)
-    outside, policy = make_outside(site, client, SystemClock())
-    state = state_directory(args.state or str(site.state_directory), os.environ)
-    return Settings(site, client, outside, policy, state)
+    clock = SystemClock()
+    chosen = Path(args.state).absolute() if args.state else None
+    client_file = Path(args.choria_config) if args.choria_config else None
+    found = load(Path(args.config), client_file, surroundings(clock.now(), chosen))
+    outside, policy = make_outside(found.site, found.client, clock)
+    return Settings(found.site, found.problems, outside, policy, StateDirectory(found.site.state_directory))
 
 
 async def serve(settings: Settings) -> int:
@@ -137,11 +128,11 @@ async def serve(settings: Settings) -> int:
         _announce(settings, daemon)
         daemon.ended.add_done_callback(lambda _: wish.set())
         await wish.wait()
-        if daemon.ended.done():
-            error = daemon.ended.exception()
-            _logger.critical("usher ends, the store failed: %s", error)
-            raise error if isinstance(error, UsherError) else RuntimeError(str(error))
-        given_up = await daemon.stop()
+        given_up = 0 if daemon.ended.done() else await daemon.stop()
+        error = daemon.ended.exception() if daemon.ended.done() else None
+        if error is not None:
+            _logger.critical("usher ends: %s", error, exc_info=None if isinstance(error, UsherError) else error)
+            raise error if isinstance(error, UsherError) else RuntimeError(f"{type(error).__name__}: {error}")
         logs.say(_logger, logging.WARNING, "usher stopped", requests_given_up=given_up)
     return 0
 
@@ -150,17 +141,22 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
     """Open the database, raise the epoch, take up the fleet, begin to serve."""
     full: list[Callable[[bool], None]] = []
     journal = open_store(settings.state.database, lambda is_full: full[0](is_full) if full else None)
+    stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()
     await journal.remember_policy(settings.policy.hash, settings.policy.document(), settings.outside.clock.now())
     with open_reader(settings.state.database) as reader:
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
         fleet = reader.last("pause", "resume")
     recorder = Recorder(settings.site.site)
+    for problem in settings.problems:
+        if problem.check:
+            recorder.compat(problem.check)
+    observers = (tally, recorder, Compat(recorder.compat), TransitionLog())
 
     def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
         return Told(hint, way_open, log_report, recorder.discovered, recorder)
 
-    daemon = Daemon(settings.outside, journal, settings.policy, epoch, (tally, recorder, TransitionLog()), told)
+    daemon = Daemon(settings.outside, journal, settings.policy, epoch, observers, told)
     full.append(daemon.full)
     await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
     status = Status(daemon, tally, settings.site.site)
@@ -192,7 +188,7 @@ async def _serve_monitoring(
 
 def _announce(settings: Settings, daemon: Daemon) -> None:
     site = settings.site
-    for problem in (*site.problems, *settings.client.problems):
+    for problem in settings.problems:
         logs.say(_logger, logging.WARNING, str(problem))
     logs.say(
         _logger,

@@ -21,6 +21,8 @@ DEFAULT: Final = "/var/lib/usher"
 DATABASE: Final = "usher.db"
 SOCKET: Final = "control.sock"
 LOCK: Final = "lock"
+LONGEST_SOCKET: Final = 107
+"""Bytes of a Unix socket's path (sun_path holds 108, one is the end)."""
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -69,6 +71,9 @@ class StateDirectory:
         except OSError as error:
             step = "name another one with --state DIR or state_directory"
             raise StateError(self.path, error.strerror or str(error), step) from None
+        if len(os.fsencode(self.socket)) > LONGEST_SOCKET:
+            problem = f"{self.socket} is longer than the {LONGEST_SOCKET} bytes that the system takes for a socket"
+            raise StateError(self.path, problem, "name a shorter directory with --state DIR or state_directory")
         if mode & _OTHERS_WRITE:
             raise StateError(self.path, f"others may write to it (mode {stat.S_IMODE(mode):04o})", "chmod 0700 it")
 

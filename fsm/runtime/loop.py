@@ -2,6 +2,7 @@
 
 Rules:
 1. Only these two calls are used, so a test's loop can jump through time when all is idle.
+2. Delays are seconds of the loop's own clock, which never goes back.
 """
 
 from __future__ import annotations

@@ -51,11 +51,13 @@ def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
 def _judged(strict: bool, inspect: Callable[[bool], tuple[Finding, ...]]) -> Iterator[Problem]:
     refused = {(finding.check, finding.place) for finding in inspect(True) if finding.fatal}
     for finding in inspect(strict):
-        what = finding.what
-        if not finding.fatal and (finding.check, finding.place) in refused:
-            what += f" (refused with strictness: strict, check {finding.check})"
+        what, check = finding.what, finding.check
+        if not finding.fatal:
+            depends = (finding.check, finding.place) in refused
+            check = finding.check if depends else ""
+            what += f" (refused with strictness: strict, check {check})" if depends else ""
         severity = Severity.ERROR if finding.fatal else Severity.WARNING
-        yield Problem(finding.place, what, finding.next, severity, finding.check)
+        yield Problem(finding.place, what, finding.next, severity, check)
 
 
 def _helper(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from usher.config.client import ClientConfig, read_client
@@ -21,12 +21,16 @@ from usher.config.site import Site, read_site
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a configuration is read in: environment, working directory, `now` in milliseconds since 1970."""
+    """What a configuration is read in: environment, working directory, `now` in milliseconds since 1970.
+
+    `state` is a state directory that was chosen over that of the file (--state DIR).
+    """
 
     environ: Mapping[str, str]
     directory: Path
     now: int
     names: Names | None = None
+    state: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,9 @@ class Findings:
     problems: tuple[Problem, ...]
 
 
-def surroundings(now: int) -> Surroundings:
+def surroundings(now: int, state: Path | None = None) -> Surroundings:
     """The surroundings of this process."""
-    return Surroundings(dict(os.environ), Path.cwd(), now)
+    return Surroundings(dict(os.environ), Path.cwd(), now, state=state)
 
 
 def inspect(config: Path, choria_config: Path | None, around: Surroundings) -> Findings:
@@ -58,6 +62,7 @@ def inspect(config: Path, choria_config: Path | None, around: Surroundings) -> F
     client, more = read_client(choria_config, around.environ, around.directory, around.names)
     problems += more
     if site is not None:
+        site = replace(site, state_directory=around.state or site.state_directory)
         problems += site_files(site, around.environ, around.now)
     if client is not None:
         problems += client_files(client, around.now, strict=site is not None and site.strict)

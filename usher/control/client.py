@@ -69,7 +69,9 @@ def ask(state: StateDirectory, request: Ask) -> dict[str, Any]:
         raise NoDaemonError(directory, error.strerror or str(error)) from None
     if not line:
         raise NoDaemonError(directory, "it ended the conversation without an answer")
-    answer: dict[str, Any] = orjson.loads(line)
+    answer = _document(line)
+    if answer is None:
+        raise NoDaemonError(directory, "its answer cannot be read: is it the same version of usher?")
     if not answer.get("ok"):
         raise RefusedError(str(answer.get("error", "no reason given")))
     return answer
@@ -81,6 +83,14 @@ def wish(state: StateDirectory, verb: Verb, nodes: Sequence[str], reason: str) -
         piece = tuple(nodes[start : start + MOST])
         answer = ask(state, Ask(Command.NODES, reason, verb, piece))
         yield from answer["nodes"].items()
+
+
+def _document(line: bytes) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _line(peer: socket.socket) -> bytes:

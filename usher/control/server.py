@@ -17,13 +17,24 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from fsm.errors import UsherError
 from fsm.events import Operator, Verb
 from fsm.machine import Decision, Rejected
-from usher.control.protocol import LONGEST_LINE, Ask, AskError, Command, decode
+from usher.control.protocol import LONGEST_LINE, Ask, Command, decode
 
 PATIENCE: Final = 10.0
 """Seconds in which a peer must have asked, and in which it must take its answer."""
 _CREDENTIALS: Final = struct.Struct("3i")
+
+
+class SocketError(UsherError):
+    """The control socket cannot be made"""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        """Hold where, and what the system said."""
+        super().__init__()
+        self.path = path
+        self.problem = problem
 
 
 class Controlled(Protocol):
@@ -60,9 +71,12 @@ class ControlServer:
 
     async def start(self) -> None:
         """Listen; what an earlier process left at the path is removed, since the lock is ours."""
-        self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LONGEST_LINE)
-        self._path.chmod(0o600)
+        try:
+            self._path.unlink(missing_ok=True)
+            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LONGEST_LINE)
+            self._path.chmod(0o600)
+        except OSError as error:
+            raise SocketError(self._path, error.strerror or str(error)) from None
 
     async def close(self) -> None:
         """Listen no more."""
@@ -78,7 +92,7 @@ class ControlServer:
             writer.write(orjson.dumps(answer) + b"\n")
             async with asyncio.timeout(PATIENCE):
                 await writer.drain()
-        except (TimeoutError, OSError, ValueError):
+        except (TimeoutError, OSError, ValueError, RecursionError):
             pass  # rule 3: the peer sees the connection end
         finally:
             writer.close()
@@ -86,7 +100,7 @@ class ControlServer:
     async def _answer(self, line: bytes, name: str) -> dict[str, Any]:
         try:
             return {"ok": True, **await self._do(decode(line), name)}
-        except AskError as error:
+        except UsherError as error:
             return {"ok": False, "error": str(error)}
 
     async def _do(self, ask: Ask, name: str) -> dict[str, Any]:

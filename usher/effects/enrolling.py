@@ -90,9 +90,11 @@ def sign_token(ports: Ports, intent: Intent, snapshot: Snapshot) -> Outcome:
     try:
         token = ports.signer.server_token(order)
     except TokenError as error:
-        return answers.failed(intent, Certainty.REFUSED, error.reason, error.detail)
+        transient = error.reason is Reason.SIGNER_UNUSABLE
+        return answers.failed(intent, Certainty.REFUSED, error.reason, error.detail, transient=transient)
     digest = sha256(token.text.encode()).hexdigest()
-    facts = TokenFacts(token.jti, digest, token.expires, token.signer, "; ".join(token.warnings)[:200])
+    warning, checks = answers.legible("; ".join(token.warnings))[:200], " ".join(token.checks)
+    facts = TokenFacts(token.jti, digest, token.expires, token.signer, warning, checks)
     kept = ports.hand.keep(snapshot, Name.TOKEN, {"token": token.text})
     return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept,))
 

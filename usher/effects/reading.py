@@ -2,22 +2,22 @@
 
 Rules:
 1. A token is verified before anything of it is kept; what is kept of it goes to the vault.
-2. An inventory is kept as the helper will see it: sorted keys, bounded size.
+2. An inventory is kept as the helper will see it: as the older program writes it, bounded in size.
 3. A look reduces to one fact: nobody, or a process of this age.
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Final
-
-import orjson
+from typing import Any, Final
 
 from fsm.effects import Intent
 from fsm.events import Certainty, Done, Failed, InventoryFacts, JwtFacts, Sighting
 from fsm.ports import Outcome, Reply
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
+from helpers.gojson import GoJsonError
+from helpers.protocol import inventory_text
 from usher.effects import answers
 from usher.effects.answers import WrongShapeError
 from usher.effects.asking import AGENT, UTILITY, ask
@@ -26,6 +26,8 @@ from usher.effects.site import Ports, SiteFacts
 
 LARGEST_INVENTORY: Final = 512 * 1024
 LONGEST_VERSION: Final = 64
+OLDEST: Final = 1 << 53
+"""Milliseconds: an age that any JSON document holds exactly."""
 
 
 async def fetch_jwt(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
@@ -37,7 +39,7 @@ async def fetch_jwt(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sna
             return answers.unusable(intent, Reason.TOKEN_MISSING, "the reply has no token", reply.sent, transient=False)
         verified = ports.verifier.provisioning_token(token, ports.clock.now())
         digest = sha256(token.encode()).hexdigest()
-        facts = JwtFacts(digest, verified.jti[:LONGEST_VERSION], verified.provisions_by_default)
+        facts = JwtFacts(digest, answers.legible(verified.jti)[:LONGEST_VERSION], verified.provisions_by_default)
         kept = ports.hand.keep(snapshot, Name.CLAIMS, verified.claims)
         return Outcome(Done(intent.effect, intent.id, facts, reply.sent), secrets=(kept,))
 
@@ -48,7 +50,7 @@ async def fetch_inventory(ports: Ports, intent: Intent) -> Outcome:
     """Read what the node is."""
 
     def learn(reply: Reply) -> Outcome:
-        data = orjson.dumps(reply.data, option=orjson.OPT_SORT_KEYS)
+        data = _as_the_helper_sees_it(reply.data)
         if len(data) > LARGEST_INVENTORY:
             detail = f"{len(data)} bytes, at most {LARGEST_INVENTORY} are taken"
             return answers.unusable(intent, Reason.REPLY_TOO_LARGE, detail, reply.sent, transient=False)
@@ -62,12 +64,19 @@ async def fetch_inventory(ports: Ports, intent: Intent) -> Outcome:
     return await ask(ports, intent, UTILITY, "inventory", {}, learn)
 
 
+def _as_the_helper_sees_it(inventory: dict[str, Any]) -> bytes:
+    try:
+        return inventory_text(inventory).encode()
+    except GoJsonError as error:
+        raise WrongShapeError("inventory", error.detail, inventory) from None
+
+
 async def look(ports: Ports, intent: Intent) -> Outcome:
     """Find out whether somebody is there, and how old the process is."""
 
     def learn(reply: Reply) -> Outcome:
         started = answers.number(reply.data, "starttime")
-        age = max(reply.time_ns // 1_000_000 - started * 1000, 0)
+        age = min(max(reply.time_ns // 1_000_000 - started * 1000, 0), OLDEST)
         return Outcome(Done(intent.effect, intent.id, Sighting(present=True, age=age), reply.sent))
 
     outcome = await ask(ports, intent, UTILITY, "daemon_stats", {}, learn)

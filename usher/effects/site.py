@@ -2,6 +2,7 @@
 
 Rules:
 1. Everything here comes from the configuration and from the database's own identity, once, at start.
+2. What an effect reaches the world through is a port; nothing here has a type of a library.
 """
 
 from __future__ import annotations

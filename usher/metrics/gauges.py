@@ -2,6 +2,7 @@
 
 Rules:
 1. Nothing is kept here: each scrape reads what is.
+2. A scrape looks at sums that the rooms keep anyway; it never walks the fleet, but for the waiting room's oldest.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def read_gauges(recorder: Recorder, daemon: Daemon, tally: Tally) -> None:
     admission, executor = engine.admission, engine.executor
     families["busy_workers"].set(admission.flying)
     families["work_queue_entries"].set(admission.waiting)
-    families["waiting_nodes"].set(admission.waiting + admission.flying + len(engine.timers))
+    families["waiting_nodes"].set(engine.active)
     families["paused"].set(Reason.PAUSED in engine.holds)
     families["usher_ready"].set(not engine.holds)
     families["usher_window"].set(admission.window)

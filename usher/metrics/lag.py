@@ -2,6 +2,7 @@
 
 Rules:
 1. One call every PERIOD, and nothing else.
+2. What is measured is the loop's own lateness: no clock but the loop's is asked.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.effects import Effect, Intent
-from fsm.events import Done, Event, Failed, Hint, HintKind
+from fsm.events import Done, Event, Failed, Hint, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
@@ -20,7 +20,10 @@ from usher.metrics.catalogue import RPC, families
 from usher.metrics.families import Labels, labels, render
 
 _GIVEN_UP: Final = frozenset({State.FAILED, State.GONE})
-_PRESET: Final = ("discovered", "event_discovered", "discover_cycles", "discovery_errors", "provisioned", "provision_errors", "helper_errors")  # fmt: skip  # noqa: E501
+_PRESET: Final = (
+    "discovered", "event_discovered", "discover_cycles", "discovery_errors", "provisioned", "provision_errors",
+    "helper_errors",
+)  # fmt: skip
 
 
 class Recorder:
@@ -57,7 +60,7 @@ class Recorder:
         elif isinstance(body, Hint) and after is State.DISCOVERED and before is not after:
             name = "discovered" if body.kind is HintKind.LISTED else "event_discovered"
             self.families[name].add()
-        if after is not before:
+        if after is not before and not isinstance(body, Operator):
             self._arrived(after)
 
     def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
