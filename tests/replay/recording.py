@@ -1,0 +1,113 @@
+"""Recorded lives: `python -m tests.replay.recording` writes them anew; only a change of meaning is a reason to.
+
+Rules:
+1. A line is one event as the journal keeps it, and what it did: the row, where the node was then, what opened.
+2. A life that is checked in was decided by an earlier usher; code that decides otherwise raises fsm.table.VERSION.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from fsm.codec import encode_event
+from fsm.effects import Effect
+from fsm.events import Body, Certainty, Event, HintKind, Verb, Verdict
+from fsm.machine import Decision
+from fsm.reasons import Reason
+from fsm.states import State
+from tests.unit.fsm.scenes import NEW, OLD, Scene, helper
+
+LIVES = Path(__file__).parent / "lives"
+
+
+class Recorder(Scene):
+    """A scene that writes down what happens in it."""
+
+    def post(self, body: Body) -> Scene:
+        """Something happens now."""
+        self.entropy = bytes([self.snapshot.seq % 256] * 16)
+        event = Event(self.now, self.entropy, body, self.epoch)
+        super().post(body)
+        written.append(json.dumps({"event": json.loads(encode_event(event)), **said(self)}, sort_keys=True))
+        return self
+
+
+written: list[str] = []
+
+
+def said(scene: Scene) -> dict[str, object]:
+    """What an event did, in words that stay the same."""
+    last = scene.last
+    return {
+        "row": last.row.name if last and last.row else "",
+        "decided": isinstance(last, Decision),
+        "state": scene.state.value,
+        "seq": scene.snapshot.seq,
+        "opens": last.opens.effect.value if isinstance(last, Decision) and last.opens else "",
+        "awaited": scene.snapshot.awaited.at if scene.snapshot.awaited else 0,
+    }
+
+
+def whole(scene: Scene) -> None:
+    """All goes well, and a forged hint afterwards."""
+    scene.to(State.PROVISIONED).hint(HintKind.STARTUP).done()
+
+
+def crashes(scene: Scene) -> None:
+    """Usher is killed in every step, before and after it was sent."""
+    for effect in (Effect.FETCH_JWT, Effect.NEW_KEY, Effect.SIGN_TOKEN, Effect.CONFIGURE, Effect.RESTART):
+        scene.until(effect).crash(started=False).until(effect).crash()
+    scene.to(State.PROVISIONED)
+
+
+def returns(scene: Scene) -> None:
+    """It restarts in vain, comes back without its token, and is provisioned the second time."""
+    scene.to(State.RESTARTED).due().done(OLD).due().done().due().done(NEW).to(State.PROVISIONED)
+
+
+def refusals(scene: Scene) -> None:
+    """Somebody else holds the lock, the helper says later, and an operator holds and releases it."""
+    scene.until(Effect.FETCH_JWT).fails(Certainty.REFUSED, Reason.LOCK_HELD)
+    scene.until(Effect.RUN_HELPER).done(helper(Verdict.DEFER)).hint()
+    scene.until(Effect.CONFIGURE).asks(Verb.QUARANTINE).asks(Verb.RETRY).asks(Verb.RELEASE).to(State.PROVISIONED)
+
+
+def silences(scene: Scene) -> None:
+    """No look is ever answered."""
+    scene.to(State.RESTARTED)
+    while scene.state is State.RESTARTED:
+        scene.due().fails(Certainty.UNKNOWN)
+
+
+def absences(scene: Scene) -> None:
+    """It is not there three times, and comes back."""
+    scene.until(Effect.NEW_KEY)
+    while scene.state is not State.GONE:
+        scene.fails(Certainty.NOT_DELIVERED, Reason.ABSENT)
+        if scene.snapshot.awaited is not None:
+            scene.due().due()
+    scene.to(State.PROVISIONED)
+
+
+def shutdowns(scene: Scene) -> None:
+    """The helper has it shut down."""
+    scene.until(Effect.RUN_HELPER).done(helper(Verdict.SHUTDOWN)).fails(Certainty.UNKNOWN).due().done(OLD)
+    scene.due().done().due().done()
+
+
+EACH: tuple[Callable[[Scene], None], ...] = (whole, crashes, returns, refusals, silences, absences, shutdowns)
+
+
+def main() -> None:
+    """Write every life."""
+    LIVES.mkdir(exist_ok=True)
+    for life in EACH:
+        written.clear()
+        life(Recorder())
+        (LIVES / f"{life.__name__}.jsonl").write_text("\n".join(written) + "\n")
+
+
+if __name__ == "__main__":
+    main()
