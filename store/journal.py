@@ -29,6 +29,8 @@ from store.writer import Prepared, Writer
 
 MOST: Final = 256
 """Waiting calls in one transaction: a turn of the loop writes no more."""
+PACE: Final = 0.004
+"""Seconds between the beginnings of two batches: a batch costs as much as several units, and nobody is in that hurry."""
 RETRY: Final = 1.0
 """Seconds until a batch is tried again that found the disk full."""
 
@@ -76,6 +78,7 @@ class Journal:
         self._waiting: deque[_Call] = deque()
         self._busy = False  # the worker has the connection
         self._planned = False  # a flush is to come
+        self._next = 0.0  # when the next batch may begin
         self._full = False
         self._closing: asyncio.Future[None] | None = None
         self._broken: StoreError | None = None
@@ -163,15 +166,22 @@ class Journal:
         return call.future
 
     def _plan(self) -> None:
-        """Write in the next turn of the loop: what the others of this turn bring goes along."""
-        if not (self._planned or self._busy or self._full):
-            self._planned = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        """Write in the next turn of the loop, or PACE after the last batch: what others bring meanwhile goes along."""
+        if self._planned or self._busy or self._full:
+            return
+        self._planned = True
+        loop = asyncio.get_running_loop()
+        wait = self._next - loop.time()
+        if wait > 0:
+            loop.call_later(wait, self._flush)
+        else:
+            loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._planned = False
         if self._busy or not self._waiting:
             return
+        self._next = asyncio.get_running_loop().time() + PACE
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
         try:
             self._write(batch)
