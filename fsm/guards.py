@@ -42,7 +42,7 @@ def facts_too_old(turn: Turn) -> bool:
 
 
 def too_old_to_go_on(turn: Turn) -> bool:
-    """What was learnt is older than facts_max_age, and the step was not the shutdown or its look, which end the matter"""
+    """What was learnt is older than facts_max_age, and the step was not a shutdown or its look, which end the matter"""
     return facts_too_old(turn) and _effect(turn) not in {Effect.SHUTDOWN, Effect.LOOK}
 
 
