@@ -170,7 +170,10 @@ class Names:
 
 
 def identity(world: World) -> Any:
-    """What is left of a world without its date and the names of its keys, connections, generations."""
+    """What is left of a world without its date and the names of its keys, connections, generations.
+
+    The age of the facts is left out too: tests.model.usher asserts that no generation here lives for facts_max_age.
+    """
     now, s, node, truth = world.now, world.snapshot, world.node, world.truth
     name = Names()
     name(str(world.connection))

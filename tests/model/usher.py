@@ -215,6 +215,8 @@ def _check(rules: Rules, world: World, decision: Decision, truth: Truth) -> None
     opened = decision.opens.id if decision.opens else None
     must(opened == (after.effect_id() if moved else None), 3, "what is open was opened by this decision")
     if decision.opens is not None:
+        young = world.now - after.facts.at < rules.policy.facts_max_age
+        assert young or not after.facts.at or after.state is State.PROVISIONED, "the search leaves out the facts' age"
         must(decision.opens.id.epoch == world.epoch, 8, "no effect of an older epoch")
         _check_quiet(rules, world, after, decision.opens)
     if after.state is State.PROVISIONED and before.state is not State.PROVISIONED:
