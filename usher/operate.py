@@ -19,10 +19,10 @@ from fsm.events import Verb
 from fsm.identity import is_safe
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
 from usher.control.protocol import LONGEST_REASON, Ask, Command
+from usher.standing import lines, stored, trouble
 from usher.state import state_directory
-from usher.status import trouble
 from usher.views.common import add_json, add_state, now
-from usher.views.text import distance, visible
+from usher.views.text import visible
 
 WELL: Final = 0
 TROUBLE: Final = 1
@@ -69,15 +69,32 @@ def add_verbs(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def status(args: argparse.Namespace) -> int:
-    """Ask and show."""
-    return _asked(args, Ask(Command.STATUS))
+    """Ask and show; without a daemon, show what its database holds."""
+    state = state_directory(args.state_directory, os.environ)
+    try:
+        answer = ask(state, Ask(Command.STATUS))["status"]
+    except NoDaemonError as error:
+        held = stored(state.database)
+        if held is None:
+            return _failed(error)
+        _show(args, held)
+        return NO_DAEMON
+    except RefusedError as error:
+        return _failed(error)
+    _show(args, answer)
+    return TROUBLE if trouble(answer) else WELL
 
 
 def change_fleet(args: argparse.Namespace) -> int:
     """Pause or resume, and show what is so now."""
     if not _is_reason(args.reason):
         return WRONG
-    return _asked(args, Ask(args.command_asked, args.reason), changed=True)
+    try:
+        answer = ask(state_directory(args.state_directory, os.environ), Ask(args.command_asked, args.reason))
+    except (NoDaemonError, RefusedError) as error:
+        return _failed(error)
+    _show(args, answer["status"])
+    return WELL
 
 
 def change_nodes(args: argparse.Namespace) -> int:
@@ -111,39 +128,8 @@ def _sentence(node: str, answer: dict[str, Any]) -> str:
     return f"{node}: {state}: {answer['why']}"
 
 
-def _asked(args: argparse.Namespace, request: Ask, *, changed: bool = False) -> int:
-    try:
-        answer = ask(state_directory(args.state_directory, os.environ), request)["status"]
-    except (NoDaemonError, RefusedError) as error:
-        return _failed(error)
-    if args.json:
-        print(json.dumps(answer))
-    else:
-        print("\n".join(lines(answer, now())))
-    return WELL if changed or not trouble(answer) else TROUBLE
-
-
-def lines(document: dict[str, Any], at: int) -> list[str]:
-    """The status for a person."""
-    why = trouble(document)
-    who = f"usher {document['version']} (process {document['pid']}, epoch {document['epoch']})"
-    shown = [f"{who}: {visible(why) or 'takes work'}"]
-    for purpose, link in document["connections"].items():
-        reason = f" ({visible(link['reason'])})" if link["reason"] else ""
-        shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
-    paused = document["paused"]
-    if paused:
-        shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
-    shown.append(f"nodes      {sum(document['states'].values())}")
-    shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
-    oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""
-    shown.append(f"waiting    {document['waiting_room']}{oldest}")
-    shown.append(f"in flight  {document['in_flight']} of at most {document['window']}")
-    if document["reasons"]:
-        shown.append("failed     " + ", ".join(f"{reason} {count}" for reason, count in document["reasons"].items()))
-    if document["bugs"]:
-        shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
-    return shown
+def _show(args: argparse.Namespace, document: dict[str, Any]) -> None:
+    print(json.dumps(document) if args.json else "\n".join(lines(document, now())))
 
 
 def _is_reason(reason: str) -> bool:

@@ -42,8 +42,9 @@ from usher.metrics.lag import LoopLag
 from usher.metrics.recorder import Recorder
 from usher.network import Told
 from usher.outside import VERSION, make_outside
+from usher.standing import trouble
 from usher.state import StateDirectory
-from usher.status import Status, trouble
+from usher.status import Status
 from usher.tally import Tally
 
 WRONG: Final = 2

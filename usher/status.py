@@ -8,10 +8,9 @@ Rules:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any, Final
 
-from fsm.reasons import WHAT, Reason
+from fsm.reasons import WHAT
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
 from usher.daemon import Daemon
 from usher.outside import VERSION
@@ -74,17 +73,3 @@ def connection(report: Report) -> dict[str, Any]:
             return {"state": "refused", "server": report.server, "reason": report.reason, "again": report.again}
         case Complaint():
             return {"state": "connected", "server": report.server, "reason": report.reason}
-
-
-def trouble(document: Mapping[str, Any]) -> str:
-    """Why it takes no work, in one sentence; empty when it does."""
-    holds: Mapping[str, str] = document["holds"]
-    if not holds:
-        return ""
-    paused = document["paused"]
-    if paused:
-        return f"paused by {paused['by']}: {paused['reason']}"
-    failed = [f"{name}: {held['reason']}" for name, held in document["connections"].items() if held["reason"]]
-    if Reason.DISCONNECTED.value in holds:
-        return "not connected to the broker" + (f" ({'; '.join(failed)})" if failed else "")
-    return "; ".join(holds.values())

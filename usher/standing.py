@@ -1,0 +1,95 @@
+"""Standing: the status as words, and as much of it as the database alone can tell.
+
+Rules:
+1. A status is one document with the same keys, whoever made it; what only a daemon knows is null without one.
+2. Nothing here needs a broker or a key: asking how usher stands must work when nothing else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from fsm.errors import StoreError
+from fsm.reasons import Reason
+from store.reader import open_reader
+from usher.views.text import distance, visible
+
+TOP: Final = 5
+"""How many reasons are named."""
+
+
+def stored(database: Path) -> dict[str, Any] | None:
+    """What the database tells without a daemon; None if it cannot be read."""
+    if not database.is_file():
+        return None
+    try:
+        with open_reader(database) as reader:
+            fleet, waiting = reader.last("pause", "resume"), reader.oldest_waiting(1)
+            return {
+                "site": None,
+                "version": version("choria-usher"),
+                "pid": None,
+                "started": None,
+                "lineage": reader.meta().lineage,
+                "epoch": reader.meta().epoch,
+                "ready": False,
+                "connected": False,
+                "connections": {},
+                "holds": {},
+                "paused": {"since": fleet.at, "by": fleet.name, "reason": fleet.reason}
+                if fleet is not None and fleet.kind == "pause"
+                else None,
+                "states": {state.value: count for state, count in sorted(reader.counts().items())},
+                "waiting_room": reader.waiting(),
+                "oldest_waiting": waiting[0].since if waiting else None,
+                "in_flight": None,
+                "window": None,
+                "reasons": {reason.value: count for reason, count in reader.reasons(TOP)},
+                "bugs": None,
+            }
+    except StoreError:
+        return None
+
+
+def trouble(document: Mapping[str, Any]) -> str:
+    """Why it takes no work, in one sentence; empty when it does."""
+    holds: Mapping[str, str] = document["holds"]
+    if document["pid"] is None:
+        return "no daemon answers; this is what its database holds"
+    if not holds:
+        return ""
+    paused = document["paused"]
+    if paused:
+        return f"paused by {paused['by']}: {paused['reason']}"
+    failed = [f"{name}: {held['reason']}" for name, held in document["connections"].items() if held["reason"]]
+    if Reason.DISCONNECTED.value in holds:
+        return "not connected to the broker" + (f" ({'; '.join(failed)})" if failed else "")
+    return "; ".join(holds.values())
+
+
+def lines(document: dict[str, Any], at: int) -> list[str]:
+    """The status for a person."""
+    why = trouble(document)
+    process = f"process {document['pid']}, " if document["pid"] else ""
+    who = f"usher {document['version']} ({process}epoch {document['epoch']})"
+    shown = [f"{who}: {visible(why) or 'takes work'}"]
+    for purpose, link in document["connections"].items():
+        reason = f" ({visible(link['reason'])})" if link["reason"] else ""
+        shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
+    paused = document["paused"]
+    if paused:
+        shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
+    shown.append(f"nodes      {sum(document['states'].values())}")
+    shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
+    oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""
+    shown.append(f"waiting    {document['waiting_room']}{oldest}")
+    if document["in_flight"] is not None:
+        shown.append(f"in flight  {document['in_flight']} of at most {document['window']}")
+    if document["reasons"]:
+        shown.append("failed     " + ", ".join(f"{reason} {count}" for reason, count in document["reasons"].items()))
+    if document["bugs"]:
+        shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
+    return shown
