@@ -36,6 +36,7 @@ unit: setup
 # The documents that are written from the one table, and the picture of the README; a test says when they are stale.
 docs: setup
 	$(BIN)/python -P -m diagrams.documents --write docs --picture README.md
+	$(BIN)/python -P -m usher.pages docs
 
 # The versions that the two commands use, with their hashes; run by a maintainer when pyproject.toml changes.
 lock:

@@ -1,0 +1,109 @@
+"""Pages: the documents that are written from the program, of settings and metrics.
+
+Rules:
+1. A page says what the program holds; who changes one runs `make docs`, and a test fails until that was done.
+2. The text around the tables is here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from usher.config.keys import FEATURES, KEYS, RETIRED, Key
+from usher.metrics.catalogue import PREFIX, RPC, families
+from usher.metrics.families import Family
+
+_SETTINGS: Final = """# Configuration
+
+Written by `make docs` from `usher/config/keys.py`.
+
+`usher run` and `usher check-config` read two files: the site's YAML (`--config`), below, and the Choria client
+configuration (`--choria-config`), which says who usher is and where the broker is. Both are those of
+choria-io/provisioner, unchanged. Keys match in any letter case. What is unknown is a warning for `usher run` and an
+error for `usher check-config`; what needs a feature that usher does not have yet stops the start and is named.
+
+A duration is a number with one of `w d M y` (`M` is thirty days), or a Go duration such as `90s`, `1h30m`.
+"""
+
+_CLIENT: Final = """
+## The Choria client configuration
+
+| key | what for |
+|---|---|
+| `plugin.security.provider` | must be `choria` (protocol v2); the x509 providers are refused until they exist |
+| `plugin.security.choria.token_file` | the client token that usher logs in with; its `callerid` is what nodes see |
+| `plugin.security.choria.seed_file` | the ed25519 seed of that token: 64 hexadecimal characters, mode 0600 |
+| `plugin.security.choria.ca` | verify the broker's certificate with it; else nothing is verified, as in Choria |
+| `identity` | the name that usher sends as; default the name of the machine |
+| `plugin.choria.middleware_hosts` | the brokers, `host:port`, commas between; default `puppet:4222`, no SRV yet |
+| `plugin.choria.network.connect_timeout` | seconds to connect |
+"""
+
+_METRICS: Final = """# Metrics and probes
+
+Written by `make docs` from `usher/metrics/catalogue.py`.
+
+Served on `monitor_port` (`monitor_address`, default all addresses): `/metrics`; `/healthz` answers 200 while the
+daemon's loop turns; `/readyz` answers 200 while work is taken, else 503 and why. Every series has the label `site`. No
+label ever holds a node's name. Beside these stand prometheus-client's own of the process and the platform.
+"""
+
+
+def configuration() -> str:
+    """docs/configuration.md."""
+    retired = "\n".join(f"| `{name}` | {why} |" for name, why in RETIRED.items())
+    return (
+        f"{_SETTINGS}\n## The site's YAML\n\n{_settings(KEYS)}\n## `features`\n\n{_settings(FEATURES, 'features.')}"
+        f"\n## Retired\n\n| key | why |\n|---|---|\n{retired}\n{_CLIENT}"
+    )
+
+
+def metrics() -> str:
+    """docs/metrics.md."""
+    every = families()
+    inherited = [family for family in every.values() if family.name.startswith(PREFIX)]
+    own = [family for family in every.values() if not family.name.startswith(PREFIX)]
+    calls = ", ".join(f"`{name}`" for name in RPC.values())
+    return (
+        f"{_METRICS}\n## The names of the older program\n\n{_families(inherited)}\n"
+        f"The label `rpc` is one of {calls}.\n\n## Our own\n\n{_families(own)}"
+    )
+
+
+def _settings(keys: Mapping[str, Key], prefix: str = "") -> str:
+    rows = [f"| `{prefix}{name}` | {key.kind.value} | {_default(key)} | {key.what} |" for name, key in keys.items()]
+    return "| key | holds | default | what for |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _default(key: Key) -> str:
+    match key.default:
+        case None | "":
+            return "-"
+        case bool():
+            return "`true`" if key.default else "`false`"
+        case tuple():
+            return " ".join(f"`{item}`" for item in key.default)
+        case _:
+            return f"`{key.default}`"
+
+
+def _families(every: list[Family]) -> str:
+    rows = [f"| `{family.name}` | {family.kind.value} | {family.what} |" for family in every]
+    return "| name | type | what it tells |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {"configuration.md": configuration, "metrics.md": metrics}
+
+
+def main() -> int:
+    """Write the pages into the folder that is named."""
+    for name, make in PAGES.items():
+        (Path(sys.argv[1]) / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
