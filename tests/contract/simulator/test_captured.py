@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from security import tokens
 from security.keys import SigningKey, signed_by
+from tests.fakes.shapes import shape
 from tests.fakes.simulated import Bench, setup
 from transport.wire.mcorpc import decode_answer, decode_call, encode_call
 from transport.wire.v2 import Filter, WireRequest, decode_reply, decode_request
@@ -45,15 +45,6 @@ def request(entry: dict[str, Any], at: int) -> WireRequest:
         payload=encode_call(call["agent"], call["action"], call["data"]),
         reply_to="provisioning.reply.x.r",
     )
-
-
-def shape(value: Any) -> Any:
-    """A document without what differs from run to run: the types of its leaves, the order of its names."""
-    if isinstance(value, dict):
-        return [(name, shape(member)) for name, member in value.items()]
-    if isinstance(value, list):
-        return [shape(member) for member in value]
-    return type(value).__name__
 
 
 def run_until(node: Node, setup: Setup, at: int, said: list[Any]) -> Node:
@@ -234,22 +225,6 @@ def match_publication(out: Announce | Answer, captured: bytes, asked: bytes) -> 
         assert {name: value for name, value in mine.data.items() if name != "ecdh_public"} == {
             name: value for name, value in captured_answer.data.items() if name != "ecdh_public"
         }
-
-
-def transport_shape(payload: bytes) -> Any:
-    return shape(orjson.loads(payload))
-
-
-def secure_shape(payload: bytes) -> Any:
-    return shape(orjson.loads(b64decode(orjson.loads(payload)["data"])))
-
-
-def reply_shape(payload: bytes) -> Any:
-    return shape(orjson.loads(b64decode(orjson.loads(b64decode(orjson.loads(payload)["data"]))["reply"])))
-
-
-LAYERS = (transport_shape, secure_shape, reply_shape)
-LATER = ("choria.lifecycle.event.alive.server", "choria.lifecycle.event.shutdown.server")
 
 
 def first_start(session: list[dict[str, Any]], identity: str, published: list[dict[str, Any]]) -> tuple[Node, Setup]:
