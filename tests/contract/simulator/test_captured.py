@@ -13,7 +13,7 @@ import pytest
 
 from security import tokens
 from security.keys import SigningKey, signed_by
-from tests.fakes.shapes import shape
+from tests.fakes.shapes import LATER, LAYERS, shape
 from tests.fakes.simulated import Bench, setup
 from transport.wire.mcorpc import decode_answer, decode_call, encode_call
 from transport.wire.v2 import Filter, WireRequest, decode_reply, decode_request
