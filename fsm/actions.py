@@ -14,6 +14,7 @@ from typing import Final
 from fsm import quiet, retry
 from fsm.effects import SPECS, Effect, Port
 from fsm.events import (
+    OUTCOMES,
     Ack,
     Certainty,
     Done,
@@ -49,7 +50,7 @@ def settle(turn: Turn, changes: Changes) -> None:
     """The open step is over; what it proves about the node and about earlier requests is noted"""
     snapshot, body = turn.snapshot, turn.event.body
     doing = snapshot.doing
-    if doing is None or not isinstance(body, Done | Failed):
+    if doing is None or not isinstance(body, OUTCOMES):
         return
     free = isinstance(body, Failed) and body.certainty in _NO_TRY
     changes["doing"] = evolve(doing, {"open": False, "tries": doing.tries - free})

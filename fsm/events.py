@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from fsm.effects import Effect, EffectId
 from fsm.reasons import Reason
@@ -76,6 +77,11 @@ class Trigger(StrEnum):
     OPERATOR_QUARANTINE = "operator_quarantine"
     OPERATOR_RELEASE = "operator_release"
     OPERATOR_REPROVISION = "operator_reprovision"
+
+
+_HINTS: Final = {kind: Trigger(f"hint_{kind}") for kind in HintKind}
+_DUES: Final = {kind: Trigger(f"due_{kind}") for kind in DueKind}
+_VERBS: Final = {verb: Trigger(f"operator_{verb}") for verb in Verb}
 
 
 class Verdict(StrEnum):
@@ -210,7 +216,7 @@ class Hint:
     @property
     def trigger(self) -> Trigger:
         """The column of the table."""
-        return Trigger[f"HINT_{self.kind.name}"]
+        return _HINTS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +229,7 @@ class Due:
     @property
     def trigger(self) -> Trigger:
         """The column of the table."""
-        return Trigger[f"DUE_{self.kind.name}"]
+        return _DUES[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,10 +243,12 @@ class Operator:
     @property
     def trigger(self) -> Trigger:
         """The column of the table."""
-        return Trigger[f"OPERATOR_{self.verb.name}"]
+        return _VERBS[self.verb]
 
 
 Body = Done | Failed | Hint | Due | Operator
+OUTCOMES: Final = (Done, Failed)
+"""What ends an effect, for isinstance: there a union would be made anew at each question."""
 
 
 @dataclass(frozen=True, slots=True)

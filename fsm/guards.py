@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Unknown, following, steps
-from fsm.events import Certainty, Done, DueKind, Event, Failed, HelperFacts, Sighting, Verdict
+from fsm.events import OUTCOMES, Certainty, Done, DueKind, Event, Failed, HelperFacts, Sighting, Verdict
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
@@ -259,7 +259,7 @@ def another_signer(turn: Turn) -> bool:
 
 def _effect(turn: Turn) -> Effect | None:
     body = turn.event.body
-    return body.effect if isinstance(body, Done | Failed) else None
+    return body.effect if isinstance(body, OUTCOMES) else None
 
 
 def _certainty(turn: Turn) -> Certainty | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.effects import SPECS, Effect
-from fsm.events import Certainty, Done, Event, Failed, Sighting
+from fsm.events import OUTCOMES, Certainty, Done, Event, Failed, Sighting
 from fsm.policy import Policy
 from fsm.snapshot import Facts, Quiet, Snapshot
 
@@ -69,7 +69,7 @@ def _remaining(quiet: Quiet | None, event: Event) -> Quiet | None:
 
 def _proves_over(quiet: Quiet, event: Event) -> bool:
     body = event.body
-    if not isinstance(body, Done | Failed) or body.sent is None or body.sent.connection != quiet.connection:
+    if not isinstance(body, OUTCOMES) or body.sent is None or body.sent.connection != quiet.connection:
         return False
     if isinstance(body, Done) and isinstance(body.facts, Sighting):
         return body.facts.present and body.facts.age < body.sent.at - quiet.since

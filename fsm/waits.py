@@ -13,7 +13,7 @@ from typing import Any
 
 from fsm import retry
 from fsm.effects import Effect
-from fsm.events import Certainty, Done, DueKind, Failed, Sent
+from fsm.events import OUTCOMES, Certainty, Done, DueKind, Failed, Sent
 from fsm.guards import Turn
 from fsm.snapshot import NO_LOOKS, Awaited, Doing, Looks, Parting
 
@@ -129,7 +129,7 @@ def await_restart(turn: Turn, changes: Changes) -> None:
 def parted(turn: Turn, changes: Changes) -> None:
     """The restart or shutdown was sent; the looks that follow start from nothing"""
     snapshot, body = turn.snapshot, turn.event.body
-    if isinstance(body, Done | Failed) and snapshot.doing is not None:
+    if isinstance(body, OUTCOMES) and snapshot.doing is not None:
         at = body.sent.at if body.sent else snapshot.doing.since
         changes["parting"] = Parting(at, isinstance(body, Done), snapshot.parting.count + 1)
         changes["looks"] = NO_LOOKS
@@ -165,4 +165,4 @@ def _outage(turn: Turn) -> int:
 
 def _sent(turn: Turn) -> Sent | None:
     body = turn.event.body
-    return body.sent if isinstance(body, Done | Failed) else None
+    return body.sent if isinstance(body, OUTCOMES) else None
