@@ -232,6 +232,21 @@ class Login(Client):
         except Exception as error:  # its text may hold a secret
             raise errors.Error(f"usher's own credentials cannot be used ({type(error).__name__})") from error
 
+    async def _flusher(self) -> None:
+        """One write for all commands of a turn: TLS would make a record of its own of each line of a list."""
+        queue, transport = self._flush_queue, self._transport
+        try:
+            while queue is not None and transport is not None:
+                flushed = await queue.get()
+                if self._pending:
+                    transport.write(b"".join(self._pending))
+                    self._pending, self._pending_data_size = [], 0
+                    await transport.drain()  # type: ignore[no-untyped-call]
+                if not flushed.done():
+                    flushed.set_result(None)
+        except OSError as error:
+            self.end(describe(error))
+
     async def _select_next_server(self) -> None:
         """One attempt at the one server; who waits and tries again is the connection."""
         server: Srv = self._server_pool[0]
@@ -275,10 +290,9 @@ def _status(headers: bytes) -> int:
 
 
 def _current_task() -> asyncio.Task[Any] | None:
-    try:
+    with suppress(RuntimeError):
         return asyncio.current_task()
-    except RuntimeError:
-        return None
+    return None
 
 
 async def _ignore(error: Exception) -> None:

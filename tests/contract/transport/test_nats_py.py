@@ -30,7 +30,9 @@ READ = {
     TcpTransport.connect: "96c97f9bad0501da",
     TcpTransport.connect_tls: "6688ffffefa25d6b",
 }
-OVERRIDDEN = {"__init__", "_connect_command", "_select_next_server", "_process_info", "_process_op_err", "_close"}
+OVERRIDDEN = {
+    "__init__", "_connect_command", "_select_next_server", "_process_info", "_process_op_err", "_close", "_flusher",
+}  # fmt: skip
 
 
 def digest(function: object) -> str:
