@@ -52,8 +52,8 @@ class TooLargeError(UsherError):
         self.size = size
 
 
-_SNAPSHOT: Final = Shape(Snapshot, packed=True)
-_EVENT: Final = Shape(Event, packed=False)
+_SNAPSHOT: Final = Shape(Snapshot, packed=True, head={"v": VERSION})
+_EVENT: Final = Shape(Event, packed=False, head={"v": VERSION})
 
 
 def fit(snapshot: Snapshot) -> Snapshot:
@@ -75,9 +75,9 @@ def _dump(document: dict[str, Any], node: str) -> bytes:
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
     """About LARGEST bytes at most; raises TooLargeError where even `fit` does not bring it below REFUSED."""
-    stored = _dump({"v": VERSION, **_SNAPSHOT.encode(snapshot)}, snapshot.node)
+    stored = _dump(_SNAPSHOT.encode(snapshot), snapshot.node)
     if len(stored) > LARGEST:
-        stored = _dump({"v": VERSION, **_SNAPSHOT.encode(fit(snapshot))}, snapshot.node)
+        stored = _dump(_SNAPSHOT.encode(fit(snapshot)), snapshot.node)
     if len(stored) > REFUSED:
         raise TooLargeError(snapshot.node, len(stored))
     return stored
@@ -107,7 +107,7 @@ def decode_snapshot(stored: bytes) -> Snapshot:
 
 def encode_event(event: Event) -> bytes:
     """Compact JSON with the names of the fields, which `usher replay` can feed to decide again."""
-    return _dump({"v": VERSION, **_EVENT.encode(event)}, "")
+    return _dump(_EVENT.encode(event), "")
 
 
 def decode_event(stored: bytes) -> Event:

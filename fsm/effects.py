@@ -14,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Final
 
+from fsm.frozen import quick
 from fsm.states import State
 
 
@@ -131,6 +132,7 @@ def following(state: State, effect: Effect, features: frozenset[Feature]) -> Eff
     return phase[position] if position < len(phase) else None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EffectId:
     """Which opening of an effect this is, within one database (its lineage is the database's).
@@ -147,6 +149,7 @@ class EffectId:
     tries: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An effect that has been decided: everything that its execution needs, fixed before it begins.

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from fsm.effects import Effect, EffectId
+from fsm.frozen import quick
 from fsm.reasons import Reason
 
 
@@ -92,6 +93,7 @@ class Verdict(StrEnum):
     SHUTDOWN = "shutdown"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sent:
     """When a request was handed to which connection: `at` in milliseconds since 1970, `connection` names one login."""
@@ -100,6 +102,7 @@ class Sent:
     connection: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class JwtFacts:
     """A verified provisioning token: digest of its text, its id, whether provisioning is its default (chpd)."""
@@ -109,6 +112,7 @@ class JwtFacts:
     provisions_by_default: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class InventoryFacts:
     """An inventory: digest of the document, the node's Choria version, whether it can be upgraded."""
@@ -118,6 +122,7 @@ class InventoryFacts:
     upgradable: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
     """A proven ed25519 key: 64 hex characters, and the directory that the node keeps it in."""
@@ -126,6 +131,7 @@ class KeyFacts:
     directory: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HelperFacts:
     """What the helper answered: digest of its reply, its verdict and message, whether provisioning would stay on."""
@@ -136,6 +142,7 @@ class HelperFacts:
     keeps_provisioning: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
     """A signed server token: its id, digest and expiry (Unix seconds), and the id of the key that signed it.
@@ -151,6 +158,7 @@ class TokenFacts:
     checks: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ack:
     """The node's own words for what it did; `digest` names the bytes of a configuration."""
@@ -159,6 +167,7 @@ class Ack:
     digest: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What a look saw: nobody subscribed (`present` false), or a process of this age (milliseconds, never too old).
@@ -174,6 +183,7 @@ class Sighting:
 Payload = JwtFacts | InventoryFacts | KeyFacts | HelperFacts | TokenFacts | Ack | Sighting
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Done:
     """The open effect succeeded."""
@@ -189,6 +199,7 @@ class Done:
         return Trigger.DONE
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The open effect did not succeed, with how certain that is; `transient` says that trying again may help."""
@@ -207,6 +218,7 @@ class Failed:
         return Trigger.FAILED
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Hint:
     """Somebody said something about the node; it may be forged."""
@@ -219,6 +231,7 @@ class Hint:
         return _HINTS[self.kind]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Due:
     """The time that the snapshot waited for has come (`at` is the snapshot's own due time), or its turn (0)."""
@@ -232,6 +245,7 @@ class Due:
         return _DUES[self.kind]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Operator:
     """An operator's wish, under a name and with a reason."""
@@ -251,6 +265,7 @@ OUTCOMES: Final = (Done, Failed)
 """What ends an effect, for isinstance: there a union would be made anew at each question."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """A body, the time at which it was posted (milliseconds since 1970), 16 bytes drawn then, and the epoch."""

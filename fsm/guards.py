@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Unknown, following, steps
 from fsm.events import OUTCOMES, Certainty, Done, DueKind, Event, Failed, HelperFacts, Sighting, Verdict
+from fsm.frozen import quick
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import PHASES
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What a decision is made from."""

@@ -20,7 +20,7 @@ from transitions import core as transitions
 from fsm import effects
 from fsm.effects import Effect, EffectId, Intent
 from fsm.events import OUTCOMES, Certainty, Done, Due, DueKind, Event, Failed
-from fsm.frozen import evolve
+from fsm.frozen import evolve, quick
 from fsm.guards import Turn
 from fsm.policy import Policy
 from fsm.reasons import Reason
@@ -37,6 +37,7 @@ STALE_DUE: Final = "a due time that is not awaited"
 _CLOSED: Final = ENDS | WAITING | {State.UNSEEN}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Closed:
     """How the open step ended: certainty None is success; abandoned means that the row left without waiting for it."""
@@ -47,6 +48,7 @@ class Closed:
     abandoned: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What happens now: the row that fired, the next snapshot, the effect that closes and the one that opens.
@@ -61,6 +63,7 @@ class Decision:
     ends: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """Nothing happens, and why; `row` is the one that ignores the event, None if it never reached the table."""

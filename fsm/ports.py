@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from fsm.effects import EffectId, Intent
 from fsm.events import Certainty, Done, Failed, Sent
+from fsm.frozen import quick
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
@@ -35,6 +36,7 @@ class Clock(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """One directed RPC request: `ttl` in whole seconds, `timeout` in seconds from the moment of sending."""
@@ -47,6 +49,7 @@ class Request:
     timeout: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer of the node that was asked: the RPC status, its text, its data, the node's clock (nanoseconds)."""
@@ -113,6 +116,7 @@ class Helper(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ProvisioningClaims:
     """A verified provisioning token: all its claims as the helper gets them, its id, whether `chpd` is set."""
@@ -175,6 +179,7 @@ class Signer(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Blob:
     """Bytes that are kept by their digest (lower-case hex SHA-256), once for all nodes that share them."""
@@ -183,6 +188,7 @@ class Blob:
     data: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Secret:
     """Bytes that are kept in the vault for one node's generation, under a name; dropped when it closes."""
@@ -191,6 +197,7 @@ class Secret:
     data: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Closing:
     """The end of an open effect: how certain, why, and what was seen; certainty None means that it succeeded."""
@@ -201,6 +208,7 @@ class Closing:
     abandoned: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
     """One committed transition, before the chain: `payload` is canonical JSON of the event and what it changed."""
@@ -219,6 +227,7 @@ class HistoryRow:
     payload: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One transaction: the next snapshot, its history row, the intent that it opens, the one that it closes.
@@ -268,6 +277,7 @@ class Store(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an effect ended: the event's body, and what is kept beside it.

@@ -14,10 +14,12 @@ from typing import Final
 
 from fsm.effects import Effect, EffectId
 from fsm.events import DueKind, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts
+from fsm.frozen import quick
 from fsm.reasons import Reason
 from fsm.states import ENDS, State
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What this generation has learnt; `at` is the time of the first of them (milliseconds), 0 before."""
@@ -34,6 +36,7 @@ class Facts:
 NOTHING: Final = Facts()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Doing:
     """The current step. While `open` it may be sent; otherwise it waits for its due time or is over.
@@ -55,6 +58,7 @@ class Doing:
     signer: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Awaited:
     """The one due time: when (milliseconds since 1970), what for, and how long it was to wait when it was set."""
@@ -64,6 +68,7 @@ class Awaited:
     span: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Quiet:
     """An unanswered request that changes the node may live until `until`.
@@ -77,6 +82,7 @@ class Quiet:
     digest: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Parting:
     """The restart or shutdown that was sent last: when, whether it was acknowledged, how many in this generation."""
@@ -86,6 +92,7 @@ class Parting:
     count: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Looks:
     """What the looks since the parting have seen: how often in a row gone (over which connection), how often silent."""
@@ -99,6 +106,7 @@ NO_PARTING: Final = Parting()
 NO_LOOKS: Final = Looks()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One node.

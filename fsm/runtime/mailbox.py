@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsm.events import Event, Hint
+from fsm.frozen import quick
 from fsm.machine import Decision, Rejected
 from fsm.ports import Blob, Secret
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Letter:
     """An event for a node with what came beside it; `answer` is told what was decided, once it is durable."""

@@ -12,11 +12,13 @@ from typing import Protocol
 
 from fsm.effects import Intent
 from fsm.events import Event
+from fsm.frozen import quick
 from fsm.machine import Decision, Rejected
 from fsm.ports import Outcome
 from fsm.snapshot import Snapshot
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A committed transition; `decided` and `committed` are the seconds that deciding and then committing took."""
