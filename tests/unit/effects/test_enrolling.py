@@ -1,0 +1,326 @@
+"""Enrolling and parting: keys are proven, the helper is told and judged, tokens repeat, ten inputs are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from fsm.effects import Effect
+from fsm.errors import CallError, HelperError, TokenError
+from fsm.events import Ack, Certainty, HelperFacts, KeyFacts, Sent, TokenFacts, Verdict
+from fsm.ports import HelperReply, NodeKey
+from fsm.reasons import Reason
+from tests.fakes.effects import CONFIGURATION, IDENTITY, REPLY, SECRET, EffectsBench, FailingSigner, signs, step
+from tests.fakes.rpc import Said
+from tests.fakes.site import NODE, claims_of
+from usher.effects.answers import LONGEST
+from usher.effects.hand import Hand
+
+REFUSALS = {
+    "Could not obtain provisioning lock": (Reason.LOCK_HELD, False),
+    "Incorrect provision token supplied": (Reason.WRONG_TOKEN, False),
+    "Cannot reconfigure a server that is not in provisioning mode": (Reason.NOT_IN_PROVISIONING, False),
+    "Configuration /etc/choria/server.conf enables provisioning, restart cannot continue": (
+        Reason.CONFIG_KEEPS_PROVISIONING,
+        False,
+    ),
+    "Provisioning JWT file does not exist": (Reason.TOKEN_MISSING, False),
+    "No Provisioning JWT file has been configured": (Reason.TOKEN_MISSING, False),
+    "the disk is full": (Reason.REFUSED, True),
+    "": (Reason.REFUSED, True),
+}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> EffectsBench:
+    return EffectsBench(tmp_path)
+
+
+async def test_a_key_counts_when_it_has_signed_our_nonce(bench: EffectsBench):
+    outcome = await bench.perform(Effect.NEW_KEY)
+    nonce = bench.sent.data["nonce"]
+    assert isinstance(nonce, str)
+    assert len(nonce) == 32
+    assert int(nonce, 16) >= 0
+    assert bench.sent.data == {"token": SECRET, "nonce": nonce}
+    assert (bench.sent.action, bench.sent.ttl) == ("gen25519", 30)
+    assert (await bench.done(Effect.NEW_KEY)).facts == KeyFacts(NODE.public_hex, "/etc/choria")
+    (kept,) = outcome.secrets
+    assert orjson.loads(kept.data)["public_key"] == NODE.public_hex
+
+
+async def test_every_try_has_a_nonce_of_its_own(bench: EffectsBench):
+    for opened in (9, 10, 11):
+        await bench.done(Effect.NEW_KEY, step(Effect.NEW_KEY, opened=opened))
+    assert len({str(request.data["nonce"]) for request in bench.rpc.calls}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"public_key": ""}, Reason.KEY_INVALID),
+        ({"public_key": "ab" * 31}, Reason.KEY_INVALID),
+        ({"public_key": "ab" * 33}, Reason.KEY_INVALID),
+        ({"public_key": "zz" * 32}, Reason.KEY_INVALID),
+        ({"public_key": "é" * 64}, Reason.KEY_INVALID),
+        ({"public_key": "a" * 1_000_000}, Reason.KEY_INVALID),
+        ({"signature": ""}, Reason.PROOF_INVALID),
+        ({"signature": "00" * 64}, Reason.PROOF_INVALID),
+        ({"signature": "00" * 63}, Reason.PROOF_INVALID),
+        ({"public_key": "00" * 32}, Reason.PROOF_INVALID),
+        ({"public_key": 5}, Reason.BAD_REPLY),
+        ({"signature": None}, Reason.BAD_REPLY),
+        ({"directory": ["/"]}, Reason.BAD_REPLY),
+    ],
+)
+async def test_a_key_that_is_none_is_named_and_nothing_is_kept(
+    bench: EffectsBench, changes: dict[str, object], reason: Reason
+):
+    bench.rpc.on(IDENTITY, "gen25519", lambda request: Said({**signs(request).data, **changes}))
+    outcome = await bench.perform(Effect.NEW_KEY)
+    body = await bench.failed(Effect.NEW_KEY)
+    assert (body.certainty, body.reason, body.transient) == (Certainty.INVALID, reason, True)
+    assert outcome.secrets == ()
+
+
+async def test_a_directory_is_cut_and_made_visible(bench: EffectsBench):
+    bench.rpc.on(IDENTITY, "gen25519", lambda request: Said({**signs(request).data, "directory": "\x1b" * 5000}))
+    facts = (await bench.done(Effect.NEW_KEY)).facts
+    assert isinstance(facts, KeyFacts)
+    assert len(facts.directory) == 200
+    assert facts.directory.isprintable()
+
+
+async def test_the_helper_is_given_all_that_is_known(bench: EffectsBench):
+    outcome = await bench.perform(Effect.RUN_HELPER)
+    (call,) = bench.helper.calls
+    assert (call.identity, call.inventory) == (IDENTITY, '{"version":"1"}')
+    assert call.key == NodeKey(NODE.public_hex, "/d", "ab")
+    assert call.claims == {"cht": SECRET, "chpd": True}
+    assert call.environment == {
+        "USHER_EFFECT_ID": f"{bench.store.lineage}/{IDENTITY}/2/7",
+        "USHER_NODE": IDENTITY,
+        "USHER_GENERATION": "2",
+        "USHER_EPOCH": "3",
+        "USHER_TRY": "1",
+    }
+    assert outcome.note == REPLY.stderr
+
+
+async def test_a_repetition_has_the_same_id_and_another_try(bench: EffectsBench):
+    snapshot = bench.held(Effect.RUN_HELPER)
+    assert snapshot.doing is not None
+    await bench.done(Effect.RUN_HELPER, snapshot)
+    await bench.done(Effect.RUN_HELPER, replace(snapshot, doing=replace(snapshot.doing, opened=12, tries=2, epoch=4)))
+    one, two = (call.environment for call in bench.helper.calls)
+    assert one["USHER_EFFECT_ID"] == two["USHER_EFFECT_ID"]
+    assert (two["USHER_TRY"], two["USHER_EPOCH"]) == ("2", "4")
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        (HelperReply(defer=True, msg="later"), Verdict.DEFER),
+        (HelperReply(defer=True, shutdown=True, configuration={"a": "b"}), Verdict.DEFER),
+        (HelperReply(shutdown=True, key="x"), Verdict.SHUTDOWN),
+        (HelperReply(configuration=CONFIGURATION), Verdict.CONFIGURE),
+    ],
+)
+async def test_deferring_wins_over_a_shutdown_and_that_over_the_rest(
+    bench: EffectsBench, reply: HelperReply, verdict: Verdict
+):
+    bench.helper.reply = reply
+    facts = (await bench.done(Effect.RUN_HELPER)).facts
+    assert isinstance(facts, HelperFacts)
+    assert facts.verdict is verdict
+    assert not facts.keeps_provisioning
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "named"),
+    [
+        (HelperReply(), Reason.EMPTY_CONFIGURATION, "configuration"),
+        (HelperReply(configuration={"a": "b"}, key="PEM"), Reason.HELPER_UNSUPPORTED, "key"),
+        (HelperReply(configuration={"a": "b\nc = d"}), Reason.UNSAFE_CONFIGURATION, "a"),
+        (HelperReply(configuration={"a\r": "b"}), Reason.UNSAFE_CONFIGURATION, "a"),
+    ],
+)
+async def test_what_must_not_be_sent_stops_here(bench: EffectsBench, reply: HelperReply, reason: Reason, named: str):
+    bench.helper.reply = replace(reply, stderr="its words")
+    outcome = await bench.perform(Effect.RUN_HELPER)
+    body = await bench.failed(Effect.RUN_HELPER)
+    assert (body.certainty, body.reason, body.transient) == (Certainty.INVALID, reason, False)
+    assert named in body.detail
+    assert (outcome.note, outcome.secrets) == ("its words", ())
+
+
+@pytest.mark.parametrize("off", ["0", "no", "false", "n", "f", "FALSE"])
+async def test_a_configuration_that_turns_provisioning_off_is_recognised(bench: EffectsBench, off: str):
+    bench.helper.reply = HelperReply(configuration={"plugin.choria.server.provision": off})
+    facts = (await bench.done(Effect.RUN_HELPER)).facts
+    assert isinstance(facts, HelperFacts)
+    assert not facts.keeps_provisioning
+
+
+@pytest.mark.parametrize("configuration", [{"identity": "x"}, {"plugin.choria.server.provision": "true"}])
+@pytest.mark.parametrize("inject", [False, True])
+async def test_a_configuration_that_keeps_provisioning_is_seen_or_mended(
+    tmp_path: Path, configuration: Mapping[str, str], inject: bool
+):
+    bench = EffectsBench(tmp_path, inject=inject)
+    bench.helper.reply = HelperReply(configuration=configuration)
+    outcome = await bench.perform(Effect.RUN_HELPER)
+    facts = (await bench.done(Effect.RUN_HELPER)).facts
+    assert isinstance(facts, HelperFacts)
+    sent = orjson.loads(outcome.secrets[0].data)["configuration"]
+    if inject and configuration == {"identity": "x"}:
+        assert sent == {"identity": "x", "plugin.choria.server.provision": "false"}
+        assert not facts.keeps_provisioning
+    else:
+        assert facts.keeps_provisioning is ("true" in sent.values() or not inject)
+
+
+async def test_a_helper_that_fails_is_told_with_its_words(bench: EffectsBench):
+    bench.helper.reply = HelperError(Reason.HELPER_TIMEOUT, "10 s\x1b", "stack trace")
+    outcome = await bench.perform(Effect.RUN_HELPER)
+    body = await bench.failed(Effect.RUN_HELPER)
+    assert (body.certainty, body.reason, body.detail) == (Certainty.REFUSED, Reason.HELPER_TIMEOUT, "10 s\\x1b")
+    assert outcome.note == "stack trace"
+
+
+async def test_the_same_order_makes_the_same_token(bench: EffectsBench):
+    first, second = await bench.perform(Effect.SIGN_TOKEN), await bench.perform(Effect.SIGN_TOKEN)
+    assert first == second
+    text = orjson.loads(first.secrets[0].data)["token"]
+    assert claims_of(text)["public_key"] == NODE.public_hex
+    assert claims_of(text)["identity"] == IDENTITY
+    facts = (await bench.done(Effect.SIGN_TOKEN)).facts
+    assert isinstance(facts, TokenFacts)
+    assert (facts.jti, facts.warning, facts.checks) == (claims_of(text)["jti"], "", "")
+
+
+@pytest.mark.parametrize(
+    ("claims", "said", "checks"),
+    [
+        ({"exp": 1}, "exp is a point in time", ""),
+        ({"collectives": ["a", " b"]}, "taken as it is written", "collective_spaces"),
+        ({"exp": 10**15}, "later than the year 9999", "expiry_beyond_9999"),
+        ({"exp": 10**15, "collectives": ["a "]}, "with its spaces", "collective_spaces expiry_beyond_9999"),
+        ({"permissions": {"root": True}}, "left out", ""),
+    ],
+)
+async def test_what_a_token_warns_about_is_a_fact(
+    bench: EffectsBench, claims: dict[str, object], said: str, checks: str
+):
+    snapshot = bench.held(Effect.SIGN_TOKEN)
+    bench.hand.keep_reply(snapshot, replace(REPLY, server_claims=claims))
+    facts = (await bench.done(Effect.SIGN_TOKEN, snapshot)).facts
+    assert isinstance(facts, TokenFacts)
+    assert said in facts.warning
+    assert facts.checks == checks
+
+
+async def test_strict_refuses_what_compatible_warns_about(tmp_path: Path):
+    bench = EffectsBench(tmp_path, strict=True)
+    snapshot = bench.held(Effect.SIGN_TOKEN)
+    bench.hand.keep_reply(snapshot, replace(REPLY, server_claims={"collectives": ["a "]}))
+    body = await bench.failed(Effect.SIGN_TOKEN, snapshot)
+    assert (body.reason, body.transient) == (Reason.HELPER_BAD_OUTPUT, False)
+
+
+async def test_a_signer_that_cannot_be_used_may_be_mended(bench: EffectsBench):
+    bench.signer = FailingSigner(TokenError(Reason.SIGNER_UNUSABLE, "/etc/seed: there is no such file"))
+    body = await bench.failed(Effect.SIGN_TOKEN)
+    assert (body.reason, body.transient) == (Reason.SIGNER_UNUSABLE, True)
+    assert "/etc/seed" in body.detail
+
+
+async def test_configure_always_has_all_ten_inputs_and_repeats_its_bytes(bench: EffectsBench):
+    first = await bench.done(Effect.CONFIGURE)
+    assert bench.sent.data == {
+        "token": SECRET,
+        "config": orjson.dumps(CONFIGURATION, option=orjson.OPT_SORT_KEYS).decode(),
+        "key": "",
+        "certificate": "",
+        "ca": "",
+        "ssldir": "",
+        "ecdh_public": "",
+        "server_jwt": "a.b.c",
+        "action_policies": {},
+        "opa_policies": {},
+    }
+    assert (bench.sent.ttl, bench.sent.timeout) == (30, 22.0)
+    again = await bench.done(Effect.CONFIGURE)
+    assert bench.rpc.calls[0].data == bench.rpc.calls[1].data
+    assert isinstance(first.facts, Ack)
+    assert (first.facts, first.facts.message) == (again.facts, "Reconfigured")
+
+
+@pytest.mark.parametrize(
+    ("effect", "data"), [(Effect.RESTART, {"token": SECRET, "splay": 1}), (Effect.SHUTDOWN, {"token": SECRET})]
+)
+async def test_parting_is_sent_once_and_acknowledged(bench: EffectsBench, effect: Effect, data: dict[str, object]):
+    body = await bench.done(effect)
+    assert [request.data for request in bench.rpc.calls] == [data]
+    assert (bench.sent.action, bench.sent.ttl) == (effect.value, 30)
+    assert body.sent == Sent(bench.clock.now(), "fake-1")
+
+
+@pytest.mark.parametrize(
+    "effect", [Effect.FETCH_JWT, Effect.NEW_KEY, Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN]
+)
+@pytest.mark.parametrize("words", REFUSALS)
+async def test_what_a_refusal_means(bench: EffectsBench, effect: Effect, words: str):
+    for action in ("jwt", "gen25519", "configure", "restart", "shutdown"):
+        bench.says(action, code=1, message=words)
+    body = await bench.failed(effect)
+    assert (body.certainty, body.reason, body.transient) == (Certainty.REFUSED, *REFUSALS[words])
+    assert body.detail == words
+    assert body.sent is not None
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 5, 99, -1])
+async def test_a_status_that_is_no_abort_will_not_get_better(bench: EffectsBench, code: int):
+    bench.says("configure", code=code, message="Unknown action\x00" + "x" * 10_000)
+    body = await bench.failed(Effect.CONFIGURE)
+    assert (body.certainty, body.reason, body.transient) == (Certainty.REFUSED, Reason.REFUSED, False)
+    assert body.detail.isprintable()
+    assert len(body.detail) <= LONGEST
+
+
+@pytest.mark.parametrize("effect", [Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN])
+@pytest.mark.parametrize("message", [5, None, ["x"]])
+async def test_an_acknowledgement_of_another_type_is_a_bad_reply(bench: EffectsBench, effect: Effect, message: object):
+    bench.says(effect.value, {"message": message})
+    assert (await bench.failed(effect)).reason is Reason.BAD_REPLY
+
+
+@pytest.mark.parametrize("certainty", list(Certainty))
+async def test_a_call_that_failed_keeps_how_certain_that_is(bench: EffectsBench, certainty: Certainty):
+    sent = Sent(5, "c9")
+    bench.rpc.on(IDENTITY, "restart", CallError(certainty, Reason.NO_ANSWER, "late\x07", sent))
+    body = await bench.failed(Effect.RESTART)
+    assert (body.certainty, body.detail, body.sent) == (certainty, "late\\x07", sent)
+
+
+@pytest.mark.parametrize("effect", [Effect.RUN_HELPER, Effect.SIGN_TOKEN, Effect.CONFIGURE])
+async def test_what_is_not_held_any_more_begins_anew(bench: EffectsBench, effect: Effect):
+    body = await bench.failed(effect, step(effect))
+    assert (body.certainty, body.reason) == (Certainty.NOT_SENT, Reason.FACTS_LOST)
+    assert bench.rpc.calls == []
+    assert bench.helper.calls == []
+
+
+async def test_what_memory_forgot_is_read_from_the_store(bench: EffectsBench):
+    snapshot = bench.held(Effect.CONFIGURE)
+    bench.hand = Hand(bench.store)
+    assert isinstance((await bench.done(Effect.CONFIGURE, snapshot)).facts, Ack)
+
+
+async def test_another_generation_holds_nothing_of_the_last(bench: EffectsBench):
+    snapshot = replace(bench.held(Effect.CONFIGURE), generation=3)
+    assert (await bench.failed(Effect.CONFIGURE, snapshot)).reason is Reason.FACTS_LOST

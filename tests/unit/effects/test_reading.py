@@ -1,0 +1,175 @@
+"""Reading a node: what it shows is checked, and whatever is wrong with it has a name."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from fsm.effects import Effect
+from fsm.errors import CallError
+from fsm.events import Certainty, InventoryFacts, JwtFacts, Sent, Sighting
+from fsm.reasons import Reason
+from security.issuing import Issuer, make_issuer, make_provisioning_token
+from tests.fakes.effects import IDENTITY, JWT, SECRET, EffectsBench
+from tests.fakes.site import DAY, ISSUER, NOW_S, SIGNER, YEAR
+from usher.effects.reading import LARGEST_INVENTORY, OLDEST
+
+URLS = ["nats://localhost:4222"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> EffectsBench:
+    return EffectsBench(tmp_path)
+
+
+def token(issuer: Issuer = ISSUER, at: int = NOW_S, lives: int = YEAR) -> str:
+    return make_provisioning_token(issuer, at, lives, token=SECRET, urls=URLS)
+
+
+async def test_a_token_is_verified_and_its_claims_are_kept_as_a_secret(bench: EffectsBench):
+    outcome = await bench.perform(Effect.FETCH_JWT)
+    assert bench.sent.data == {"token": SECRET}
+    assert (bench.sent.agent, bench.sent.action, bench.sent.ttl, bench.sent.timeout) == (
+        "choria_provision", "jwt", 60, 22.0,
+    )  # fmt: skip
+    facts = (await bench.done(Effect.FETCH_JWT)).facts
+    assert isinstance(facts, JwtFacts)
+    assert facts.digest == sha256(JWT.encode()).hexdigest()
+    assert facts.provisions_by_default
+    (kept,) = outcome.secrets
+    assert (kept.name, orjson.loads(kept.data)["cht"]) == ("claims", SECRET)
+    assert outcome.blobs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.TOKEN_MISSING),
+        ("   \n", Reason.TOKEN_MISSING),
+        ("no token", Reason.TOKEN_INVALID),
+        ("a.b.c", Reason.TOKEN_INVALID),
+        ("\x00" * 1000, Reason.TOKEN_INVALID),
+        ("é" * 100_000, Reason.TOKEN_INVALID),
+        (token(make_issuer(b"x" * 32)), Reason.TOKEN_INVALID),
+        (token(at=NOW_S - 2 * DAY, lives=DAY), Reason.TOKEN_EXPIRED),
+        (token(at=NOW_S + 2 * DAY), Reason.TOKEN_NOT_YET_VALID),
+        (SIGNER.token, Reason.TOKEN_PURPOSE),
+    ],
+)
+async def test_a_token_that_is_not_ours_is_named(bench: EffectsBench, text: str, reason: Reason):
+    bench.says("jwt", {"jwt": text})
+    outcome = await bench.perform(Effect.FETCH_JWT)
+    body = await bench.failed(Effect.FETCH_JWT)
+    assert (body.certainty, body.reason, body.transient) == (Certainty.INVALID, reason, False)
+    assert (outcome.secrets, outcome.blobs) == ((), ())
+    assert len(body.detail) <= 2100
+    assert body.detail.isprintable()
+
+
+@pytest.mark.parametrize("value", [5, None, ["a"], {"a": 1}, True])
+async def test_a_token_of_another_type_is_a_bad_reply(bench: EffectsBench, value: object):
+    bench.says("jwt", {"jwt": value})
+    body = await bench.failed(Effect.FETCH_JWT)
+    assert (body.certainty, body.reason, body.transient) == (Certainty.INVALID, Reason.BAD_REPLY, True)
+    assert "jwt should be a string" in body.detail
+
+
+async def test_an_inventory_is_kept_as_the_older_program_writes_it(bench: EffectsBench):
+    outcome = await bench.perform(Effect.FETCH_INVENTORY)
+    assert (bench.sent.agent, bench.sent.action, bench.sent.data, bench.sent.timeout) == (
+        "rpcutil", "inventory", {}, 4.0,
+    )  # fmt: skip
+    (blob,) = outcome.blobs
+    assert blob.data == (
+        rb'{"agents":["rpcutil"],"facts":{"a":"\u003cx\u003e","b":1},"upgradable":true,"version":"0.29.4"}'
+    )
+    assert (await bench.done(Effect.FETCH_INVENTORY)).facts == InventoryFacts(blob.digest, "0.29.4", upgradable=True)
+    assert blob.digest == sha256(blob.data).hexdigest()
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({}, Reason.BAD_REPLY),
+        ({"version": 5}, Reason.BAD_REPLY),
+        ({"version": None}, Reason.BAD_REPLY),
+        ({"version": "1", "facts": nested(2000)}, Reason.BAD_REPLY),
+        ({"version": "1", "facts": float("inf")}, Reason.BAD_REPLY),
+        ({"version": "1", "facts": 10**400}, Reason.BAD_REPLY),
+        ({"version": "1", "facts": "x" * LARGEST_INVENTORY}, Reason.REPLY_TOO_LARGE),
+    ],
+)
+async def test_an_inventory_that_cannot_be_used_is_named(bench: EffectsBench, data: dict[str, Any], reason: Reason):
+    bench.says("inventory", data)
+    outcome = await bench.perform(Effect.FETCH_INVENTORY)
+    body = await bench.failed(Effect.FETCH_INVENTORY)
+    assert (body.certainty, body.reason) == (Certainty.INVALID, reason)
+    assert outcome.blobs == ()
+
+
+@pytest.mark.parametrize("upgradable", ["true", 1, None, [], {}])
+async def test_what_is_not_true_is_not_upgradable(bench: EffectsBench, upgradable: object):
+    bench.says("inventory", {"version": "\x1b[31m" + "9" * 500, "upgradable": upgradable})
+    facts = (await bench.done(Effect.FETCH_INVENTORY)).facts
+    assert isinstance(facts, InventoryFacts)
+    assert not facts.upgradable
+    assert len(facts.version) == 64
+    assert facts.version.isprintable()
+
+
+async def test_a_look_tells_the_age_of_the_process_by_the_nodes_own_clock(bench: EffectsBench):
+    bench.says("daemon_stats", {"starttime": bench.clock.now() // 1000 - 90})
+    body = await bench.done(Effect.LOOK)
+    assert body.facts == Sighting(present=True, age=90_000)
+    assert body.sent == Sent(bench.clock.now(), "fake-1")
+    assert (bench.sent.action, bench.sent.ttl, bench.sent.timeout) == ("daemon_stats", 60, 4.0)
+
+
+@pytest.mark.parametrize(("start", "age"), [(NOW_S * 1000, 0), (-(2**62), OLDEST), (2**63, 0)])
+async def test_a_process_that_lies_about_its_start_is_no_older_than_a_number_can_be(
+    bench: EffectsBench, start: int, age: int
+):
+    bench.says("daemon_stats", {"starttime": start})
+    assert (await bench.done(Effect.LOOK)).facts == Sighting(present=True, age=age)
+
+
+@pytest.mark.parametrize("start", ["5", None, 1.5, True, [], {}])
+async def test_a_start_of_another_type_is_a_bad_reply(bench: EffectsBench, start: object):
+    bench.says("daemon_stats", {"starttime": start})
+    assert (await bench.failed(Effect.LOOK)).reason is Reason.BAD_REPLY
+
+
+async def test_nobody_is_what_a_look_may_find(bench: EffectsBench):
+    bench.rpc.on(IDENTITY, "daemon_stats")
+    body = await bench.done(Effect.LOOK)
+    assert body.facts == Sighting(present=False)
+    assert body.sent == Sent(bench.clock.now(), "fake-1")
+
+
+@pytest.mark.parametrize(
+    ("certainty", "reason"),
+    [(Certainty.UNKNOWN, Reason.NO_ANSWER), (Certainty.NOT_SENT, Reason.DISCONNECTED)],
+)
+async def test_a_look_that_was_not_answered_is_no_sighting(bench: EffectsBench, certainty: Certainty, reason: Reason):
+    bench.rpc.on(IDENTITY, "daemon_stats", CallError(certainty, reason))
+    body = await bench.failed(Effect.LOOK)
+    assert (body.certainty, body.reason) == (certainty, reason)
+
+
+@pytest.mark.parametrize("effect", [Effect.FETCH_JWT, Effect.FETCH_INVENTORY])
+async def test_nobody_is_a_failure_of_what_needs_somebody(bench: EffectsBench, effect: Effect):
+    for action in ("jwt", "inventory"):
+        bench.rpc.on(IDENTITY, action)
+    body = await bench.failed(effect)
+    assert (body.certainty, body.reason) == (Certainty.NOT_DELIVERED, Reason.ABSENT)
