@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
@@ -48,9 +47,7 @@ class Hand:
 
     def keep(self, snapshot: Snapshot, name: Name, document: Mapping[str, Any]) -> Secret:
         """The vault entry of this document, remembered."""
-        data = orjson.dumps(document)
-        self._remember((snapshot.node, snapshot.generation, name), data)
-        return Secret(name, data)
+        return self._keep(snapshot, name, orjson.dumps(document))
 
     def keep_blob(self, data: bytes) -> Blob:
         """The blob of these bytes, remembered."""
@@ -76,11 +73,15 @@ class Hand:
 
     def keep_reply(self, snapshot: Snapshot, reply: HelperReply) -> Secret:
         """The vault entry of a helper's reply."""
-        return self.keep(snapshot, Name.REPLY, asdict(reply))
+        return self._keep(snapshot, Name.REPLY, orjson.dumps(reply))
 
     def find_reply(self, snapshot: Snapshot) -> HelperReply:
         """A helper's reply that was kept; raises FactsLostError."""
         return HelperReply(**self.find(snapshot, Name.REPLY))
+
+    def _keep(self, snapshot: Snapshot, name: Name, data: bytes) -> Secret:
+        self._remember((snapshot.node, snapshot.generation, name), data)
+        return Secret(name, data)
 
     def _remember(self, key: tuple[str, int, str], data: bytes) -> None:
         self._memory[key] = data
