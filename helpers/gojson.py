@@ -19,8 +19,9 @@ from fsm.errors import UsherError
 
 _ESCAPES: Final = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SPECIAL: Final = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 _DIGITS: Final = 18
-_encode_text: Final = json.JSONEncoder(ensure_ascii=False).encode
+_encode_text: Final = json.encoder.encode_basestring
 
 
 class GoJsonError(UsherError):
@@ -66,26 +67,29 @@ def dumps(value: Any, *, sort_keys: bool = False) -> str:
 
 
 def _write(value: Any, sort_keys: bool) -> str:
-    match value:
+    match value:  # in the order of how often it is met; an abstract class takes longer to ask than dict and list
+        case str():
+            return _text(value)
+        case dict() | Mapping():
+            items = sorted(value.items()) if sort_keys else value.items()
+            return "{" + ",".join([f"{_text(key)}:{_write(item, sort_keys)}" for key, item in items]) + "}"
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
-        case str():
-            return _text(value)
         case int() | float():
             return _number(value)
-        case Mapping():
-            items = sorted(value.items()) if sort_keys else value.items()
-            return "{" + ",".join(f"{_text(key)}:{_write(item, sort_keys)}" for key, item in items) + "}"
-        case Sequence():
+        case list() | Sequence():
             return "[" + ",".join([_write(item, sort_keys) for item in value]) + "]"
         case _:
             raise GoJsonError(f"a {type(value).__name__} has no JSON form")
 
 
 def _text(value: str) -> str:
-    return _SURROGATE.sub("\ufffd", _encode_text(value)).translate(_ESCAPES)
+    text = _encode_text(value)
+    if _SPECIAL.search(text) is None:  # inventories have thousands of texts, and hardly any of these characters
+        return text
+    return _SURROGATE.sub("\ufffd", text).translate(_ESCAPES)
 
 
 def _number(value: float) -> str:
