@@ -83,6 +83,7 @@ class Network:
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._announced = False
+        self._closing = False
         self._paused = False
         self.reports: dict[str, Report] = {}
 
@@ -96,7 +97,8 @@ class Network:
         self._task = asyncio.get_running_loop().create_task(self._discover(), name="discovery")
 
     async def close(self) -> None:
-        """End what is under way and log out."""
+        """End what is under way and log out; what the connections report of that is no news."""
+        self._closing = True
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -131,7 +133,8 @@ class Network:
 
     def _report(self, report: Report) -> None:
         self.reports[report.purpose] = report
-        self._told.report(report)
+        if not self._closing:
+            self._told.report(report)
         if report.purpose == RPC and isinstance(report, Connected | Disconnected):
             self._told.way_open(isinstance(report, Connected))
         if report.purpose == EVENTS and isinstance(report, Connected):

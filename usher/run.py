@@ -134,7 +134,7 @@ async def serve(settings: Settings) -> int:
         if error is not None:
             _logger.critical("usher ends: %s", error, exc_info=None if isinstance(error, UsherError) else error)
             raise error if isinstance(error, UsherError) else RuntimeError(f"{type(error).__name__}: {error}")
-        logs.say(_logger, logging.WARNING, "usher stopped", requests_given_up=given_up)
+        logs.say(_logger, logging.WARNING if given_up else logging.INFO, "usher stopped", requests_given_up=given_up)
     return 0
 
 
