@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 import time
@@ -96,8 +97,8 @@ class Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record as one line."""
-        document = head(_NAMES.get(record.levelno, record.levelname.lower()), record.getMessage(), record.name)
-        document.update(getattr(record, _FIELDS, {}))
+        first = head(_NAMES.get(record.levelno, record.levelname.lower()), record.getMessage(), record.name)
+        document = {**first, **getattr(record, _FIELDS, {}), **first}
         if record.exc_info:
             document["trace"] = _TRACES.formatException(record.exc_info)
         self.lines.write(document)
@@ -126,15 +127,27 @@ def _to_the_second(seconds: int) -> tuple[str, str]:
 
 
 def _json(document: Mapping[str, Any]) -> str:
-    return orjson.dumps(document, default=str, option=orjson.OPT_APPEND_NEWLINE).decode()
+    try:
+        text = orjson.dumps(document, default=str).decode()
+    except TypeError:  # half a surrogate pair, a number beyond 64 bits: such words must not end a line's writer
+        text = ""
+    if text and text.isprintable():
+        return f"{text}\n"
+    return json.dumps(document, default=str).replace("\x7f", "\\u007f") + "\n"
 
 
 def _plain(document: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in document.items() if name not in _HEAD and value not in (None, "")}
     fields = " ".join(f"{name}={value}" for name, value in rest.items())
     line = f"{document['time']} {document['level']:5} {document['component']}: {document['msg']} {fields}".rstrip()
-    line = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in line)
-    return f"{line}\n{document['trace']}\n" if "trace" in document else f"{line}\n"
+    trace = document.get("trace", "").split("\n") if "trace" in document else []
+    return "".join(f"{_visible(text)}\n" for text in (line, *trace))
+
+
+def _visible(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in line)
 
 
 def set_up(logfile: str, level: str) -> None:
