@@ -32,8 +32,10 @@ class Tally:
 
     def moved(self, transition: Transition) -> None:
         """Take a node from its old place to its new one."""
-        self._count(transition.before, -1)
-        self._count(transition.decision.snapshot, 1)
+        before, after = transition.before, transition.decision.snapshot
+        if before.state is not after.state or before.reason is not after.reason:
+            self._count(before, -1)
+            self._count(after, 1)
 
     def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
         """Count an event that changed nothing, by what ignored or rejected it."""

@@ -36,10 +36,18 @@ def labels(**values: str) -> Labels:
 
 
 @dataclass(slots=True)
-class _Series:
+class Series:
+    """The numbers of one series: the value or the sum, and of measurements how many, and how many in each bucket."""
+
     total: float = 0.0
     count: int = 0
     buckets: list[int] = field(default_factory=lambda: [0] * (len(SECONDS) + 1))
+
+    def observe(self, seconds: float) -> None:
+        """Take a measurement."""
+        self.total += seconds
+        self.count += 1
+        self.buckets[bisect_left(SECONDS, seconds)] += 1
 
 
 class Family:
@@ -48,22 +56,19 @@ class Family:
     def __init__(self, name: str, kind: Kind, what: str) -> None:
         """Name it; it has no series yet."""
         self.name, self.kind, self.what = name, kind, what
-        self._series: dict[Labels, _Series] = {}
+        self._series: dict[Labels, Series] = {}
 
     def add(self, by: float = 1.0, where: Labels = ()) -> None:
         """Raise a counter or a gauge; 0 makes its series appear."""
-        self._get(where).total += by
+        self.series(where).total += by
 
     def set(self, value: float, where: Labels = ()) -> None:
         """Set a gauge."""
-        self._get(where).total = value
+        self.series(where).total = value
 
     def observe(self, seconds: float, where: Labels = ()) -> None:
         """Take a measurement into a summary or a histogram."""
-        series = self._get(where)
-        series.total += seconds
-        series.count += 1
-        series.buckets[bisect_left(SECONDS, seconds)] += 1
+        self.series(where).observe(seconds)
 
     def value(self, where: Labels = ()) -> float:
         """The value, or the sum, of one series; 0 if it does not exist."""
@@ -77,7 +82,7 @@ class Family:
         for where, series in self._series.items():
             yield from self._samples(common + where, series)
 
-    def _samples(self, where: Labels, series: _Series) -> Iterator[str]:
+    def _samples(self, where: Labels, series: Series) -> Iterator[str]:
         if self.kind in {Kind.COUNTER, Kind.GAUGE}:
             yield f"{self.name}{_text(where)} {_number(series.total)}"
             return
@@ -90,10 +95,11 @@ class Family:
         yield f"{self.name}_sum{_text(where)} {_number(series.total)}"
         yield f"{self.name}_count{_text(where)} {series.count}"
 
-    def _get(self, where: Labels) -> _Series:
+    def series(self, where: Labels = ()) -> Series:
+        """One series, which appears with this: what counts often keeps it and does not look it up each time."""
         series = self._series.get(where)
         if series is None:
-            series = self._series[where] = _Series()
+            series = self._series[where] = Series()
         return series
 
 

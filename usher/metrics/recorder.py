@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.effects import Effect, Intent
-from fsm.events import Done, Event, Failed, Hint, HintKind, Operator
+from fsm.events import OUTCOMES, Done, Event, Failed, Hint, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
 from fsm.states import State
 from usher.metrics.catalogue import RPC, families
-from usher.metrics.families import Labels, labels, render
+from usher.metrics.families import Labels, Series, labels, render
 
 _GIVEN_UP: Final = frozenset({State.FAILED, State.GONE})
 _PRESET: Final = (
@@ -35,9 +35,13 @@ class Recorder:
         self.families = families()
         for name in _PRESET:
             self.families[name].add(0)
-        self._transitions: dict[str, Labels] = {}
-        self._effects: dict[Effect, Labels] = {effect: labels(effect=effect.value) for effect in Effect}
+        took, calls = self.families["usher_effect_seconds"], self.families["rpc_time"]
         self._rpc: dict[Effect, Labels] = {effect: labels(rpc=name) for effect, name in RPC.items()}
+        self._transitions: dict[str, Series] = {}
+        self._took: dict[Effect, Series] = {effect: took.series(labels(effect=effect.value)) for effect in Effect}
+        self._calls: dict[Effect, Series] = {effect: calls.series(where) for effect, where in self._rpc.items()}
+        self._decision = self.families["usher_decision_seconds"].series()
+        self._commit = self.families["usher_commit_seconds"].series()
 
     def text(self) -> str:
         """All families as Prometheus reads them."""
@@ -51,11 +55,11 @@ class Recorder:
         before, after = transition.before.state, transition.decision.snapshot.state
         known = self._transitions.get(row.name)
         if known is None:
-            known = self._transitions[row.name] = labels(row=row.name)
-        self.families["usher_transitions_total"].add(1, known)
-        self.families["usher_decision_seconds"].observe(transition.decided)
-        self.families["usher_commit_seconds"].observe(transition.committed)
-        if isinstance(body, Failed | Done):
+            known = self._transitions[row.name] = self.families["usher_transitions_total"].series(labels(row=row.name))
+        known.total += 1
+        self._decision.observe(transition.decided)
+        self._commit.observe(transition.committed)
+        if isinstance(body, OUTCOMES):
             self._outcome(body, after)
         elif isinstance(body, Hint) and after is State.DISCOVERED and before is not after:
             name = "discovered" if body.kind is HintKind.LISTED else "event_discovered"
@@ -71,13 +75,13 @@ class Recorder:
     def ended(self, intent: Intent, outcome: Outcome, seconds: float) -> None:
         """Count an effect and its time."""
         effect, body = intent.effect, outcome.body
-        self.families["usher_effect_seconds"].observe(seconds, self._effects[effect])
+        self._took[effect].observe(seconds)
         if effect is Effect.RUN_HELPER:
             self.families["helper_time"].observe(seconds)
             if isinstance(body, Failed):
                 self.families["helper_errors"].add()
-        elif effect in self._rpc and body.sent is not None:
-            self.families["rpc_time"].observe(seconds, self._rpc[effect])
+        elif effect in self._calls and body.sent is not None:
+            self._calls[effect].observe(seconds)
 
     def crashed(self, node: str, error: Exception) -> None:
         """Count a bug."""
