@@ -145,7 +145,8 @@ class Snapshot:
     @property
     def open(self) -> Doing | None:
         """The step that may be sent now, None while nothing is under way."""
-        return self.doing if self.doing is not None and self.doing.open else None
+        doing = self.doing
+        return doing if doing is not None and doing.open else None
 
     @property
     def resting(self) -> bool:
@@ -160,7 +161,7 @@ class Snapshot:
     @property
     def active(self) -> bool:
         """Something is under way, due, or its turn is to come: such nodes are kept in memory."""
-        return self.open is not None or self.awaited is not None or self.waiting_for_admission
+        return self.awaited is not None or self.open is not None or self.state is State.DISCOVERED
 
     def effect_id(self) -> EffectId | None:
         """The identity of the open step."""

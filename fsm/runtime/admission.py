@@ -86,7 +86,10 @@ class Admission:
         """Take in a committed snapshot."""
         node = snapshot.node
         self._called.discard(node)
-        (self._flying.add if in_flight(snapshot) else self._flying.discard)(node)
+        if in_flight(snapshot):
+            self._flying.add(node)
+        else:
+            self._flying.discard(node)
         if not snapshot.waiting_for_admission:
             self._room.pop(node, None)
         elif node not in self._room:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -33,6 +32,7 @@ from fsm.runtime.units import unit
 from fsm.snapshot import Awaited, Snapshot, unseen
 
 Answer = asyncio.Future[Decision | Rejected]
+Committing = asyncio.Future[None]
 ENDING: Final = "usher is ending: ask again when it runs"
 
 
@@ -165,24 +165,27 @@ class Engine:
         except Exception as error:  # noqa: BLE001 the boundary of rule 3
             self._bug(node, letter, error)
             return False
-        turn = Transition(before, letter.event, decision, self._clock.monotonic() - begun, self._clock.monotonic())
+        turn = (before, decision, begun, self._clock.monotonic())
         asyncio.ensure_future(committing).add_done_callback(partial(self._committed, letter, turn))
         return True
 
-    def _committed(self, letter: Letter, turn: Transition, done: asyncio.Future[None]) -> None:
+    def _committed(self, letter: Letter, turn: tuple[Snapshot, Decision, float, float], done: Committing) -> None:
+        """The commit that began with this turn (and the times at which deciding began and ended) is over."""
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        decision, node = turn.decision, turn.before.node
-        if isinstance(error, StoreError | StoreFullError) or not isinstance(error, Exception | None):
-            self._die(error)
-            return
-        if error is not None:
-            self._bug(node, letter, error)
-        else:
+        before, decision, begun, decided = turn
+        node = before.node
+        if error is None:
             self._take_up(decision.snapshot)
-            self._say(self._observer.moved, replace(turn, committed=self._clock.monotonic() - turn.committed))
+            taken = self._clock.monotonic() - decided
+            self._say(self._observer.moved, Transition(before, letter.event, decision, decided - begun, taken))
             if decision.opens is not None:
                 self.executor.submit(decision.opens, decision.snapshot)
             _tell(letter, decision)
+        elif isinstance(error, Exception) and not isinstance(error, (StoreError, StoreFullError)):
+            self._bug(node, letter, error)
+        else:
+            self._die(error)
+            return
         self._turns(node, self._mail.next(node))
 
     def _take_up(self, snapshot: Snapshot) -> None:

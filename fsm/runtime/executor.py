@@ -22,6 +22,7 @@ from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 
 Job = tuple[Intent, Snapshot]
+_PORTS: Final = tuple(Port)
 LIMITS: Final[Mapping[Port, int]] = {Port.RPC: 1024, Port.HELPER: 8, Port.SIGNER: 64}
 
 
@@ -67,8 +68,9 @@ class Executor:
         if self._shut is not None:
             self._ended(intent, turned_back(intent, self._shut), 0.0)
             return
-        self._queues[SPECS[intent.effect].port].append((intent, snapshot))
-        self._fill()
+        port = SPECS[intent.effect].port
+        self._queues[port].append((intent, snapshot))
+        self._fill(port)
 
     def shut(self, reason: Reason) -> None:
         """Turn back what waits and what comes; what is under way goes on."""
@@ -94,8 +96,8 @@ class Executor:
         await asyncio.gather(*given_up, return_exceptions=True)
         return len(given_up)
 
-    def _fill(self) -> None:
-        if not self._marking and any(self._free(port) for port in Port):
+    def _fill(self, port: Port) -> None:
+        if not self._marking and self._free(port):
             self._marking = True
             asyncio.get_running_loop().call_soon(self._mark)
 
@@ -105,32 +107,32 @@ class Executor:
     def _mark(self) -> None:
         """Reserve the free places and have their intents marked in one statement."""
         self._marking = False
-        jobs: dict[EffectId, Job] = {}
-        for port in Port:
-            for _ in range(self._free(port)):
-                job = self._queues[port].popleft()
-                self._running[port] += 1
-                jobs[job[0].id] = job
+        jobs: list[Job] = []
+        for port in _PORTS:
+            free, queue = self._free(port), self._queues[port]
+            self._running[port] += free
+            jobs.extend(queue.popleft() for _ in range(free))
         if jobs:
-            marked = asyncio.ensure_future(self._store.started(list(jobs)))
+            ids = [intent.id for intent, _ in jobs]
+            marked = asyncio.ensure_future(self._store.started(ids))
             self._marks.add(marked)
             marked.add_done_callback(lambda future: self._start(future, jobs))
 
-    def _start(self, marked: asyncio.Future[frozenset[EffectId]], jobs: dict[EffectId, Job]) -> None:
+    def _start(self, marked: asyncio.Future[frozenset[EffectId]], jobs: list[Job]) -> None:
         self._marks.discard(marked)
         error = asyncio.CancelledError() if marked.cancelled() else marked.exception()
         if error is not None:
             self._fatal(error)
             return
-        won = marked.result()
-        for identity, (intent, snapshot) in jobs.items():
-            if identity not in won:
+        won, loop = marked.result(), asyncio.get_running_loop()
+        for intent, snapshot in jobs:
+            if intent.id not in won:
                 self._leave(intent)
             elif self._shut is not None:
                 self._leave(intent)
                 self._ended(intent, turned_back(intent, self._shut), 0.0)
             else:
-                task = asyncio.get_running_loop().create_task(self._perform(intent, snapshot))
+                task = loop.create_task(self._perform(intent, snapshot))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -151,8 +153,9 @@ class Executor:
             self._ended(intent, outcome, self._now() - begun)
 
     def _leave(self, intent: Intent) -> None:
-        self._running[SPECS[intent.effect].port] -= 1
-        self._fill()
+        port = SPECS[intent.effect].port
+        self._running[port] -= 1
+        self._fill(port)
 
 
 def turned_back(intent: Intent, reason: Reason) -> Outcome:
