@@ -84,7 +84,8 @@ class Lines:
         """Write no more."""
         self.flush()
         if self._close:
-            self._stream.close()
+            with suppress(OSError):
+                self._stream.close()
 
 
 class Bridge(logging.Handler):
