@@ -80,7 +80,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--nodes", type=_numbers, default=[1000, 5000], metavar="N,N", help="default 1000,5000")
     parser.add_argument("--helper", choices=("inline", "exec"), default="inline", help="default inline: costs nothing")
     parser.add_argument("--connections", type=int, default=50, metavar="N", help="of the fleet (default 50)")
-    parser.add_argument("--workers", type=int, default=4, metavar="N", help="helpers at once, with exec (default 4)")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--workers", type=int, default=cores, metavar="N", help=f"helpers at once (default {cores})")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of each, in turns (default 3)")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="on a real disk, for databases")
     parser.add_argument("--json", action="store_true", help="every run, and the calibrations, as one document")
@@ -109,7 +110,7 @@ async def _measure(settings: Sequence[Setting], repeat: int, *, as_json: bool) -
         everything = [asdict(figures) for found in runs for figures in found]
         print(json.dumps({**machine(), "calibration_ms": calibrations, "runs": everything}))
     else:
-        print("\n".join(_told(settings[0], runs, calibrations)))
+        print(*_told(settings[0], runs, calibrations), sep="\n")
     return int(any(figures.lost or figures.second_discovery for found in runs for figures in found))
 
 
