@@ -23,9 +23,9 @@ TOP: Final = 5
 
 def stored(database: Path) -> dict[str, Any] | None:
     """What the database tells without a daemon; None if it cannot be read."""
-    if not database.is_file():
-        return None
     try:
+        if not database.is_file():
+            return None
         with open_reader(database) as reader:
             fleet, waiting = reader.last("pause", "resume"), reader.oldest_waiting(1)
             return {
@@ -50,7 +50,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "reasons": {reason.value: count for reason, count in reader.reasons(TOP)},
                 "bugs": None,
             }
-    except StoreError:
+    except (StoreError, OSError):
         return None
 
 

@@ -25,17 +25,18 @@ PATIENCE: Final = 30.0
 class NoDaemonError(UsherError):
     """No usher answers on this state directory"""
 
-    def __init__(self, directory: str, problem: str) -> None:
-        """Hold which directory, and what was found."""
+    def __init__(self, directory: str, problem: str, advice: str = "start it with usher run") -> None:
+        """Hold which directory, what was found, and the likely next step."""
         super().__init__()
         self.directory = directory
         self.problem = problem
+        self.advice = advice
 
     def __str__(self) -> str:
         """One sentence and the next step."""
         return (
             f"no usher answers for {self.directory}: {self.problem}; "
-            "start it with usher run, or name its state directory with --state DIR"
+            f"{self.advice}, or name its state directory with --state DIR"
         )
 
 
@@ -63,6 +64,9 @@ def ask(state: StateDirectory, request: Ask) -> dict[str, Any]:
             line = _line(peer)
     except FileNotFoundError:
         raise NoDaemonError(directory, "it has no control socket") from None
+    except PermissionError as error:
+        advice = "run this as the user that runs usher"
+        raise NoDaemonError(directory, error.strerror or str(error), advice) from None
     except TimeoutError:
         raise NoDaemonError(directory, f"no answer within {PATIENCE:.0f} s") from None
     except OSError as error:

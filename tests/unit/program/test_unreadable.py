@@ -1,0 +1,34 @@
+"""Status where the state directory cannot be looked into: a sentence and an exit code, never a bug."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from usher import cli, operate
+from usher.control.client import NoDaemonError
+from usher.standing import stored
+
+
+def test_a_path_that_the_system_refuses_holds_nothing(tmp_path: Path):
+    assert stored(tmp_path / ("x" * 300) / "usher.db") is None
+
+
+def test_status_of_a_path_that_the_system_refuses_is_no_bug(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["status", "--state", str(tmp_path / ("x" * 300))]) == operate.NO_DAEMON
+    assert "--state DIR" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+def test_a_forbidden_directory_says_whom_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0)
+    assert cli.main(["status", "--state", str(shut)]) == operate.NO_DAEMON
+    assert "run this as the user that runs usher" in capsys.readouterr().err
+
+
+def test_the_next_step_is_named():
+    assert "start it with usher run, or" in str(NoDaemonError("/s", "gone"))
+    assert "gone; be root, or" in str(NoDaemonError("/s", "gone", "be root"))
