@@ -25,6 +25,7 @@ from usher.effects.hand import Name
 from usher.effects.site import Ports, SiteFacts
 
 _LONGEST_DIRECTORY = 200
+_KEEPS = 'its configuration does not turn plugin.choria.server.provision off: set it to "false"'
 
 
 async def new_key(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
@@ -57,12 +58,9 @@ async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sn
         return Outcome(answers.unusable(intent, *problem, None, transient=False).body, note=reply.stderr)
     kept = ports.hand.keep_reply(snapshot, reply)
     default = snapshot.facts.jwt.provisions_by_default if snapshot.facts.jwt else True
-    facts = HelperFacts(
-        sha256(kept.data).hexdigest(),
-        _verdict(reply),
-        answers.legible(reply.msg)[:200],
-        _verdict(reply) is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default),
-    )
+    keeps = _verdict(reply) is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
+    words = _KEEPS if keeps else answers.legible(reply.msg)[:200]
+    facts = HelperFacts(sha256(kept.data).hexdigest(), _verdict(reply), words, keeps)
     return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept,), note=reply.stderr)
 
 

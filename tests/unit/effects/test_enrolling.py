@@ -182,6 +182,7 @@ async def test_a_configuration_that_keeps_provisioning_is_seen_or_mended(
         assert not facts.keeps_provisioning
     else:
         assert facts.keeps_provisioning is ("true" in sent.values() or not inject)
+        assert ('set it to "false"' in facts.message) is facts.keeps_provisioning
 
 
 async def test_a_helper_that_fails_is_told_with_its_words(bench: EffectsBench):
