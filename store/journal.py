@@ -14,13 +14,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from fsm.codec import encode_snapshot
 from fsm.effects import EffectId
 from fsm.errors import StoreError, StoreFullError, UsherError
 from fsm.ports import Unit
 from fsm.snapshot import Snapshot
+from store.calls import Call, Later, loop_later
 from store.checks import consistent
 from store.entries import FleetEntry
 from store.shelf import Shelf
@@ -30,33 +31,9 @@ from store.writer import Prepared, Writer
 MOST: Final = 256
 """Waiting calls in one transaction: a turn of the loop writes no more."""
 PACE: Final = 0.004
-"""Seconds between the beginnings of two batches: a batch costs as much as several units, and nobody is in that hurry."""
+"""Seconds between the beginnings of two batches: a batch costs as much as several units, and nobody is that hurried."""
 RETRY: Final = 1.0
 """Seconds until a batch is tried again that found the disk full."""
-
-
-class Later(Protocol):
-    """How a call is put off: the shape of a loop's call_later."""
-
-    def __call__(self, delay: float, callback: Callable[[], None], /) -> object:
-        """Have `callback` called on the loop after `delay` seconds."""
-        ...
-
-
-def _loop_later(delay: float, callback: Callable[[], None], /) -> object:
-    return asyncio.get_running_loop().call_later(delay, callback)
-
-
-class _Call:
-    """One call that waits: a unit, or a job that runs within the transaction; answers when it is durable."""
-
-    __slots__ = ("answer", "future", "item", "job")
-
-    def __init__(self, item: Prepared | None, job: Callable[[], object] | None = None) -> None:
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.item = item
-        self.job = job
-        self.answer: object = None
 
 
 class Journal:
@@ -73,9 +50,9 @@ class Journal:
         self._writer = writer
         self._shelf = shelf
         self._on_full = on_full or (lambda _: None)
-        self._later = later or _loop_later
+        self._later = later or loop_later
         self._worker = Worker("store")
-        self._waiting: deque[_Call] = deque()
+        self._waiting: deque[Call] = deque()
         self._busy = False  # the worker has the connection
         self._planned = False  # a flush is to come
         self._next = 0.0  # when the next batch may begin
@@ -103,7 +80,7 @@ class Journal:
             refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             refused.set_exception(error)
             return refused
-        return self._put(_Call(item))
+        return self._put(Call(item))
 
     def started(self, ids: Sequence[EffectId]) -> asyncio.Future[frozenset[EffectId]]:
         """Mark intents as started, durably; answers those that were still intended and are of this epoch."""
@@ -122,7 +99,7 @@ class Journal:
         return self._job(partial(self._writer.policy, hashed, document, at))
 
     def _job(self, job: Callable[[], object]) -> asyncio.Future[Any]:
-        return self._put(_Call(None, job))
+        return self._put(Call(None, job))
 
     # -- calls that read what is committed ---------------------------------------------------------
 
@@ -157,7 +134,7 @@ class Journal:
 
     # -- batches -----------------------------------------------------------------------------------
 
-    def _put(self, call: _Call) -> asyncio.Future[Any]:
+    def _put(self, call: Call) -> asyncio.Future[Any]:
         if self._broken is not None or self._closing is not None:
             call.future.set_exception(_again(self._broken or StoreError("the journal is closed")))
         else:
@@ -195,7 +172,7 @@ class Journal:
             self._busy = True
             self._worker.submit(partial(self._commit, batch, asyncio.get_running_loop()))
 
-    def _write(self, batch: list[_Call]) -> None:
+    def _write(self, batch: list[Call]) -> None:
         self._writer.begin()
         self._writer.write([call.item for call in batch if call.item is not None])
         for call in batch:
@@ -203,7 +180,7 @@ class Journal:
                 call.answer = self._writer.run(call.job)
         self._writer.run(self._writer.collect)
 
-    def _commit(self, batch: list[_Call], loop: asyncio.AbstractEventLoop) -> None:
+    def _commit(self, batch: list[Call], loop: asyncio.AbstractEventLoop) -> None:
         """On the worker: wait for the disk, and report."""
         try:
             self._writer.commit()
@@ -223,7 +200,7 @@ class Journal:
             pass  # the log keeps what it has, the next batch finds out
         loop.call_soon_threadsafe(self._checkpointed, failed)
 
-    def _committed(self, batch: list[_Call]) -> None:
+    def _committed(self, batch: list[Call]) -> None:
         if self._full:
             self._full = False
             self._on_full(False)
@@ -250,7 +227,7 @@ class Journal:
 
     # -- when it does not go well ------------------------------------------------------------------
 
-    def _refused(self, batch: list[_Call], error: StoreError | StoreFullError) -> None:
+    def _refused(self, batch: list[Call], error: StoreError | StoreFullError) -> None:
         self._busy = False
         if isinstance(error, StoreFullError):
             self._put_back(batch)
@@ -258,7 +235,7 @@ class Journal:
             self._break(error, batch)
         self._settle()
 
-    def _put_back(self, batch: list[_Call]) -> None:
+    def _put_back(self, batch: list[Call]) -> None:
         """The disk is full: as before the batch, and again in a while."""
         if (error := self._undo()) is not None:
             self._break(error, batch)
@@ -279,7 +256,7 @@ class Journal:
             return error if isinstance(error, StoreError) else StoreError(str(error))
         return None
 
-    def _break(self, error: StoreError, batch: list[_Call]) -> None:
+    def _break(self, error: StoreError, batch: list[Call]) -> None:
         """Commit nothing more, ever; whoever waits hears why."""
         self._undo()
         self._broken = error

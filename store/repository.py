@@ -18,7 +18,8 @@ from typing import Final
 
 from fsm.errors import StoreError
 from fsm.states import FACTS
-from store.journal import Journal, Later
+from store.calls import Later
+from store.journal import Journal
 from store.shelf import Shelf
 from store.trouble import translated
 from store.writer import Writer

@@ -49,7 +49,7 @@ WHERE state IN ('discovered', 'inventoried', 'enrolled', 'configured', 'restarte
   AND active = 1
 UNION ALL
 SELECT body FROM nodes INDEXED BY nodes_roused
-WHERE active = 1 AND state IN ('unseen', 'provisioned', 'retired', 'gone')
+WHERE active = 1 AND (state = 'unseen' OR state = 'provisioned' OR state = 'retired' OR state = 'gone')
 """
 BODY: Final = "SELECT body FROM nodes WHERE node = ?"
 BLOB: Final = "SELECT data FROM blobs WHERE digest = ?"

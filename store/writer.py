@@ -145,12 +145,10 @@ class Writer:
         start = self._heads.position
         self._many(sql.INSERT_HISTORY, list(self._chained(wave)), "its history has this row already")
         self._effects(wave, start)
+        self._bring(wave)
         for item in wave:
-            unit = item.unit
-            if unit.blobs or unit.secrets:
-                self._bring(unit)
-            if unit.drop:
-                self._drop(unit)
+            if item.unit.drop:
+                self._drop(item.unit)
 
     def _many(self, statement: str, rows: Sequence[sql.Row], otherwise: str) -> None:
         try:
@@ -182,13 +180,19 @@ class Writer:
         self._many(sql.CLOSE_EFFECT, closed, "the effect that it closes is not open")
         self._many(sql.OPEN_EFFECT, opened, "it has an open effect already")
 
-    def _bring(self, unit: Unit) -> None:
-        node, generation, run = unit.history.node, unit.history.generation, self._db.execute
-        for blob in unit.blobs:
-            run(sql.INSERT_BLOB, (blob.digest, blob.data))
-            run(sql.INSERT_REF, (node, generation, blob.digest))
-        for secret in unit.secrets:
-            run(sql.PUT_SECRET, (node, generation, secret.name, secret.data))
+    def _bring(self, wave: Sequence[Prepared]) -> None:
+        blobs: list[sql.Row] = []
+        refs: list[sql.Row] = []
+        secrets: list[sql.Row] = []
+        for item in wave:
+            unit, row = item.unit, item.unit.history
+            for blob in unit.blobs:
+                blobs.append((blob.digest, blob.data))
+                refs.append((row.node, row.generation, blob.digest))
+            secrets.extend((row.node, row.generation, secret.name, secret.data) for secret in unit.secrets)
+        for statement, rows in ((sql.INSERT_BLOB, blobs), (sql.INSERT_REF, refs), (sql.PUT_SECRET, secrets)):
+            if rows:
+                self._db.executemany(statement, rows)
 
     def _drop(self, unit: Unit) -> None:
         """Earlier generations' references and secrets go; an end state keeps nothing."""

@@ -1,5 +1,6 @@
 -- The journal of usher, version 1 (PRAGMA user_version). Times are milliseconds since 1970.
 -- application_id is "ushr". Nothing here is changed later: a new version is a new file.
+-- What is evaluated at each write has OR, not IN: for a list SQLite makes a table, anew at each statement.
 
 PRAGMA application_id = 0x75736872;
 
@@ -36,7 +37,8 @@ CREATE TABLE nodes (
 CREATE INDEX nodes_by_state  ON nodes (state, since);
 CREATE INDEX nodes_by_reason ON nodes (reason) WHERE reason IS NOT NULL;
 -- A start loads the active nodes: those of the states that are no ends, by state, and the few ends that were roused.
-CREATE INDEX nodes_roused    ON nodes (node) WHERE active = 1 AND state IN ('unseen', 'provisioned', 'retired', 'gone');
+CREATE INDEX nodes_roused    ON nodes (node) WHERE active = 1
+  AND (state = 'unseen' OR state = 'provisioned' OR state = 'retired' OR state = 'gone');
 
 -- The history of all nodes, in the order of their commits. Everything but payload is the envelope: it never changes.
 -- hash = SHA-256(previous || JSON array of the columns position .. digest); see store/chain.py.
@@ -106,14 +108,16 @@ CREATE TABLE effects (
   first      INTEGER NOT NULL,          -- the history row that first opened the step
   effect     TEXT    NOT NULL,
   try        INTEGER NOT NULL,
-  status     TEXT    NOT NULL CHECK (status IN ('intended', 'started', 'done', 'failed', 'abandoned')),
+  status     TEXT    NOT NULL CHECK (
+    status = 'intended' OR status = 'started' OR status = 'done' OR status = 'failed' OR status = 'abandoned'
+  ),
   certainty  TEXT,
   reason     TEXT,
   at         INTEGER NOT NULL,
   entropy    BLOB    NOT NULL,
   since      INTEGER NOT NULL,
   closed_at  INTEGER,
-  CHECK ((closed_at IS NULL) = (status IN ('intended', 'started')))
+  CHECK ((closed_at IS NULL) = (status = 'intended' OR status = 'started'))
 );
 -- At most one open effect a node (invariant 3).
 CREATE UNIQUE INDEX effects_open ON effects (node) WHERE closed_at IS NULL;
