@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from transitions import core as transitions
 
@@ -34,6 +34,7 @@ logging.getLogger("transitions").setLevel(logging.WARNING)
 
 STALE_OUTCOME: Final = "an outcome that is not of the open step"
 STALE_DUE: Final = "a due time that is not awaited"
+_REPEATS: Final = frozenset({Opens.AGAIN, Opens.ANEW})
 _CLOSED: Final = ENDS | WAITING | {State.UNSEEN}
 
 
@@ -112,19 +113,24 @@ def apply(row: Row, turn: Turn) -> Decision:
 
 def _opened(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | None) -> Doing:
     event, seq = turn.event, turn.snapshot.seq + 1
-    if opens in {Opens.AGAIN, Opens.ANEW} and doing is not None:
-        first = {} if opens is Opens.AGAIN and doing.seq else _first(doing.effect, turn)
-        again = {"opened": seq, "epoch": event.epoch, "since": event.at, "open": True, "tries": doing.tries + 1}
-        return evolve(doing, again | first)
-    effect = _chosen(opens, turn, target, doing)
-    return Doing(effect, opened=seq, epoch=event.epoch, tries=1, since=event.at, open=True, **_first(effect, turn))
-
-
-def _first(effect: Effect, turn: Turn) -> dict[str, Any]:
-    """What stays the same when the step is tried again."""
-    event = turn.event
-    signer = turn.policy.signer if effect is Effect.SIGN_TOKEN else ""
-    return {"seq": turn.snapshot.seq + 1, "at": event.at, "entropy": event.entropy, "signer": signer}
+    if opens in _REPEATS and doing is not None:
+        effect, tries = doing.effect, doing.tries + 1
+        if opens is Opens.AGAIN and doing.seq:  # what belongs to its first opening stays the same
+            return evolve(doing, {"opened": seq, "epoch": event.epoch, "since": event.at, "open": True, "tries": tries})
+    else:
+        effect, tries = _chosen(opens, turn, target, doing), 1
+    return Doing(
+        effect,
+        seq=seq,
+        opened=seq,
+        epoch=event.epoch,
+        tries=tries,
+        at=event.at,
+        entropy=event.entropy,
+        since=event.at,
+        open=True,
+        signer=turn.policy.signer if effect is Effect.SIGN_TOKEN else "",
+    )
 
 
 def _chosen(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | None) -> Effect:
@@ -140,12 +146,14 @@ def _chosen(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | Non
 
 def _closed(turn: Turn, following: Snapshot) -> Closed | None:
     doing, after, body = turn.snapshot.open, following.open, turn.event.body
-    before = turn.snapshot.effect_id()
-    if doing is None or before is None or (after is not None and after.opened == doing.opened):
+    if doing is None or (after is not None and after.opened == doing.opened):
         return None
+    if isinstance(body, Done):  # an outcome is of the open step, or it had been stale
+        return Closed(body.id, None, None, abandoned=False)
     if isinstance(body, Failed):
-        return Closed(before, body.certainty, body.reason, abandoned=False)
-    return Closed(before, None, None, abandoned=not isinstance(body, Done))
+        return Closed(body.id, body.certainty, body.reason, abandoned=False)
+    before = turn.snapshot.effect_id()
+    return None if before is None else Closed(before, None, None, abandoned=True)
 
 
 def _intent(following: Snapshot, row: Row) -> Intent | None:
@@ -187,7 +195,7 @@ class Cell(transitions.Transition):
 
     def execute(self, event_data: transitions.EventData) -> bool:
         """If the guard says yes, note the row on the cursor and move it."""
-        cursor = cast("Cursor", event_data.model)
+        cursor: Cursor = event_data.model  # type: ignore[assignment]  # this machine has no other model
         if self._guard is not None and not self._guard(cursor.turn):
             return False
         cursor.row, cursor.state = self._row, self._target
@@ -199,7 +207,7 @@ class Column(transitions.Event):
 
     def trigger(self, model: object, *args: Any, **kwargs: Any) -> bool:
         """Execute the first row that applies in the cell where the cursor stands; no cell is the library's error."""
-        cell = self.transitions.get(cast("Cursor", model).state)
+        cell = self.transitions.get(model.state)  # type: ignore[attr-defined]  # a cursor, as above
         if cell is None:
             return bool(super().trigger(model, *args, **kwargs))
         data = transitions.EventData(None, self, self.machine, model, args, kwargs)

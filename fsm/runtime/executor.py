@@ -49,7 +49,6 @@ class Executor:
         self._now = asyncio.get_running_loop().time
         self._marking = False
         self._shut: Reason | None = None
-        self._giving_up = False
 
     def queued(self, port: Port) -> int:
         """How many intents wait for a place."""
@@ -89,7 +88,6 @@ class Executor:
         """Wait so long for what is under way, then give it up; answers how many were given up."""
         if under_way := self._tasks | self._marks:
             await asyncio.wait(under_way, timeout=seconds)
-        self._giving_up = True
         given_up = list(self._tasks)
         for task in given_up:
             task.cancel()
@@ -132,16 +130,15 @@ class Executor:
                 self._leave(intent)
                 self._ended(intent, turned_back(intent, self._shut), 0.0)
             else:
-                task = loop.create_task(self._perform(intent, snapshot))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._tasks.add(loop.create_task(self._perform(intent, snapshot)))
 
     async def _perform(self, intent: Intent, snapshot: Snapshot) -> None:
         begun = self._now()
         try:
             outcome = await self._performer.perform(intent, snapshot)
         except asyncio.CancelledError:
-            if self._giving_up:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
                 raise
             self._leave(intent)
             self._crashed(intent, RuntimeError("it was cancelled from within"))
@@ -151,6 +148,8 @@ class Executor:
         else:
             self._leave(intent)
             self._ended(intent, outcome, self._now() - begun)
+        finally:
+            self._tasks.discard(asyncio.current_task())  # a callback of the task would cost a turn of the loop
 
     def _leave(self, intent: Intent) -> None:
         port = SPECS[intent.effect].port
