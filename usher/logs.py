@@ -132,7 +132,9 @@ def _json(document: Mapping[str, Any]) -> str:
         text = orjson.dumps(document, default=str).decode()
     except TypeError:  # half a surrogate pair, a number beyond 64 bits: such words must not end a line's writer
         text = ""
-    if text and text.isprintable():
+    if text and (
+        (text.isascii() and "\x7f" not in text) or text.isprintable()
+    ):  # the encoder escapes what is below 0x20
         return f"{text}\n"
     return json.dumps(document, default=str).replace("\x7f", "\\u007f") + "\n"
 
