@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,8 +80,3 @@ def listening(state: Path, daemon: FakeDaemon) -> Iterator[ControlServer]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-def add_broken(parser: argparse.ArgumentParser) -> None:
-    """A command with a bug."""
-    parser.set_defaults(run=lambda _: 1 // 0)

@@ -42,7 +42,7 @@ from fsm.runtime.observer import Transition
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from store.entries import Status
-from tests.fakes.clock import JumpingClock, JumpingLoop
+from tests.fakes.clock import JumpingClock, JumpingLoop, settle
 from tests.fakes.store import MemoryStore
 
 POLICY = Policy(signer="ab12")
@@ -183,6 +183,9 @@ class Watcher:
         self.changed.set()
 
 
+_living: list[Rig] = []
+
+
 class Rig:
     """One engine with all that it needs; another may be begun on the same store."""
 
@@ -202,6 +205,15 @@ class Rig:
         self.engine = Engine(
             self.store, clock, self.performer, policy, self.store.epoch, self.watcher, self._fatal, limits
         )
+        _living.append(self)
+
+    async def end(self) -> None:
+        """Nothing of it goes on after its test."""
+        self.store.release()
+        self.engine.hold(Reason.STOPPING)
+        await self.engine.executor.finish(0)
+        self.engine._over = True
+        await settle()
 
     def _fatal(self, error: BaseException) -> None:
         self.fatal.append(error)
@@ -260,7 +272,11 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
     async def body(*args: Any, **values: Any) -> None:
         if "rig" in wanted.parameters:
             values["rig"] = Rig(JumpingClock())
-        await test(*args, **values)
+        try:
+            await test(*args, **values)
+        finally:
+            while _living:
+                await _living.pop().end()
 
     @functools.wraps(test)
     def run(*args: Any, **values: Any) -> None:

@@ -66,7 +66,7 @@ class Log:
 
 
 @pytest.fixture
-def log(tmp_path: Path, root: logging.Logger) -> Log:
+def log(tmp_path: Path, root: logging.Logger) -> Log:  # noqa: ARG001 it is put back after the log
     return Log(tmp_path / "usher.log")
 
 
@@ -141,11 +141,12 @@ def test_a_disk_that_is_full_does_not_end_the_writer(root: logging.Logger):
 
 
 def test_a_log_file_that_cannot_be_written_is_named(tmp_path: Path):
-    with pytest.raises(LogFileError, match="usher.log"):
+    with pytest.raises(LogFileError, match=r"usher\.log"):
         set_up(str(tmp_path / "none" / "usher.log"), "info")
 
 
-def test_a_log_file_gets_json_and_a_level_is_a_level(tmp_path: Path, root: logging.Logger):
+@pytest.mark.usefixtures("root")
+def test_a_log_file_gets_json_and_a_level_is_a_level(tmp_path: Path):
     set_up(str(tmp_path / "usher.log"), "info")
     say(logging.getLogger("one"), logging.INFO, "hello", node="n")
     say(logging.getLogger("one"), logging.DEBUG, "unheard")
@@ -156,7 +157,8 @@ def test_a_log_file_gets_json_and_a_level_is_a_level(tmp_path: Path, root: loggi
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr", ""])
-def test_streams(name: str, root: logging.Logger, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.usefixtures("root")
+def test_streams(name: str, capsys: pytest.CaptureFixture[str]):
     set_up(name, "nonsense")
     logging.getLogger("one").warning("hello")
     logging.getLogger("one").info("unheard")
@@ -192,7 +194,7 @@ def observed(rig: Rig, *observers: Any) -> None:
 
 def test_one_line_a_transition(log: Log):
     @virtual
-    async def play(rig: Rig):
+    async def play(rig: Rig) -> None:
         rig.performer.scripts[Effect.RUN_HELPER] = lambda intent: failed(
             intent, Certainty.REFUSED, Reason.HELPER_FAILED, transient=False
         )
@@ -218,7 +220,7 @@ def test_one_line_a_transition(log: Log):
 
 def test_a_bug_is_logged_with_its_trace(log: Log):
     @virtual
-    async def play(rig: Rig):
+    async def play(rig: Rig) -> None:
         rig.performer.scripts[Effect.FETCH_JWT] = lambda _: ZeroDivisionError(HOSTILE)
         observed(rig, TransitionLog())
         rig.seen(NODE)
@@ -260,7 +262,7 @@ def test_a_node_is_warned_about_once_and_each_check_counts(log: Log):
     counted: Counter[str] = Counter()
 
     @virtual
-    async def play(rig: Rig):
+    async def play(rig: Rig) -> None:
         def sign(intent: Intent) -> Outcome:
             said = "exp is a point in time" if intent.id.node.startswith("n0001") else "a collective has spaces"
             token = TokenFacts("2Q", DIGEST, 1, "ab12", said, "" if "exp" in said else "collective_spaces")
@@ -295,7 +297,7 @@ async def test_who_was_warned_about_is_bounded(rig: Rig):
 
 def test_a_deferral_is_a_line_of_its_own(log: Log):
     @virtual
-    async def play(rig: Rig):
+    async def play(rig: Rig) -> None:
         rig.performer.scripts[Effect.RUN_HELPER] = lambda intent: done(
             intent, HelperFacts(DIGEST, Verdict.DEFER, "later")
         )
