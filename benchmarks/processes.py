@@ -3,7 +3,8 @@
 Rules:
 1. CPU is user and system time of all threads of a process; what its children took, once they were waited for, is apart.
 2. A figure at a moment is read between the two samples around it: the moment is often known only afterwards.
-3. Calibration is one fixed piece of pure Python: its CPU time says how much the machine and its other users slow us.
+3. Calibration is one fixed piece of pure Python: its CPU time says what the machine is worth. How many of its
+   processors others have used meanwhile is measured too: they slow us, and their traces in the caches cost us CPU.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -45,6 +47,17 @@ def cost(pid: int) -> Cost:
     return Cost((user + system) / TICKS, (of_children + system_of_children) / TICKS)
 
 
+def whole() -> Cost:
+    """What all processes of this machine have cost since its start."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return Cost((user + nice + system + irq + softirq) / TICKS)
+
+
+def ourselves() -> Cost:
+    """What this process has cost."""
+    return Cost(time.process_time())
+
+
 def peak(pid: int) -> float:
     """The most memory that it has held (VmHWM), in MB of a million bytes; 0 if it has ended."""
     try:
@@ -56,15 +69,15 @@ def peak(pid: int) -> float:
 
 @dataclass(slots=True)
 class Course:
-    """The cost of one process over time: samples at milliseconds since 1970."""
+    """A cost over time: samples at milliseconds since 1970."""
 
-    pid: int
+    now: Callable[[], Cost]
     _at: list[int] = field(default_factory=list)
     _costs: list[Cost] = field(default_factory=list)
 
     def sample(self) -> None:
         """Note what it has cost until now; a process that has ended keeps what was noted last."""
-        found = cost(self.pid)
+        found = self.now()
         if found.own:
             self._at.append(time.time_ns() // 1_000_000)
             self._costs.append(found)

@@ -20,11 +20,12 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import urlopen
 
-from benchmarks.processes import Course, peak
+from benchmarks.processes import Course, cost, ourselves, peak, whole
 from store.reader import Reader, open_reader
 from usher.children import Child, usher
 from usher.control.client import NoDaemonError, RefusedError, ask
@@ -78,7 +79,8 @@ class Figures:
     """What a run came to; CPU in milliseconds a node.
 
     That of daemon, broker and fleet is from the first hint to the last restarted; `with_looks` is the daemon's until
-    all are provisioned; `helpers` are the processes that it started.
+    all are provisioned; `helpers` are the processes that it started. `others` is how many processors were used by
+    processes that are not of this run.
     """
 
     nodes: int
@@ -97,6 +99,7 @@ class Figures:
     second_discovery: int
     anew: int
     lost: int
+    others: float
 
 
 async def run(setting: Setting) -> Figures:
@@ -114,7 +117,8 @@ async def run(setting: Setting) -> Figures:
             daemon.start()
             await watch.until(lambda status: bool(status.get("ready")))
             fleet.start()
-            courses = [Course(daemon.pid), Course(fleet.pid), Course(broker.pid)]
+            pids = (daemon.pid, fleet.pid, broker.pid)
+            courses = [*(Course(partial(cost, pid)) for pid in pids), Course(ourselves), Course(whole)]
             await watch.until(lambda status: status.get("states") == {"provisioned": setting.nodes}, courses)
             _metrics_are_served(port, setting.nodes)
             memory = peak(daemon.pid)
@@ -206,7 +210,8 @@ def _figures(setting: Setting, reader: Reader, courses: Sequence[Course], memory
         raise RunError("no node has restarted")
     first = min(row["seen"] for row in rows)
     last = max(row["restarted"] for row in rows if row["restarted"] is not None)
-    ours, fleet, broker = [course.at(last) - course.at(first) for course in courses]
+    ours, fleet, broker, watch, everything = [course.at(last) - course.at(first) for course in courses]
+    others = everything.own - sum(each.own + each.children for each in (ours, fleet, broker, watch))
     count = setting.nodes
     return Figures(
         nodes=count,
@@ -225,6 +230,7 @@ def _figures(setting: Setting, reader: Reader, courses: Sequence[Course], memory
         second_discovery=sum(row["first"] != "hint_startup" for row in rows),
         anew=sum(row["generation"] > 1 for row in rows),
         lost=count - len(took),
+        others=max(others, 0.0) * 1000 / (last - first),
     )
 
 

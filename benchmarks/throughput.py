@@ -3,7 +3,8 @@
 Rules:
 1. Each configuration is run several times, in turns, so that the machine's other users do not strike one alone;
    the table has the median and, behind it, the best.
-2. A calibration before, between and after the runs says whether two tables can be compared.
+2. A calibration before, between and after the runs, and what others used of the processors meanwhile, say whether two
+   tables can be compared.
 3. A run that lost a node, or that needed a second discovery, is a failure: the exit code is 1.
 
     python -m benchmarks.throughput [--nodes 1000,5000] [--helper inline|exec] [--connections N] [--repeat N] [--json]
@@ -55,6 +56,7 @@ COLUMNS: Final = (
     Column("began anew", lambda f: f.anew),
     Column("needed a second discovery", lambda f: f.second_discovery, best=max),
     Column("lost", lambda f: f.lost, best=max),
+    Column("processors that others used meanwhile", lambda f: f.others, 2),
 )
 
 
@@ -117,7 +119,8 @@ async def _measure(settings: Sequence[Setting], repeat: int, *, as_json: bool) -
 def _progress(figures: Figures, calibrated: float) -> None:
     print(
         f"{figures.nodes} nodes: {figures.a_minute:,.0f} a minute, {figures.daemon:.2f} ms"
-        f" ({figures.with_looks:.2f} with the looks); calibration {calibrated:.1f} ms",
+        f" ({figures.with_looks:.2f} with the looks); others used {figures.others:.2f} processors,"
+        f" calibration {calibrated:.1f} ms",
         file=sys.stderr,
     )
 
