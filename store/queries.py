@@ -19,7 +19,8 @@ FROM history
 FLEET: Final = "SELECT position, epoch, at, kind, name, reason, payload FROM journal"
 COUNTS: Final = "SELECT state, count(*) AS nodes FROM nodes GROUP BY state"
 REASONS: Final = """
-SELECT reason, count(*) AS nodes FROM nodes WHERE reason IS NOT NULL GROUP BY reason ORDER BY nodes DESC, reason LIMIT ?
+SELECT reason, count(*) AS nodes FROM nodes WHERE reason IS NOT NULL AND +state = 'failed'
+GROUP BY reason ORDER BY nodes DESC, reason LIMIT ?
 """
 _IN_THE_WAITING_ROOM: Final = "state = 'discovered' AND active = 1 AND doing IS NULL AND due_at IS NULL"
 WAITING: Final = f"{NODES} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"

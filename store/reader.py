@@ -92,7 +92,7 @@ class Reader:
         return {State(row["state"]): row["nodes"] for row in self.rows(sql.COUNTS)}
 
     def reasons(self, limit: int = 10) -> list[tuple[Reason, int]]:
-        """The most frequent reasons of nodes where they are, with how many have them."""
+        """The most frequent reasons of failed nodes, with how many have them; others carry what is past."""
         return [(Reason(row["reason"]), row["nodes"]) for row in self.rows(sql.REASONS, (limit,))]
 
     def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:

@@ -97,6 +97,12 @@ async def test_history_comes_in_pages(reader: Reader):
     assert row.payload is not None
 
 
+async def test_a_reason_counts_only_while_its_node_is_failed(reader: Reader, journal: Journal):
+    for name, state in (("f", State.GONE), ("g", State.PROVISIONED), ("h", State.INVENTORIED)):
+        await journal.commit(Life(name).unit(state, reason=Reason.ABSENT))
+    assert reader.reasons() == [(Reason.NO_ANSWER, 2), (Reason.QUARANTINED, 1)]
+
+
 async def test_the_fleet_in_numbers(reader: Reader):
     assert reader.counts() == {State.DISCOVERED: 2, State.FAILED: 3}
     assert reader.reasons() == [(Reason.NO_ANSWER, 2), (Reason.QUARANTINED, 1)]
