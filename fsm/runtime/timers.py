@@ -2,8 +2,9 @@
 
 Rules:
 1. A due time is never waited for longer than the span it was set with: a clock that jumps loses nothing (design §5.5).
-2. A due time that was replaced is dropped when it surfaces; nobody cancels anything.
-3. While held, nothing fires; what came due meanwhile fires, a bounded piece a turn, when released.
+2. Calls come PACE apart: what comes due meanwhile surfaces together, and becomes one batch of the store.
+3. A due time that was replaced is dropped when it surfaces; nobody cancels anything.
+4. While held, nothing fires; what came due meanwhile fires, a bounded piece a turn, when released.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from fsm.runtime.pump import Pump
 from fsm.snapshot import Awaited
 
 MOST: Final = 250
-_PAST_DUE: Final = 0.0
+PACE: Final = 0.05
+"""Seconds between two calls, so also how late a due time can be: nothing, beside the seconds that nodes wait."""
 
 
 class Timers:
@@ -33,6 +35,7 @@ class Timers:
         self._alarm: Handle | None = None
         self._pump = Pump(loop, self._surface, MOST)
         self._held = False
+        self._next = 0.0
 
     def __len__(self) -> int:
         """How many nodes have a due time."""
@@ -68,11 +71,12 @@ class Timers:
             self._alarm.cancel()
             self._alarm = None
         if self._heap:
-            wait = max(self._heap[0][0] - self._clock.monotonic(), _PAST_DUE)
-            self._alarm = self._loop.call_later(wait, self._ring)
+            now = self._clock.monotonic()
+            self._alarm = self._loop.call_later(max(self._heap[0][0], self._next, now) - now, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
+        self._next = self._clock.monotonic() + PACE
         self._pump.prime()
 
     def _surface(self, most: int) -> bool:

@@ -11,7 +11,7 @@ from fsm.events import Certainty, DueKind, Sent, Verb
 from fsm.machine import Decision
 from fsm.ports import Outcome
 from fsm.reasons import Reason
-from fsm.runtime.timers import MOST, Timers
+from fsm.runtime.timers import MOST, PACE, Timers
 from fsm.snapshot import Awaited
 from fsm.states import State
 from tests.fakes.clock import JumpingClock, Turns, pass_time, settle
@@ -48,6 +48,16 @@ async def test_each_fires_at_its_time_and_once():
     await pass_time(60)
     assert bell.rung == [("now", 0.0), ("a", 1.0), ("b", 2.0), ("c", 3.0)]
     assert len(bell.timers) == 0
+
+
+@virtual
+async def test_what_comes_due_shortly_after_a_call_surfaces_together():
+    bell = Bell()
+    for number in range(1, 5):
+        bell.due(f"n{number}", 1 + number * PACE / 4)
+    await pass_time(1 + 3 * PACE)
+    first = round(1 + PACE / 4, 3)
+    assert bell.rung == [("n1", first), *((f"n{number}", round(first + PACE, 3)) for number in (2, 3, 4))]
 
 
 @pytest.mark.parametrize("leap", [HOUR, -HOUR])
