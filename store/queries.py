@@ -17,7 +17,7 @@ SELECT position, epoch, node, generation, seq, at, table_version, policy, event,
 FROM history
 """
 FLEET: Final = "SELECT position, epoch, at, kind, name, reason, payload FROM journal"
-COUNTS: Final = "SELECT state, count(*) AS nodes FROM nodes GROUP BY state"
+COUNTS: Final = "SELECT state, count(*) AS nodes FROM nodes WHERE state <> 'unseen' GROUP BY state"
 REASONS: Final = """
 SELECT reason, count(*) AS nodes FROM nodes WHERE reason IS NOT NULL AND +state = 'failed'
 GROUP BY reason ORDER BY nodes DESC, reason LIMIT ?

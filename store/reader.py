@@ -88,7 +88,7 @@ class Reader:
     # -- the fleet ---------------------------------------------------------------------------------
 
     def counts(self) -> dict[State, int]:
-        """How many nodes are in each state; states without nodes are left out."""
+        """How many nodes are in each state; neither states without nodes, nor nodes whose record is closed."""
         return {State(row["state"]): row["nodes"] for row in self.rows(sql.COUNTS)}
 
     def reasons(self, limit: int = 10) -> list[tuple[Reason, int]]:

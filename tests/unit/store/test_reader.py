@@ -103,6 +103,14 @@ async def test_a_reason_counts_only_while_its_node_is_failed(reader: Reader, jou
     assert reader.reasons() == [(Reason.NO_ANSWER, 2), (Reason.QUARANTINED, 1)]
 
 
+async def test_a_closed_record_is_not_counted(reader: Reader, journal: Journal):
+    life = Life("f")
+    await journal.commit(life.unit(State.GONE))
+    assert reader.counts()[State.GONE] == 1
+    await journal.commit(life.unit(State.UNSEEN))
+    assert reader.counts() == {State.DISCOVERED: 2, State.FAILED: 3}
+
+
 async def test_the_fleet_in_numbers(reader: Reader):
     assert reader.counts() == {State.DISCOVERED: 2, State.FAILED: 3}
     assert reader.reasons() == [(Reason.NO_ANSWER, 2), (Reason.QUARANTINED, 1)]
