@@ -36,6 +36,7 @@ class FakeDaemon:
     said: list[tuple[str, str, str]] = field(default_factory=list)
     paused: dict[str, Any] | None = None
     broken: bool = False
+    never: asyncio.Event | None = None
     after: Callable[[], None] = lambda: None
 
     async def pause(self, name: str, reason: str) -> None:
@@ -51,6 +52,9 @@ class FakeDaemon:
     def ask(self, node: str, wish: Operator) -> asyncio.Future[Decision | Rejected]:
         self.said.append((wish.verb.value, wish.name, wish.reason))
         answer: asyncio.Future[Decision | Rejected] = asyncio.get_running_loop().create_future()
+        if self.never is not None:
+            self.never.set()
+            return answer
         decided = decide(self.nodes.get(node, unseen(node)), Event(1, bytes(16), wish), self.policy)
         if isinstance(decided, Decision):
             self.nodes[node] = decided.snapshot

@@ -24,6 +24,7 @@ from usher.control.protocol import LONGEST_LINE, Ask, Command, decode
 
 PATIENCE: Final = 10.0
 """Seconds in which a peer must have asked, and in which it must take its answer."""
+_ENDING: Final = orjson.dumps({"ok": False, "error": "usher is ending: ask again when it runs"}) + b"\n"
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -68,6 +69,7 @@ class ControlServer:
         """Hold what is asked; nothing listens yet."""
         self._path, self._daemon, self._status = path, daemon, status
         self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None] | None] = set()
 
     async def start(self) -> None:
         """Listen; what an earlier process left at the path is removed, since the lock is ours."""
@@ -79,12 +81,17 @@ class ControlServer:
             raise SocketError(self._path, error.strerror or str(error)) from None
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Listen no more; whoever still waits for an answer is told that it will not come."""
         if self._server is not None:
             self._server.close()
             self._path.unlink(missing_ok=True)
+        talks = [talk for talk in self._talks if talk is not None]
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._talks.add(asyncio.current_task())
         try:
             async with asyncio.timeout(PATIENCE):
                 line = await reader.readline()
@@ -94,7 +101,10 @@ class ControlServer:
                 await writer.drain()
         except (TimeoutError, OSError, ValueError, RecursionError):
             pass  # rule 3: the peer sees the connection end
+        except asyncio.CancelledError:
+            writer.write(_ENDING)  # the process ends, and the task with it: nobody else waits for it
         finally:
+            self._talks.discard(asyncio.current_task())
             writer.close()
 
     async def _answer(self, line: bytes, name: str) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Exporter:
                 await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # rule 3: the peer sees the connection end
+        except asyncio.CancelledError:
+            pass  # the process ends, and the task with it: nobody else waits for it
         finally:
             writer.close()
 

@@ -170,6 +170,17 @@ async def test_a_peer_that_goes_away_harms_nobody(tmp_path: Path):
         assert (await asyncio.to_thread(ask, state, Ask(Command.STATUS)))["ok"]
 
 
+async def test_who_waits_when_it_ends_is_told(tmp_path: Path):
+    asked = asyncio.Event()
+    daemon = FakeDaemon(never=asked)
+    async with served(tmp_path, daemon) as (state, _):
+        reader, writer = await asyncio.open_unix_connection(str(state.socket))
+        writer.write(Ask(Command.NODES, "why", Verb.RETRY, (NODE,)).encode())
+        await asyncio.wait_for(asked.wait(), 10)
+    assert b"usher is ending" in await reader.read()
+    writer.close()
+
+
 async def test_a_store_that_refuses_is_answered(tmp_path: Path):
     async with served(tmp_path, FakeDaemon(broken=True)) as (state, _):
         with pytest.raises(RefusedError, match="journal is closed"):
