@@ -157,6 +157,11 @@ def hold(turn: Turn, changes: Changes) -> None:
     changes.update(held=True, awaited=None, failed_from=before)
 
 
+def restore(turn: Turn, changes: Changes) -> None:
+    """It is what it was before it was held"""
+    changes.update(held=False, failed_from=None, reason=None, detail="")
+
+
 def forgive(turn: Turn, changes: Changes) -> None:
     """What was held against it is over: it has not failed, and it has not come back"""
     changes.update(failures=0, returns=0, absences=0)

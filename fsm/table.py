@@ -184,6 +184,8 @@ _OPERATOR: Final = (
     *ignore("held-already", S.FAILED, (On.OPERATOR_QUARANTINE,), "it is held already", when=when.held),
     row("quarantine", ALL, On.OPERATOR_QUARANTINE, "it is held until an operator releases it", to=S.FAILED,
         do=(do.abandon, do.because(Reason.QUARANTINED), do.hold)),
+    row("release-provisioned", S.FAILED, On.OPERATOR_RELEASE, "it was provisioned when it was held: it is again; hints tell if not",
+        when=when.held_when_provisioned, to=S.PROVISIONED, do=(do.restore,)),
     row("release", S.FAILED, On.OPERATOR_RELEASE, "an operator released it: a new generation joins the waiting room",
         when=when.held, to=S.DISCOVERED, do=(*_ANEW, do.forgive)),
     *ignore("not-held", ALL - {S.UNSEEN}, (On.OPERATOR_RELEASE,), "it is not held"),

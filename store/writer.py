@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from fsm.effects import EffectId
 from fsm.errors import StoreError
 from fsm.ports import Unit
-from fsm.states import ENDS, State
+from fsm.states import WORKING
 from store import statements as sql
 from store.chain import START, digest, link
 from store.entries import FleetEntry
@@ -195,9 +195,9 @@ class Writer:
                 self._db.executemany(statement, rows)
 
     def _drop(self, unit: Unit) -> None:
-        """Earlier generations' references and secrets go; an end state keeps nothing."""
+        """Earlier generations' references and secrets go; a state in which none is under way keeps nothing."""
         snapshot, run = unit.snapshot, self._db.execute
-        ended = snapshot.state in ENDS or snapshot.state is State.UNSEEN
+        ended = snapshot.state not in WORKING
         below = (snapshot.node, snapshot.generation + ended)
         loose = run(sql.REFS_BELOW, below).fetchall()
         if loose:

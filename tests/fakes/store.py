@@ -11,7 +11,7 @@ from fsm.effects import EffectId, Intent
 from fsm.errors import StoreError, UsherError
 from fsm.ports import Unit
 from fsm.snapshot import Snapshot
-from fsm.states import ENDS, State
+from fsm.states import WORKING
 from store.checks import consistent
 from store.entries import FleetEntry, Status
 
@@ -145,7 +145,7 @@ class MemoryStore:
         for secret in unit.secrets:
             self.vault[node, snapshot.generation, secret.name] = secret.data
         if unit.drop:
-            self._drop(node, snapshot.generation + (snapshot.state in ENDS or snapshot.state is State.UNSEEN))
+            self._drop(node, snapshot.generation + (snapshot.state not in WORKING))
 
     def _effects(self, unit: Unit) -> None:
         node, seq, closes = unit.snapshot.node, unit.snapshot.seq, unit.closes

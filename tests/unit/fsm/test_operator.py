@@ -51,6 +51,16 @@ def test_quarantine_holds_until_release():
     assert scene.asks(Verb.RELEASE).snapshot.waiting_for_admission
 
 
+def test_a_provisioned_node_that_was_held_is_provisioned_again_when_released():
+    scene = reached(State.PROVISIONED)
+    before = scene.snapshot
+    scene.asks(Verb.QUARANTINE).asks(Verb.RELEASE)
+    assert (scene.state, scene.row) == (State.PROVISIONED, "release-provisioned")
+    assert (scene.snapshot.held, scene.snapshot.reason, scene.snapshot.failed_from) == (False, None, None)
+    assert scene.snapshot.evidence == before.evidence
+    assert scene.snapshot.resting
+
+
 def test_quarantine_of_a_failed_node_keeps_where_it_failed():
     scene = failed().asks(Verb.QUARANTINE)
     assert scene.snapshot.held
