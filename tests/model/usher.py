@@ -219,7 +219,7 @@ def _check(rules: Rules, world: World, decision: Decision, truth: Truth) -> None
         assert young or not after.facts.at or after.state is State.PROVISIONED, "the search leaves out the facts' age"
         must(decision.opens.id.epoch == world.epoch, 8, "no effect of an older epoch")
         _check_quiet(rules, world, after, decision.opens)
-    if after.state is State.PROVISIONED and before.state is not State.PROVISIONED:
+    if after.state is State.PROVISIONED and State.PROVISIONED not in {before.state, before.failed_from}:
         _check_evidence(after, truth, rules.policy.silent_looks)
 
 
