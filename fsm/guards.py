@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Unknown, following, steps
@@ -34,8 +33,6 @@ class Turn:
 
 Guard = Callable[[Turn], bool]
 
-_ENDING: Final = frozenset({Effect.SHUTDOWN, Effect.LOOK})
-
 
 # -- time and turn ----------------------------------------------------------------------------------------------------
 
@@ -48,7 +45,7 @@ def facts_too_old(turn: Turn) -> bool:
 
 def too_old_to_go_on(turn: Turn) -> bool:
     """What was learnt is older than facts_max_age, and the step was not a shutdown or its look, which end the matter"""
-    return facts_too_old(turn) and _effect(turn) not in _ENDING
+    return facts_too_old(turn) and _effect(turn) not in {Effect.SHUTDOWN, Effect.LOOK}
 
 
 def facts_lost(turn: Turn) -> bool:
