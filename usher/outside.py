@@ -109,7 +109,8 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         interval=site.interval,
         connect_timeout=client.connect_timeout,
     )
-    limits = {**LIMITS, Port.HELPER: site.workers}
+    # as many again are marked as started while `workers` run, or each worker would idle during a commit
+    limits = {**LIMITS, Port.HELPER: 2 * site.workers}
     return Outside(clock, way, ports, site.token, site.inject_provision_false, limits), policy_of(site, signer.id)
 
 

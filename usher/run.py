@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -127,6 +128,7 @@ async def serve(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         daemon = await _start(settings, stack)
         _announce(settings, daemon)
+        gc.freeze()  # what lives as long as the process need not be looked through again
         daemon.ended.add_done_callback(lambda _: wish.set())
         await wish.wait()
         given_up = 0 if daemon.ended.done() else await daemon.stop()
