@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from fsm.effects import Effect, Intent
 from fsm.events import Certainty, HelperFacts, HintKind, TokenFacts, Verb, Verdict
@@ -19,163 +12,13 @@ from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
 from tests.fakes.clock import pass_time
+from tests.fakes.log import Log
 from tests.fakes.runtime import DIGEST, FACTS, NODE, Rig, done, failed, names, virtual
-from transport.reports import Complaint, Connected, Disconnected, Refused
 from usher.compat import Compat
-from usher.logs import Bridge, Lines, LogFileError, TransitionLog, log_report, say, set_up
+from usher.logs import TransitionLog
 from usher.tally import Tally
 
 HOSTILE = "\x1b[31mred\x07\nlevel=fatal\u2028\ud800"
-
-
-@pytest.fixture
-def root() -> Iterator[logging.Logger]:
-    """The root logger, as it was before when the test is over."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    for handler in before:
-        root.removeHandler(handler)
-    yield root
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-        handler.close()
-    for handler in before:
-        root.addHandler(handler)
-    root.setLevel(level)
-    for name in ("nats", "asyncio"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
-
-class Log:
-    """Everything is logged to a file, and can be read."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        set_up(str(file), "debug")
-
-    @property
-    def text(self) -> str:
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, Bridge):
-                handler.lines.flush()
-        return self._file.read_text()
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text.split("\n")[:-1]]
-
-
-@pytest.fixture
-def log(tmp_path: Path, root: logging.Logger) -> Log:  # noqa: ARG001 it is put back after the log
-    return Log(tmp_path / "usher.log")
-
-
-class Terminal(io.StringIO):
-    """What a person looks at."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_json_line_has_the_keys_of_the_older_program_and_no_control_character(log: Log):
-    say(logging.getLogger("machine"), logging.WARNING, HOSTILE, node=HOSTILE, seq=5, big=10**30)
-    assert "".join(log.text.split("\n")).isprintable()
-    (document,) = log.lines
-    assert list(document)[:4] == ["level", "msg", "time", "component"]
-    assert (document["level"], document["msg"], document["component"]) == ("warn", HOSTILE, "machine")
-    assert (document["node"], document["seq"]) == (HOSTILE, 5)
-    assert document["time"][10] == "T"
-
-
-def test_what_steers_a_terminal_in_other_ways_is_written_out_too(log: Log):
-    say(logging.getLogger("machine"), logging.WARNING, "a\x7f\x9b31m\u202e\u2028b", node="\U000e0001")
-    assert log.text.strip("\n").isprintable()
-    (document,) = log.lines
-    assert (document["msg"], document["node"]) == ("a\x7f\x9b31m\u202e\u2028b", "\U000e0001")
-
-
-@pytest.mark.parametrize(
-    ("level", "name"), [(10, "debug"), (20, "info"), (30, "warn"), (40, "error"), (50, "fatal"), (35, "level 35")]
-)
-def test_levels_are_named_as_the_older_program_names_them(log: Log, level: int, name: str):
-    say(logging.getLogger("machine"), level, "x")
-    assert [line["level"] for line in log.lines] == [name]
-
-
-@pytest.fixture
-def terminal(root: logging.Logger) -> Terminal:
-    made = Terminal()
-    root.addHandler(Bridge(Lines(made, plain=True, close=False)))
-    return made
-
-
-def test_a_plain_line_is_one_line_for_a_terminal(terminal: Terminal):
-    say(logging.getLogger("machine"), logging.WARNING, HOSTILE, node=HOSTILE, nothing=None)
-    text = terminal.getvalue()
-    assert text.count("\n") == 1
-    assert text.strip("\n").isprintable()
-    assert "nothing" not in text
-    assert "\\x1b[31mred\\x07" in text
-
-
-def test_a_trace_cannot_speak_to_a_terminal(terminal: Terminal):
-    logging.getLogger("machine").error("a bug", exc_info=ValueError(HOSTILE))
-    text = terminal.getvalue()
-    assert "ValueError" in text
-    assert "".join(text.split("\n")).isprintable()
-
-
-def test_a_field_cannot_stand_for_a_key_of_the_line(log: Log):
-    say(logging.getLogger("machine"), logging.WARNING, "said", level_="x", msg="forged", component="forged")
-    (document,) = log.lines
-    assert (document["msg"], document["component"]) == ("said", "machine")
-
-
-def test_a_disk_that_is_full_does_not_end_the_writer(root: logging.Logger):
-    full = Path("/dev/full").open("w")  # noqa: SIM115 the lines close it
-    root.addHandler(Bridge(Lines(full, plain=False, close=True)))
-    logging.getLogger("machine").error("lost")
-    for handler in root.handlers:
-        handler.close()
-    root.handlers.clear()
-
-
-def test_a_log_file_that_cannot_be_written_is_named(tmp_path: Path):
-    with pytest.raises(LogFileError, match=r"usher\.log"):
-        set_up(str(tmp_path / "none" / "usher.log"), "info")
-
-
-@pytest.mark.usefixtures("root")
-def test_a_log_file_gets_json_and_a_level_is_a_level(tmp_path: Path):
-    set_up(str(tmp_path / "usher.log"), "info")
-    say(logging.getLogger("one"), logging.INFO, "hello", node="n")
-    say(logging.getLogger("one"), logging.DEBUG, "unheard")
-    set_up("discard", "debug")
-    say(logging.getLogger("one"), logging.ERROR, "discarded")
-    (line,) = (tmp_path / "usher.log").read_text().splitlines()
-    assert json.loads(line)["msg"] == "hello"
-
-
-@pytest.mark.parametrize("name", ["stdout", "stderr", ""])
-@pytest.mark.usefixtures("root")
-def test_streams(name: str, capsys: pytest.CaptureFixture[str]):
-    set_up(name, "nonsense")
-    logging.getLogger("one").warning("hello")
-    logging.getLogger("one").info("unheard")
-    said, wrong = capsys.readouterr()
-    assert json.loads(said if name == "stdout" else wrong)["msg"] == "hello"
-
-
-def test_every_report_of_a_connection_is_a_line(log: Log):
-    for report in (
-        Connected("rpc", "c1", "nats://b"),
-        Disconnected("rpc", "c1", "nats://b", "EOF", 3),
-        Refused("rpc", "nats://b", "Authorization Violation", 1.25),
-        Complaint("events", "c2", "nats://b", "Permissions Violation"),
-    ):
-        log_report(report)
-    assert [line["level"] for line in log.lines] == ["info", "warn", "warn", "warn"]
-    assert {line["component"] for line in log.lines} == {"broker"}
 
 
 def observed(rig: Rig, *observers: Any) -> None:
