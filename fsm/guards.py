@@ -83,7 +83,8 @@ def must_wait(turn: Turn) -> bool:
 def looked_lately(turn: Turn) -> bool:
     """A hint already made us look less than look_interval ago, or a look is under way"""
     snapshot = turn.snapshot
-    return snapshot.active or turn.event.at - snapshot.looked < turn.policy.look_interval
+    ago = turn.event.at - snapshot.looked  # less than nothing if the clock went back
+    return snapshot.active or 0 <= ago < turn.policy.look_interval
 
 
 def missed_and_later(turn: Turn) -> bool:

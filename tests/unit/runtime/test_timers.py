@@ -182,3 +182,20 @@ async def test_quiet_is_waited_for_no_longer_than_a_request_lives(rig: Rig, leap
     begun = rig.clock.monotonic()
     await rig.until_state(State.PROVISIONED)
     assert rig.clock.monotonic() - begun < 180
+
+
+@pytest.mark.parametrize("leap", [0, -HOUR])
+@virtual
+async def test_a_hint_makes_us_look_whatever_the_clock_did(rig: Rig, leap: int):
+    rig.seen(NODE)
+    await rig.until_state(State.PROVISIONED)
+    rig.seen(NODE)
+    await rig.until(lambda: rig.rows()[-1] == "still-provisioned")
+    rig.seen(NODE)
+    await pass_time(1)
+    assert rig.rows().count("seen-again") == 1
+    rig.clock.leap(leap)
+    await pass_time(60)
+    rig.seen(NODE)
+    await pass_time(1)
+    assert rig.rows().count("seen-again") == 2
