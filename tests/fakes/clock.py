@@ -104,9 +104,9 @@ class Turns:
 
 async def pass_time(seconds: float) -> None:
     """Let the loop jump so far; whatever is due meanwhile happens."""
-    passed = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(seconds, passed.set_result, None)
-    await passed
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, passed.set)
+    await passed.wait()
 
 
 async def settle(turns: int = 50) -> None:

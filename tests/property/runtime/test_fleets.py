@@ -150,8 +150,8 @@ async def test_another_process_goes_on_where_each_node_was(seed: int, ends: list
     listing = asyncio.ensure_future(relisted(rig, nodes))
     await rig.until_all(State.PROVISIONED, 20, within=10 * HOUR)
     listing.cancel()
+    await rig.until(lambda: not store.open_effects(), within=300)  # a listing may have made usher look once more
     assert dense(store.units)
-    assert store.open_effects() == []
     if kindly:
         assert {unit.snapshot.generation for unit in store.units} == {1}
 
