@@ -30,7 +30,7 @@ from store.writer import Prepared, Writer
 
 MOST: Final = 256
 """Waiting calls in one transaction: a turn of the loop writes no more."""
-PACE: Final = 0.004
+PACE: Final = 0.01
 """Seconds between the beginnings of two batches: a batch costs as much as several units, and nobody is that hurried."""
 RETRY: Final = 1.0
 """Seconds until a batch is tried again that found the disk full."""
