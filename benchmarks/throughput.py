@@ -30,6 +30,8 @@ from benchmarks.processes import calibration
 from benchmarks.scene import FLAGS, Figures, RunError, Setting, end_on_signals, run
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+INLINE: Final = 64
+"""Workers of the helper within the daemon: it is no process, so the processors do not bound how many run at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--helper", choices=("inline", "exec"), default="inline", help="default inline: costs nothing")
     parser.add_argument("--connections", type=int, default=50, metavar="N", help="of the fleet (default 50)")
     cores = os.cpu_count() or 1
-    parser.add_argument("--workers", type=int, default=cores, metavar="N", help=f"helpers at once (default {cores})")
+    workers = f"helpers at once (default {cores}, in the process {INLINE})"
+    parser.add_argument("--workers", type=int, metavar="N", help=workers)
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of each, in turns (default 3)")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="on a real disk, for databases")
     parser.add_argument("--json", action="store_true", help="every run, and the calibrations, as one document")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    asked.workers = asked.workers or (INLINE if asked.helper == "inline" else cores)
+    return asked
 
 
 def _numbers(text: str) -> list[int]:
