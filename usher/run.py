@@ -37,7 +37,7 @@ from usher.config.site import Site
 from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
 from usher.logs import TransitionLog, log_report
-from usher.metrics.exporter import Exporter
+from usher.metrics.exporter import Exporter, MonitorPortError
 from usher.metrics.gauges import read_gauges
 from usher.metrics.lag import LoopLag
 from usher.metrics.recorder import Recorder
@@ -102,6 +102,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         with _pid_file(args.pid):
             return asyncio.run(serve(settings))
+    except (MonitorPortError, PidFileError) as error:
+        print(f"usher: {error}", file=sys.stderr)
+        return WRONG
     except UsherError as error:
         print(f"usher: {error}", file=sys.stderr)
         return FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -179,3 +180,15 @@ class Nothing:
 def test_trouble_is_one_sentence(holds: dict[str, str], paused: dict[str, str] | None, said: str):
     connections = {"rpc": {"reason": "Authorization Violation"}, "events": {"reason": ""}}
     assert trouble({"pid": 1, "holds": holds, "paused": paused, "connections": connections}) == said
+
+
+@pytest.mark.usefixtures("root")
+def test_a_pid_file_or_a_port_that_cannot_be_had_ends_with_2(
+    site: DemoSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run.run(arguments(site, pid=str(tmp_path / "missing" / "usher.pid"))) == run.WRONG
+    assert "missing/usher.pid" in capsys.readouterr().err
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        change(site, monitor_address="127.0.0.1", monitor_port=taken.getsockname()[1])
+        assert run.run(arguments(site)) == run.WRONG
+    assert "choose another monitor_port" in capsys.readouterr().err
