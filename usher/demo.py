@@ -63,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
         directory = args.dir or Path(tempfile.mkdtemp(prefix="usher-demo-"))
         limit = args.limit if args.limit is not None else 60 + args.nodes / 10
         return asyncio.run(_demonstrate(Options(args.nodes, directory.resolve(), args.keep, args.json, limit)))
-    except (UsherError, OSError) as error:
+    except OSError as error:
+        where = error.filename or "this machine"
+        print(f"usher demo: {where}: {error.strerror or error}; name another directory with --dir", file=sys.stderr)
+        return REFUSED
+    except UsherError as error:
         print(f"usher demo: {error}", file=sys.stderr)
         return REFUSED if isinstance(error, DirectoryTakenError) else End.DIED.value
 

@@ -118,7 +118,7 @@ def _facts(args: argparse.Namespace, mistakes: list[str]) -> dict[str, Any]:
         try:
             loaded = orjson.loads(Path(args.facts).read_bytes())
         except (OSError, ValueError) as error:
-            mistakes.append(f"--facts: {args.facts}: {error}")
+            mistakes.append(f"--facts: {args.facts}: {_problem(error)}")
             return facts
         if not isinstance(loaded, dict):
             mistakes.append(f"--facts: {args.facts} holds no JSON object")
@@ -145,7 +145,7 @@ def _token(args: argparse.Namespace, mistakes: list[str]) -> str:
     try:
         text = Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        mistakes.append(f"{option}: {error}")
+        mistakes.append(f"{option}: {path}: {_problem(error)}")
         return ""
     if args.token:
         if not claims(text):
@@ -219,3 +219,8 @@ def _connections(args: argparse.Namespace, mistakes: list[str]) -> None:
         mistakes.append(f"--connections: this process may open {hard} files; give at most {hard - _SPARE_FILES}")
     elif soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _problem(error: OSError | ValueError) -> str:
+    """What the system or a decoder said, without the system's number."""
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
