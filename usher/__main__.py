@@ -8,6 +8,6 @@ from __future__ import annotations
 
 import sys
 
-from usher.cli import main
+from usher.entry import main
 
 sys.exit(main())

@@ -23,7 +23,7 @@ from usher.simulator.tether import tethered
 
 STOP_SECONDS: Final = 10.0
 _TAIL: Final = 8192
-_MAIN: Final = "from usher.cli import main; raise SystemExit(main())"
+_MAIN: Final = "from usher.entry import main; raise SystemExit(main())"
 
 
 def usher(*words: str) -> list[str]:

@@ -18,7 +18,6 @@ from importlib.metadata import version
 from typing import Final
 
 from fsm.errors import UsherError
-from usher import house
 
 Register = Callable[[argparse.ArgumentParser], None]
 
@@ -44,7 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; answers the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        house.check()
         args = _parser(words).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()

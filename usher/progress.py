@@ -79,6 +79,7 @@ def happened(view: View, slowest: Slowest | None) -> list[str]:
     said = [f"{view.nodes} nodes were provisioned in {view.seconds:.1f} s ({rate:,.0f} a minute)."]
     if slowest is not None:
         said.append(f"The slowest was {slowest.node}: {slowest.seconds:.1f} s from the first sight to the last.")
+        said.append("Ten seconds of each are the two looks with which usher makes sure that the server left.")
     return said
 
 

@@ -29,7 +29,7 @@ from fsm.runtime.clock import SystemClock
 from store.entries import FleetEntry
 from store.reader import open_reader
 from store.repository import open_store
-from usher import house, logs
+from usher import logs
 from usher.compat import Compat
 from usher.config.loading import load, surroundings
 from usher.config.problems import ConfigErrors, Problem, Severity
@@ -86,7 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, check, lock, serve; answers the exit code."""
     try:
-        house.check()
         settings = read(args)
         logs.set_up(
             "stderr" if args.debug else settings.site.logfile, "debug" if args.debug else settings.site.loglevel

@@ -71,6 +71,7 @@ def test_what_happened_is_said_with_rate_and_slowest():
     assert said == [
         "50 nodes were provisioned in 10.0 s (300 a minute).",
         "The slowest was n7.example.net: 9.2 s from the first sight to the last.",
+        "Ten seconds of each are the two looks with which usher makes sure that the server left.",
     ]
 
 
