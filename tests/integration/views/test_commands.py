@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from diagrams import dot, mermaid
+from diagrams import document, dot, mermaid
 from diagrams.model import draw
 from store.repository import NAME, open_store
 from tests.architecture.house import ROOT
@@ -176,6 +176,7 @@ async def test_a_daemon_at_work_is_not_disturbed(capsys, tmp_path):
 def test_diagrams_are_what_the_room_draws(capsys):
     assert answered(capsys, "diagram") == mermaid.render(draw())
     assert answered(capsys, "diagram", "--full", "--format", "dot") == dot.render(draw(full=True))
+    assert answered(capsys, "diagram", "--json") == document.render(draw())
 
 
 def usher(state: Path, *words: str, **options: object) -> subprocess.Popen[bytes]:
