@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import Final
 
@@ -16,6 +17,7 @@ from nats.aio.errors import ErrStaleConnection
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (errors.TimeoutError, "the broker did not answer in time"),
     (TimeoutError, "the broker did not answer in time"),
+    (socket.gaierror, "the name does not resolve to an address"),
     (ConnectionRefusedError, "nobody listens there"),
     (ConnectionError, "the broker closed the connection"),
     (errors.UnexpectedEOF, "the broker closed the connection"),
@@ -37,4 +39,6 @@ def describe(error: BaseException) -> str:
             return words
     if not isinstance(error, OSError | errors.Error):
         return "what answers there does not speak NATS"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     return text or type(error).__name__

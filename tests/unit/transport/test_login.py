@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 
 import pytest
@@ -47,7 +48,8 @@ async def test_the_first_reason_of_an_end_stays():
         (errors.ProtocolError(), "not the NATS protocol"),
         (ssl.SSLCertVerificationError("x"), "certificate"),
         (ValueError("x"), "does not speak NATS"),
-        (OSError(113, "No route to host"), "No route to host"),
+        (OSError(113, "No route to host"), "no route to host"),
+        (socket.gaierror(-2, "Name or service not known"), "does not resolve"),
         (errors.Error("nats: the broker does not offer TLS"), "the broker does not offer TLS"),
         (OSError(), "OSError"),
     ],
