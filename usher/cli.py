@@ -39,7 +39,7 @@ NOBODY_LISTENS: Final = 141
 INTERRUPTED: Final = 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one answer for each way to end
     """Run the command; answers the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -53,6 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except UsherError as error:
         print(f"usher: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is not None:
+            return _bug(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        said = f"the answer could not be written: {error.strerror}; what was asked for may have been done"
+        print(f"usher: {said}", file=sys.stderr)
         return 1
     except Exception as error:  # noqa: BLE001 rule 2: the last boundary
         return _bug(error)

@@ -7,12 +7,26 @@ Rules:
 
 from __future__ import annotations
 
+import os
+import sys
+
 from usher import house
+
+
+def _complete() -> None:
+    """Open whatever of the three streams is closed: a file of ours must not take its number."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def main() -> int:
     """The command `usher`; answers the exit code."""
     house.check()
+    _complete()
     from usher import cli  # noqa: PLC0415 rule 1
 
     return cli.main()

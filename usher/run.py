@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fsm.errors import UsherError
 from fsm.events import HintKind
@@ -128,7 +128,15 @@ async def serve(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, wish.set)
     async with AsyncExitStack() as stack:
-        daemon = await _start(settings, stack)
+        starting, stopping = asyncio.ensure_future(_start(settings, stack)), asyncio.ensure_future(wish.wait())
+        both: set[asyncio.Future[Any]] = {starting, stopping}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():  # a start waits for room on a full disk, and a signal ends that wait
+            starting.cancel()
+            await asyncio.wait({starting})
+            return 0
+        daemon = starting.result()
         _announce(settings, daemon)
         gc.freeze()  # what lives as long as the process need not be looked through again
         daemon.ended.add_done_callback(lambda _: wish.set())
@@ -142,10 +150,20 @@ async def serve(settings: Settings) -> int:
     return 0
 
 
+def _say_full(is_full: bool) -> None:
+    """Before there is a daemon to hold."""
+    if is_full:
+        logs.say(_logger, logging.ERROR, "the disk of the state directory is full: the start waits for room")
+
+
 async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
     """Open the database, raise the epoch, take up the fleet, begin to serve."""
     full: list[Callable[[bool], None]] = []
-    journal = open_store(settings.state.database, lambda is_full: full[0](is_full) if full else None)
+
+    def on_full(is_full: bool) -> None:
+        (full[0] if full else _say_full)(is_full)
+
+    journal = open_store(settings.state.database, on_full)
     stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()
     await journal.remember_policy(settings.policy.hash, settings.policy.document(), settings.outside.clock.now())

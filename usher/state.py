@@ -12,6 +12,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -90,8 +91,9 @@ class StateDirectory:
             os.close(handle)
             step = "stop it first, or name another directory with --state DIR"
             raise LockedError(self.path, f"process {owner} holds its lock", step) from None
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # the number is for messages only, and the disk may be full
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._lock = handle
 
     def unlock(self) -> None:

@@ -31,6 +31,8 @@ from fsm.runtime.timers import Timers
 from fsm.runtime.units import unit
 from fsm.snapshot import Awaited, Snapshot, unseen
 
+_NOTHING_NEW: Final = frozenset({Reason.DISK_FULL, Reason.STOPPING})
+"""While these hold, names from hints stay in their bounded set: a unit each would wait for a commit in memory."""
 Answer = asyncio.Future[Decision | Rejected]
 Committing = asyncio.Future[None]
 ENDING: Final = "usher is ending: ask again when it runs"
@@ -95,6 +97,8 @@ class Engine:
     def hold(self, reason: Reason) -> None:
         """Admit, wake and send nothing until every reason is released."""
         self._holds.add(reason)
+        if reason in _NOTHING_NEW:
+            self.hints.shut()
         self.admission.hold()
         self.timers.hold()
         self.executor.shut(reason)
@@ -103,6 +107,8 @@ class Engine:
     def release(self, reason: Reason) -> None:
         """This reason is over."""
         self._holds.discard(reason)
+        if not self._holds & _NOTHING_NEW:
+            self.hints.open()
         if self._holds:
             self.executor.shut(min(self._holds))
             return
@@ -123,7 +129,6 @@ class Engine:
     async def stop(self, seconds: float) -> int:
         """Stop taking work, let what is under way end for so long, finish what can still be committed."""
         self.hold(Reason.STOPPING)
-        self.hints.shut()
         given_up = await self.executor.finish(seconds)
         while len(self._mail) and not self._over and Reason.DISK_FULL not in self._holds:
             self._idle.clear()
@@ -249,6 +254,7 @@ class Engine:
         if not self._over:
             self._over = True
             self._idle.set()
+            self.executor.shut(Reason.STOPPING)
             self._fatal(error)
 
 

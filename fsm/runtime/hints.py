@@ -44,8 +44,12 @@ class Hints:
             self.dropped += 1
 
     def shut(self) -> None:
-        """Take nothing more."""
+        """Hand nothing on; what comes waits in the set."""
         self._pump.shut()
+
+    def open(self) -> None:
+        """Hand on again."""
+        self._pump.open()
 
     def _work(self, most: int) -> bool:
         for node in list(_first(self._waiting, most)):

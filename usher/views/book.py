@@ -38,14 +38,18 @@ class Book:
         before: int | None = None,
         limit: int | None = None,
     ) -> Iterator[NodeView]:
-        """Nodes by name, no more than `limit`; `before` (milliseconds) keeps those in their state since then."""
+        """Nodes by name, no more than `limit`; `before` (milliseconds) keeps those in their state since then.
+
+        Forgotten ones are only listed where their state is asked for.
+        """
         after: str | None = ""
         left = limit
         while after is not None and left != 0:
             size = PAGE if left is None else min(left, PAGE)
             page = self._reader.nodes(state, reason, before, after, size)
-            yield from page.nodes
-            after, left = page.after, None if left is None else left - len(page.nodes)
+            shown = [node for node in page.nodes if state is State.UNSEEN or node.state is not State.UNSEEN]
+            yield from shown
+            after, left = page.after, None if left is None else left - len(shown)
 
     def history(self, node: str, limit: int, until: int | None = None) -> list[Past]:
         """The newest lines of a node's history (up to seq `until`), oldest first."""

@@ -7,8 +7,8 @@ from fsm.reasons import Reason
 from fsm.runtime.hints import MOST, Hints
 from fsm.runtime.pump import Pump
 from fsm.states import State
-from tests.fakes.clock import Turns, settle
-from tests.fakes.runtime import NODE, Rig, virtual
+from tests.fakes.clock import Turns, pass_time, settle
+from tests.fakes.runtime import NODE, Rig, names, virtual
 
 
 class Heard:
@@ -128,3 +128,13 @@ async def test_hints_while_a_turn_runs_cannot_grow_a_mailbox(rig: Rig):
     await rig.until_state(State.DISCOVERED)
     await settle()
     assert len(rig.watcher.rejections) == 1
+
+
+@virtual
+async def test_on_a_full_disk_names_stay_in_their_bounded_set(rig: Rig):
+    rig.engine.hold(Reason.DISK_FULL)
+    rig.seen(*names(20))
+    await pass_time(60)
+    assert (len(rig.engine.hints), rig.store.units, rig.engine.active) == (20, [], 0)
+    rig.engine.release(Reason.DISK_FULL)
+    await rig.until_all(State.PROVISIONED, 20)
