@@ -140,11 +140,7 @@ def _opens(row: Row, state: State) -> str:
 def _effects() -> Iterator[str]:
     head = ("effect", "what", "port", "if the outcome is not known", "tries", "changes the node", "supersedes")
     yield from _grid(head, (_effect(effect) for effect in Effect))
-    yield from (
-        "",
-        "`tries` is how often a generation opens the effect; what was not sent, or was interrupted by usher's",
-    )
-    yield from ("own end, costs none. No effect that changes the node opens while an earlier one may still live.", "")
+    yield from ("", _TRIES, "")
 
 
 def _effect(effect: Effect) -> Sequence[str]:

@@ -232,8 +232,8 @@ class HistoryRow:
 class Unit:
     """One transaction: the next snapshot, its history row, the intent that it opens, the one that it closes.
 
-    `keep` names what stays of blobs and secrets: with `drop` the node's blob references and vault entries of earlier
-    generations go. `blobs` and `secrets` came with the outcome.
+    `blobs` and `secrets` came with the outcome. With `drop` the node's blob references and vault entries of earlier
+    generations go, and in a state in which nothing is under way all of them.
     """
 
     snapshot: Snapshot

@@ -24,8 +24,6 @@ from store.shelf import Shelf
 from store.trouble import translated
 from store.writer import Writer
 
-NAME: Final = "usher.db"
-"""The database's name within the state directory."""
 APPLICATION_ID: Final = 0x75736872  # "ushr"
 BUSY: Final = 2.0
 """Seconds that a statement waits for a lock that somebody else holds."""

@@ -37,7 +37,8 @@ from fsm.runtime.units import unit
 from fsm.snapshot import Snapshot, unseen
 from store.entries import FleetEntry
 from store.journal import Journal
-from store.repository import NAME, open_store
+from store.repository import open_store
+from usher.state import DATABASE
 
 MINUTE = 60_000
 ENTROPY = bytes(range(16))
@@ -146,7 +147,7 @@ LIVES = {
 
 async def write_database(folder: Path, now: int, *, paused: bool = False) -> Path:
     """Write into a directory the database of six nodes that were seen five minutes before `now` (milliseconds)."""
-    store = open_store(folder / NAME)
+    store = open_store(folder / DATABASE)
     await store.begin_epoch()
     await store.remember_policy(POLICY.hash, POLICY.document(), now)
     for node, live in LIVES.items():

@@ -22,8 +22,8 @@ from usher.config.document import load_yaml
 from usher.config.keys import FEATURES, KEYS, RETIRED
 from usher.config.problems import ConfigErrors, Problem, Severity, fatal
 from usher.config.values import Reader
+from usher.state import DEFAULT
 
-STATE_DIRECTORY: Final = "/var/lib/usher"
 _MINUTE: Final = 60.0
 _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
@@ -186,7 +186,7 @@ def _command(reader: Reader, helper: str) -> tuple[str, ...]:
 
 
 def _state_directory(reader: Reader, written: str, environ: Mapping[str, str]) -> Path:
-    chosen = Path(written or environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE_DIRECTORY)
+    chosen = Path(written or environ.get("STATE_DIRECTORY", "").partition(":")[0] or DEFAULT)
     if not chosen.is_absolute():
         reader.error("state_directory", f"{str(chosen)[:80]!r} is not an absolute path", "begin it with /")
     return chosen

@@ -13,10 +13,11 @@ import pytest
 
 from diagrams import document, dot, mermaid
 from diagrams.model import draw
-from store.repository import NAME, open_store
+from store.repository import open_store
 from tests.architecture.house import ROOT
 from tests.fakes.written import ENTROPY, HOSTILE, LIVES, write_database
 from usher.cli import main
+from usher.state import DATABASE
 from usher.views import common
 
 
@@ -135,9 +136,9 @@ def test_without_a_database_the_next_step_is_named(capsys, tmp_path, words):
 
 
 def test_what_is_no_database_is_refused(capsys, tmp_path):
-    (tmp_path / NAME).write_text("not a database " * 100)
+    (tmp_path / DATABASE).write_text("not a database " * 100)
     said = answered(capsys, "nodes", "list", "--state", tmp_path, code=2)
-    assert f"{tmp_path / NAME}: file is not a database" in said
+    assert f"{tmp_path / DATABASE}: file is not a database" in said
     assert said.count("\n") == 1
 
 
@@ -164,7 +165,7 @@ def test_a_wrong_filter_is_named_with_the_right_one(capsys, words, said):
 
 async def test_a_daemon_at_work_is_not_disturbed(capsys, tmp_path):
     await write_database(tmp_path, common.now(), paused=True)
-    store = open_store(tmp_path / NAME)
+    store = open_store(tmp_path / DATABASE)
     try:
         told = answered(capsys, "nodes", "why", "web3.example.net", "--state", tmp_path)
         assert 'by anna, in the words "the broker is moved": it begins nothing.' in told
