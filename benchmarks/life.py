@@ -22,13 +22,15 @@ from fsm.effects import Intent
 from fsm.errors import CallError
 from fsm.events import Certainty, Due, DueKind, Event, Hint, HintKind, Sent
 from fsm.machine import Decision, decide
-from fsm.ports import Outcome, Reply, Request, Store, Unit
+from fsm.ports import Outcome, Reply, Request, Store
 from fsm.reasons import Reason
 from fsm.runtime.mailbox import Letter
 from fsm.runtime.units import unit
 from fsm.snapshot import Snapshot, unseen
 from fsm.states import State
+from fsm.unit import Unit
 from helpers.runners.inline import InlineHelper
+from security.vault import KeyRing, SealedVault, VaultKey
 from transport.ksuid import ksuid
 from transport.wire.mcorpc import decode_answer, encode_call
 from transport.wire.v2 import decode_reply, decode_request, encode_request
@@ -96,6 +98,10 @@ class Clock:
         """Milliseconds since 1970."""
         return self.at
 
+    def wall(self) -> int:
+        """The same."""
+        return self.now()
+
     def monotonic(self) -> float:
         """Seconds."""
         return self.at / 1000
@@ -123,7 +129,11 @@ class World:
 
     def performer(self, rpc: object) -> tuple[Effects, Ports]:
         """The daemon's effects over this port `rpc`."""
-        made = self.settings.outside.ports(cast("Network", SimpleNamespace(rpc=rpc)), Hand(cast("Store", Nothing())))
+        hand = Hand(cast("Store", Nothing()), SealedVault(KeyRing((VaultKey.fresh(),))))
+        made = self.settings.outside.ports(
+            cast("Network", SimpleNamespace(rpc=rpc)),
+            hand,
+        )
         ports = replace(made, helper=InlineHelper(answer), clock=self.clock)
         return Effects(ports, SiteFacts(self.settings.site.token, "0123456789abcdef")), ports
 

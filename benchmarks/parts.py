@@ -20,10 +20,11 @@ from fsm.effects import Effect, EffectId
 from fsm.errors import CallError
 from fsm.events import Certainty, Sent
 from fsm.machine import decide
-from fsm.ports import HelperReply, Reply, Request, TokenOrder, Unit
+from fsm.ports import HelperReply, Reply, Request, TokenOrder
 from fsm.reasons import Reason
 from fsm.runtime.observer import Transition
 from fsm.runtime.units import unit
+from fsm.unit import Unit
 from store.repository import open_store
 from usher import logs
 from usher.metrics.recorder import Recorder

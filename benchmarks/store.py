@@ -46,9 +46,9 @@ from fsm.events import (
     TokenFacts,
     Verdict,
 )
-from fsm.ports import Blob, Closing, HistoryRow, Secret, Unit
 from fsm.snapshot import Awaited, Doing, Facts, Quiet, Snapshot
 from fsm.states import State
+from fsm.unit import Blob, Closing, HistoryRow, Secret, Unit
 from store.journal import Journal
 from store.repository import open_store
 

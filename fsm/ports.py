@@ -13,18 +13,21 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fsm.effects import EffectId, Intent
-from fsm.events import Certainty, Done, Failed, Sent
+from fsm.events import Done, Failed, Sent
 from fsm.frozen import quick
-from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
-from fsm.states import State
+from fsm.unit import Blob, Secret, Unit
 
 
 class Clock(Protocol):
     """Time and chance."""
 
     def now(self) -> int:
-        """Wall clock, milliseconds since 1970."""
+        """Milliseconds since 1970, for decisions: a wall clock that jumps is not followed at once."""
+        ...
+
+    def wall(self) -> int:
+        """Milliseconds since 1970 as the machine's clock has it at this moment, for the wire."""
         ...
 
     def monotonic(self) -> float:
@@ -179,70 +182,16 @@ class Signer(Protocol):
         ...
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """Bytes that are kept by their digest (lower-case hex SHA-256), once for all nodes that share them."""
+class Vault(Protocol):
+    """Seals what may hold secrets, so that the journal keeps it without knowing it."""
 
-    digest: str
-    data: bytes
+    def seal(self, place: str, data: bytes) -> bytes:
+        """The bytes, sealed for that place and no other."""
+        ...
 
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Bytes that are kept in the vault for one node's generation, under a name; dropped when it closes."""
-
-    name: str
-    data: bytes
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """The end of an open effect: how certain, why, and what was seen; certainty None means that it succeeded."""
-
-    opened: int
-    certainty: Certainty | None
-    reason: Reason | None
-    abandoned: bool = False
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """One committed transition, before the chain: `payload` is canonical JSON of the event and what it changed."""
-
-    node: str
-    epoch: int
-    generation: int
-    seq: int
-    at: int
-    table: int
-    policy: str
-    event: str
-    row: str
-    source: State
-    target: State
-    payload: bytes
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One transaction: the next snapshot, its history row, the intent that it opens, the one that it closes.
-
-    `blobs` and `secrets` came with the outcome. With `drop` the node's blob references and vault entries of earlier
-    generations go, and in a state in which nothing is under way all of them.
-    """
-
-    snapshot: Snapshot
-    history: HistoryRow
-    opens: Intent | None = None
-    closes: Closing | None = None
-    blobs: Sequence[Blob] = ()
-    secrets: Sequence[Secret] = ()
-    drop: bool = False
+    def open(self, place: str, sealed: bytes) -> bytes | None:
+        """The bytes that were sealed for that place; None if they cannot be opened any more."""
+        ...
 
 
 class Store(Protocol):

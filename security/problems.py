@@ -34,3 +34,7 @@ class CredentialError(UsherError):
         """Hold the finding."""
         super().__init__()
         self.problem = problem
+
+    def __str__(self) -> str:
+        """The finding."""
+        return str(self.problem)

@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 from fsm.errors import StoreError
-from fsm.ports import Unit
+from fsm.unit import Unit
 
 
 def consistent(unit: Unit) -> Unit:

@@ -19,8 +19,8 @@ from typing import Any, Final
 from fsm.codec import encode_snapshot
 from fsm.effects import EffectId
 from fsm.errors import StoreError, StoreFullError, UsherError
-from fsm.ports import Unit
 from fsm.snapshot import Snapshot
+from fsm.unit import Unit
 from store.calls import Call, Later, loop_later
 from store.checks import consistent
 from store.entries import FleetEntry
@@ -98,6 +98,10 @@ class Journal:
         """Keep a policy's document under the hash that history rows will name."""
         return self._job(partial(self._writer.policy, hashed, document, at))
 
+    def remember_vault_keys(self, ids: Sequence[str], at: int) -> asyncio.Future[None]:
+        """Note which keys seal what is held, so that the loss of one is noticed."""
+        return self._job(partial(self._writer.vault_keys, tuple(ids), at))
+
     def _job(self, job: Callable[[], object]) -> asyncio.Future[Any]:
         return self._put(Call(None, job))
 
@@ -122,6 +126,10 @@ class Journal:
     def secret(self, node: str, generation: int, name: str) -> bytes | None:
         """The bytes of a vault entry; None if it is not held any more."""
         return self._shelf.secret(node, generation, name)
+
+    def vault_keys(self) -> tuple[str, ...]:
+        """The ids of the keys that sealed what is held, as far as is known."""
+        return self._shelf.vault_keys()
 
     async def close(self) -> None:
         """Finish what is being committed and what waits, and close; calls after this are refused."""

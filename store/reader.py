@@ -24,7 +24,8 @@ from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from store import queries as sql
-from store.repository import APPLICATION_ID, BUSY, migrations
+from store.connections import APPLICATION_ID, BUSY
+from store.repository import migrations
 from store.trouble import translated
 from store.views import EffectView, FleetView, HistoryView, Meta, NodeView, Page
 

@@ -19,14 +19,12 @@ from typing import Final
 from fsm.errors import StoreError
 from fsm.states import FACTS
 from store.calls import Later
+from store.connections import APPLICATION_ID, Connect, connect, pragma
 from store.journal import Journal
 from store.shelf import Shelf
 from store.trouble import translated
 from store.writer import Writer
 
-APPLICATION_ID: Final = 0x75736872  # "ushr"
-BUSY: Final = 2.0
-"""Seconds that a statement waits for a lock that somebody else holds."""
 _IDENTITY: Final = "INSERT INTO meta VALUES (1, ?, 0, CAST(strftime('%s', 'now') AS INTEGER) * 1000)"
 _SCHEMA: Final = Path(__file__).parent / "schema"
 
@@ -36,16 +34,21 @@ def migrations() -> dict[int, Path]:
     return {int(path.stem): path for path in sorted(_SCHEMA.glob("[0-9]*.sql"))}
 
 
-def open_store(path: Path, on_full: Callable[[bool], None] | None = None, later: Later | None = None) -> Journal:
+def open_store(
+    path: Path,
+    on_full: Callable[[bool], None] | None = None,
+    later: Later | None = None,
+    connect: Connect = connect,
+) -> Journal:
     """Open or make the database at `path`; raises StoreError that says what to do."""
     _prepare(path)
     try:
-        db = _connect(path)
+        db = connect(path)
         try:
             lineage = _bring_up_to_date(db, path)
             writer = Writer(db, lineage)
             writer.collect_all()
-            reading = _connect(path)
+            reading = connect(path)
             reading.execute("PRAGMA query_only = ON")
         except BaseException:
             db.close()
@@ -69,17 +72,10 @@ def _prepare(path: Path) -> None:
         raise StoreError(f"{path} cannot be written ({error.strerror}): {step}") from None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=64)
-    for setting in ("foreign_keys = ON", "recursive_triggers = ON", "wal_autocheckpoint = 0", "synchronous = FULL"):
-        db.execute(f"PRAGMA {setting}")
-    return db
-
-
 def _bring_up_to_date(db: sqlite3.Connection, path: Path) -> str:
     """Check that it is ours, run what is missing, and answer the lineage."""
     known = migrations()
-    version = _pragma(db, "user_version")
+    version = pragma(db, "user_version")
     _check(db, path, version, max(known))
     if db.execute("PRAGMA journal_mode = WAL").fetchall()[0][0] != "wal":
         raise StoreError(f"{path} is on a file system without shared memory: use a local disk for the state directory")
@@ -96,17 +92,13 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path) -> str:
 
 def _check(db: sqlite3.Connection, path: Path, version: int, newest: int) -> None:
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
-    if (tables or version) and _pragma(db, "application_id") != APPLICATION_ID:
+    if (tables or version) and pragma(db, "application_id") != APPLICATION_ID:
         raise StoreError(f"{path} is another program's database: move it away, or name another directory with --state")
     if version > newest:
         step = "run the usher that wrote it, or a newer one; or restore a backup from before the update"
         raise StoreError(f"{path} has schema version {version}, this usher knows {newest}: {step}")
     if tables and not version:
         raise StoreError(f"{path} has no schema version: it is damaged, restore a backup")
-
-
-def _pragma(db: sqlite3.Connection, name: str) -> int:
-    return int(db.execute(f"PRAGMA {name}").fetchall()[0][0])
 
 
 def _migrate(db: sqlite3.Connection, number: int, text: str) -> None:

@@ -48,6 +48,10 @@ class Shelf:
         """The bytes of a vault entry, None if it is not held."""
         return self._only(sql.SECRET, (node, generation, name))
 
+    def vault_keys(self) -> tuple[str, ...]:
+        """The ids of the keys that sealed what is held."""
+        return tuple(key for (key,) in self._rows(sql.VAULT_KEYS))
+
     def close(self) -> None:
         """Close the connection."""
         self._db.close()

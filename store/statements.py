@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm.ports import Closing, HistoryRow, Unit
 from fsm.snapshot import Snapshot
+from fsm.unit import Closing, HistoryRow, Unit
 from store.entries import Status
 
 INSERT_NODE: Final = """
@@ -54,7 +54,11 @@ WHERE active = 1 AND (state = 'unseen' OR state = 'provisioned' OR state = 'reti
 BODY: Final = "SELECT body FROM nodes WHERE node = ?"
 BLOB: Final = "SELECT data FROM blobs WHERE digest = ?"
 SECRET: Final = "SELECT data FROM vault WHERE node = ? AND generation = ? AND name = ?"  # noqa: S105 SQL
-INSERT_BLOB: Final = "INSERT OR IGNORE INTO blobs (digest, data) VALUES (?, ?)"
+INSERT_BLOB: Final = """
+INSERT INTO blobs (digest, data) VALUES (?, ?)
+ON CONFLICT (digest) DO UPDATE SET data = excluded.data WHERE substr(data, 1, 9) <> substr(excluded.data, 1, 9)
+"""
+"""Held already under another key (security.vault: the first 9 bytes): that key may be lost, so the new bytes win."""
 INSERT_REF: Final = "INSERT OR IGNORE INTO blob_refs (node, generation, digest) VALUES (?, ?, ?)"
 PUT_SECRET: Final = "INSERT OR REPLACE INTO vault (node, generation, name, data) VALUES (?, ?, ?, ?)"  # noqa: S105 SQL
 REFS_BELOW: Final = "SELECT digest FROM blob_refs WHERE node = ? AND generation < ?"
@@ -70,6 +74,9 @@ INSERT_FLEET: Final = """
 INSERT INTO journal (position, lineage, epoch, at, kind, name, reason, digest, previous, hash, payload)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+VAULT_KEYS: Final = "SELECT key FROM vault_keys ORDER BY since, key"
+PUT_VAULT_KEY: Final = "INSERT OR IGNORE INTO vault_keys (key, since) VALUES (?, ?)"
+DROP_VAULT_KEY: Final = "DELETE FROM vault_keys WHERE key = ?"
 INSERT_POLICY: Final = "INSERT OR IGNORE INTO policies (hash, document, first_used) VALUES (?, ?, ?)"
 
 Row = tuple[str | int | bytes | None, ...]

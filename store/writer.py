@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from fsm.effects import EffectId
 from fsm.errors import StoreError
-from fsm.ports import Unit
 from fsm.states import WORKING
+from fsm.unit import Unit
 from store import statements as sql
 from store.chain import START, digest, link
 from store.entries import FleetEntry
@@ -244,6 +244,13 @@ class Writer:
     def policy(self, hashed: str, document: bytes, at: int) -> None:
         """Keep a policy's document under its hash, once."""
         self._db.execute(sql.INSERT_POLICY, (hashed, document, at))
+
+    def vault_keys(self, ids: Sequence[str], at: int) -> None:
+        """These keys, and no others, seal what is held."""
+        for (known,) in self._db.execute(sql.VAULT_KEYS).fetchall():
+            if known not in ids:
+                self._db.execute(sql.DROP_VAULT_KEY, (known,))
+        self._db.executemany(sql.PUT_VAULT_KEY, [(key, at) for key in ids])
 
     def collect_all(self) -> None:
         """At a start: delete the blobs that an earlier process had no time to collect."""

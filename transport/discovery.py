@@ -103,7 +103,7 @@ class Discovery:
         return Cycle(sent=True, answers=self._answers)
 
     def _ask(self) -> bool:
-        now = self._clock.now()
+        now = self._clock.wall()
         request_id = ksuid(now, self._clock.entropy())
         message = encode_request(
             DISCOVERY_PING,

@@ -60,7 +60,7 @@ class Lifecycle:
             identity=identity,
             version=version,
             event_id=str(UUID(bytes=self._clock.entropy(), version=4)),
-            timestamp=self._clock.now() // 1000,
+            timestamp=self._clock.wall() // 1000,
         )
         try:
             self._connection.publish(lifecycle("startup", PROVISIONER), event)

@@ -95,7 +95,7 @@ class RpcClient:
             raise CallError(Certainty.NOT_SENT, Reason.STOPPING)
         now = self._clock.now()
         request_id = ksuid(now, self._clock.entropy())
-        handed = self._publish(request, request_id, now)
+        handed = self._publish(request, request_id)
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Reply] = loop.create_future()
         asked = Asked(request.node, request.agent, request, Sent(now, handed.connection), waiting, handed)
@@ -103,7 +103,7 @@ class RpcClient:
         self._memory.add(request_id, asked)
         return request_id, asked, waiting
 
-    def _publish(self, request: Request, request_id: str, now: int) -> Handed:
+    def _publish(self, request: Request, request_id: str) -> Handed:
         reply_to = self._prefix + request_id
         try:
             message = encode_request(
@@ -113,7 +113,7 @@ class RpcClient:
                 request_id=request_id,
                 reply_to=reply_to,
                 ttl=request.ttl,
-                time_ns=now * 1_000_000,
+                time_ns=self._clock.wall() * 1_000_000,
                 filter_agents=(request.agent,),
                 server=self._connection.server,
             )

@@ -18,7 +18,7 @@ from fsm.effects import Intent, Port
 from fsm.events import Event, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.policy import Policy
-from fsm.ports import Clock, Outcome
+from fsm.ports import Clock, Outcome, Vault
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
 from fsm.runtime.observer import Observer, Transition
@@ -81,6 +81,7 @@ class Daemon:
         self,
         outside: Outside,
         journal: Journal,
+        vault: Vault,
         policy: Policy,
         epoch: int,
         observers: Sequence[Observer],
@@ -90,7 +91,7 @@ class Daemon:
         self.journal, self.policy, self.epoch, self.clock = journal, policy, epoch, outside.clock
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.network = Network(outside.way, told(self._hint, self.way_open), outside.clock)
-        ports = outside.ports(self.network, Hand(journal))
+        ports = outside.ports(self.network, Hand(journal, vault))
         facts = SiteFacts(outside.token, journal.lineage, outside.inject)
         self.engine = Engine(
             journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits

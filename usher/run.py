@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,10 @@ from fsm.events import HintKind
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.runtime.clock import SystemClock
+from security.problems import CredentialError
+from security.vault import KeyRing, SealedVault
 from store.entries import FleetEntry
+from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
 from usher import logs
@@ -47,6 +51,7 @@ from usher.standing import trouble
 from usher.state import StateDirectory
 from usher.status import Status
 from usher.tally import Tally
+from usher.vault import VaultKeyError, key_place, open_ring, take_up
 
 WRONG: Final = 2
 FAILED: Final = 1
@@ -65,13 +70,18 @@ class PidFileError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a start needs, read and checked; `problems` do not stop it."""
+    """Everything that a start needs, read and checked; `problems` do not stop it.
+
+    `ring` reads the vault's keys and `open` the database, once the state directory is locked.
+    """
 
     site: Site
     problems: tuple[Problem, ...]
     outside: Outside
     policy: Policy
     state: StateDirectory
+    ring: Callable[[], KeyRing]
+    open: Callable[[Path, Callable[[bool], None]], Journal] = open_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with _pid_file(args.pid):
             return asyncio.run(serve(settings))
-    except (MonitorPortError, PidFileError) as error:
+    except (MonitorPortError, PidFileError, VaultKeyError, CredentialError) as error:
         print(f"usher: {error}", file=sys.stderr)
         return WRONG
     except UsherError as error:
@@ -118,7 +128,10 @@ def read(args: argparse.Namespace) -> Settings:
     client_file = Path(args.choria_config) if args.choria_config else None
     found = load(Path(args.config), client_file, surroundings(clock.now(), chosen))
     outside, policy = make_outside(found.site, found.client, clock)
-    return Settings(found.site, found.problems, outside, policy, StateDirectory(found.site.state_directory))
+    state = StateDirectory(found.site.state_directory)
+    place = key_place(found.site.vault_key_file, os.environ, state)
+    ring = partial(open_ring, place, strict=found.site.strict)
+    return Settings(found.site, found.problems, outside, policy, state, ring)
 
 
 async def serve(settings: Settings) -> int:
@@ -163,10 +176,13 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
     def on_full(is_full: bool) -> None:
         (full[0] if full else _say_full)(is_full)
 
-    journal = open_store(settings.state.database, on_full)
+    ring = settings.ring()
+    journal = settings.open(settings.state.database, on_full)
     stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()
-    await journal.remember_policy(settings.policy.hash, settings.policy.document(), settings.outside.clock.now())
+    now = settings.outside.clock.now()
+    await journal.remember_policy(settings.policy.hash, settings.policy.document(), now)
+    await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
         fleet = reader.last("pause", "resume")
@@ -179,7 +195,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
     def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
         return Told(hint, way_open, log_report, recorder.discovered, recorder)
 
-    daemon = Daemon(settings.outside, journal, settings.policy, epoch, observers, told)
+    daemon = Daemon(settings.outside, journal, SealedVault(ring), settings.policy, epoch, observers, told)
     full.append(daemon.full)
     await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
     status = Status(daemon, tally, settings.site.site)

@@ -22,6 +22,7 @@ DEFAULT: Final = "/var/lib/usher"
 DATABASE: Final = "usher.db"
 SOCKET: Final = "control.sock"
 LOCK: Final = "lock"
+VAULT_KEY: Final = "vault.key"
 LONGEST_SOCKET: Final = 107
 """Bytes of a Unix socket's path (sun_path holds 108, one is the end)."""
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -63,6 +64,11 @@ class StateDirectory:
     def socket(self) -> Path:
         """The control socket."""
         return self.path / SOCKET
+
+    @property
+    def vault_key(self) -> Path:
+        """The vault's key file, where no other was chosen."""
+        return self.path / VAULT_KEY
 
     def prepare(self) -> None:
         """Make the directory if it is missing, and check whose it is; raises StateError."""

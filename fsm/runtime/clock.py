@@ -2,30 +2,64 @@
 
 Rules:
 1. This is the only module of the house that asks the machine what time it is.
-2. Wall time is for people and for what must survive a restart; waiting is measured on the monotonic clock.
+2. Waiting is measured on the monotonic clock; wall time is for people, for the wire, and for what survives a restart.
+3. A wall clock that jumps is believed after BELIEVED: until then decisions go on in the old time, so that no wait for
+   an earlier request ends before that request can be dead. A clock that is slewed is followed at once.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Final
 
 _DRAWN: Final = 4096
 _EACH: Final = 16
+_MILLISECOND: Final = 1_000_000
+JUMP: Final = 5_000
+"""Milliseconds by which a wall clock must change at once to have jumped."""
+BELIEVED: Final = 60_000
+"""Milliseconds until a jump is believed: a request lives no longer (fsm.policy: request_life)."""
+
+
+def since_boot() -> int:
+    """Nanoseconds that never go back and pass while the machine sleeps."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 class SystemClock:
-    """fsm.ports.Clock, from the operating system."""
+    """fsm.ports.Clock, from the operating system; `wall` and `steady` say where its nanoseconds come from."""
 
-    def __init__(self) -> None:
-        """Begin with nothing drawn."""
+    def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = since_boot) -> None:
+        """Begin with nothing drawn, in the time that the wall clock has."""
+        self._wall, self._steady = wall, steady
         self._pool = b""
         self._at = 0
+        self._offset = self.wall() - self._passed()
+        self._other = self._offset
+        self._believed = 0
 
     def now(self) -> int:
-        """Wall clock, milliseconds since 1970."""
-        return time.time_ns() // 1_000_000
+        """Milliseconds since 1970, without the jumps of the last minute."""
+        passed = self._passed()
+        offset = self.wall() - passed
+        if -JUMP <= offset - self._offset <= JUMP or self._is_believed(offset, passed):
+            self._offset = self._other = offset
+        return passed + self._offset
+
+    def wall(self) -> int:
+        """Milliseconds since 1970 as the machine has it at this moment."""
+        return self._wall() // _MILLISECOND
+
+    def _passed(self) -> int:
+        return self._steady() // _MILLISECOND
+
+    def _is_believed(self, offset: int, passed: int) -> bool:
+        """Whether the wall clock has kept to its new time for so long."""
+        if not -JUMP <= offset - self._other <= JUMP:
+            self._other, self._believed = offset, passed + BELIEVED
+        return self._other != self._offset and passed >= self._believed
 
     def monotonic(self) -> float:
         """Seconds that never go back."""

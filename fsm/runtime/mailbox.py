@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fsm.events import Event, Hint
 from fsm.frozen import quick
 from fsm.machine import Decision, Rejected
-from fsm.ports import Blob, Secret
+from fsm.unit import Blob, Secret
 
 
 @quick

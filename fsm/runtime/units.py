@@ -10,10 +10,10 @@ from __future__ import annotations
 from fsm.codec import encode_payload
 from fsm.machine import Closed, Decision
 from fsm.policy import Policy
-from fsm.ports import Closing, HistoryRow, Unit
 from fsm.runtime.mailbox import Letter
 from fsm.snapshot import Snapshot
 from fsm.table import VERSION
+from fsm.unit import Closing, HistoryRow, Unit
 
 
 def unit(before: Snapshot, letter: Letter, decision: Decision, policy: Policy, epoch: int) -> Unit:

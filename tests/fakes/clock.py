@@ -61,6 +61,9 @@ class JumpingClock:
     def now(self) -> int:
         return START + round((self.monotonic() - 1000.0) * 1000) + self.skew
 
+    def wall(self) -> int:
+        return self.now()
+
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 

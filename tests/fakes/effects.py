@@ -13,13 +13,15 @@ from fsm.events import Done, Failed, HelperFacts, InventoryFacts, JwtFacts, KeyF
 from fsm.ports import HelperCall, HelperReply, Outcome, Request, ServerToken, Signer, TokenOrder, Verifier
 from fsm.snapshot import Doing, Facts, Snapshot
 from fsm.states import State
+from fsm.unit import Blob, Secret
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
 from security.issuing import make_provisioning_token
+from security.vault import KeyRing, SealedVault, VaultKey
 from security.verifier import TokenVerifier
 from tests.fakes.rpc import FakeRpc, Said
 from tests.fakes.site import ENTROPY, ISSUER, NODE, NOW, NOW_S, VERIFIES, YEAR, file_signer
 from tests.fakes.store import MemoryStore
-from usher.effects.hand import Hand, Name
+from usher.effects.hand import Hand, Name, blob_place, entry_place
 from usher.effects.performer import Effects
 from usher.effects.site import ConfigurationRules, Ports, SiteFacts
 
@@ -40,6 +42,9 @@ class FixedClock:
 
     def now(self) -> int:
         return self.at
+
+    def wall(self) -> int:
+        return self.now()
 
     def monotonic(self) -> float:
         return self.at / 1000
@@ -97,7 +102,8 @@ class EffectsBench:
         self.rpc = FakeRpc(self.clock)
         self.helper = FakeHelper()
         self.store = MemoryStore()
-        self.hand = Hand(self.store)
+        self.vault = SealedVault(KeyRing((VaultKey.of(b"v" * 32),)))
+        self.hand = Hand(self.store, self.vault)
         self.signer: Signer = file_signer(where, strict=strict)
         self.verifier: Verifier = TokenVerifier(VERIFIES)
         self.site = SiteFacts(SECRET, self.store.lineage, inject)
@@ -132,13 +138,24 @@ class EffectsBench:
             self.hand.keep(snapshot, Name.CLAIMS, {"cht": SECRET, "chpd": True}),
             self.hand.keep(snapshot, Name.PROOF, {"public_key": NODE.public_hex, "directory": "/d", "signature": "ab"}),
             self.hand.keep(snapshot, Name.TOKEN, {"token": "a.b.c"}),
-            self.hand.keep_reply(snapshot, REPLY),
+            self.hand.keep_reply(snapshot, REPLY)[0],
         ]
         for secret in kept:
             self.store.vault[snapshot.node, snapshot.generation, secret.name] = secret.data
         blob = self.hand.keep_blob(b'{"version":"1"}')
         held = replace(snapshot.facts, inventory=InventoryFacts(blob.digest, "1", upgradable=False))
         return replace(snapshot, facts=held)
+
+    def opened(self, kept: Secret | Blob) -> bytes:
+        """What a step of this bench sealed."""
+        snapshot = step(Effect.LOOK)
+        if isinstance(kept, Blob):
+            place = blob_place(kept.digest)
+        else:
+            place = entry_place(snapshot.node, snapshot.generation, kept.name)
+        data = self.vault.open(place, kept.data)
+        assert data is not None
+        return data
 
     def says(self, action: str, data: Mapping[str, Any] | None = None, code: int = 0, message: str = "OK") -> None:
         """What the node answers from now on."""

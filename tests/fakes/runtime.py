@@ -35,12 +35,13 @@ from fsm.events import (
 )
 from fsm.machine import Decision, Rejected
 from fsm.policy import Policy
-from fsm.ports import Outcome, Unit
+from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.engine import Engine
 from fsm.runtime.observer import Transition
 from fsm.snapshot import Snapshot
 from fsm.states import State
+from fsm.unit import Unit
 from store.entries import Status
 from tests.fakes.clock import JumpingClock, JumpingLoop, settle
 from tests.fakes.store import MemoryStore

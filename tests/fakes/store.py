@@ -9,9 +9,9 @@ from typing import Any
 from fsm.codec import decode_snapshot, encode_snapshot
 from fsm.effects import EffectId, Intent
 from fsm.errors import StoreError, UsherError
-from fsm.ports import Unit
 from fsm.snapshot import Snapshot
 from fsm.states import WORKING
+from fsm.unit import Unit
 from store.checks import consistent
 from store.entries import FleetEntry, Status
 

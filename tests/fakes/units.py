@@ -9,10 +9,10 @@ from hashlib import sha256
 from fsm.codec import encode_event
 from fsm.effects import Effect, Intent
 from fsm.events import Certainty, DueKind, Event, Hint, HintKind
-from fsm.ports import Blob, Closing, HistoryRow, Secret, Unit
 from fsm.reasons import Reason
 from fsm.snapshot import Awaited, Doing, Snapshot, unseen
 from fsm.states import State
+from fsm.unit import Blob, Closing, HistoryRow, Secret, Unit
 
 AT = 1_795_200_000_000
 ENTROPY = b"0123456789abcdef"

@@ -20,9 +20,11 @@ from security.keyfiles import verify_key
 from security.problems import CredentialError
 from security.problems import Problem as Finding
 from security.signer import inspect_signer
+from security.vaultfile import read_ring
 from usher.config.client import CA_FILE, CA_MISSING, ClientConfig
 from usher.config.problems import Problem, Severity
 from usher.config.site import Site
+from usher.vault import SETTING
 
 
 def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
@@ -31,6 +33,7 @@ def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Proble
         *_helper(site, environ),
         *_verify_key(site),
         *_judged(site.strict, lambda strict: _signer(site, now, strict=strict)),
+        *_judged(site.strict, lambda strict: _vault_key(site, strict=strict)),
         *_state(site),
     )
 
@@ -46,6 +49,15 @@ def client_files(client: ClientConfig, now: int, *, strict: bool) -> tuple[Probl
 
 def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
     return inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
+
+
+def _vault_key(site: Site, *, strict: bool) -> tuple[Finding, ...]:
+    if not site.vault_key_file:
+        return ()
+    try:
+        return read_ring(Path(site.vault_key_file), SETTING, strict=strict)[1]
+    except CredentialError as error:
+        return (error.problem,)
 
 
 def _judged(strict: bool, inspect: Callable[[bool], tuple[Finding, ...]]) -> Iterator[Problem]:

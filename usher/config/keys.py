@@ -59,6 +59,9 @@ KEYS: Final[dict[str, Key]] = {
     "features": Key(Kind.GROUP, None, "what is done for a node"),
     # our own
     "state_directory": Key(Kind.TEXT, "", "where the database is; default $STATE_DIRECTORY, else /var/lib/usher"),
+    "vault_key_file": Key(
+        Kind.TEXT, "", "the keys that seal secrets; default $CREDENTIALS_DIRECTORY/usher-vault-key, else its own"
+    ),
     "monitor_address": Key(Kind.TEXT, "", "the address of monitor_port; default all"),
     "helper_timeout": Key(Kind.DURATION, "10s", "how long a helper may take, with all that it starts"),
     "helper_max_output": Key(Kind.WHOLE, 1 << 20, "how many bytes a helper may print"),

@@ -59,6 +59,7 @@ class Site:
     server_jwt_validity: int
     features: frozenset[Feature]
     state_directory: Path
+    vault_key_file: str
     helper_timeout: float
     helper_max_output: int
     inject_provision_false: bool

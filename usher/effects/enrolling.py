@@ -56,11 +56,11 @@ async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sn
     problem = _problem(ports, reply)
     if problem is not None:
         return Outcome(answers.unusable(intent, *problem, None, transient=False).body, note=reply.stderr)
-    kept = ports.hand.keep_reply(snapshot, reply)
+    kept, digest = ports.hand.keep_reply(snapshot, reply)
     default = snapshot.facts.jwt.provisions_by_default if snapshot.facts.jwt else True
     keeps = _verdict(reply) is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
     words = _KEEPS if keeps else answers.legible(reply.msg)[:200]
-    facts = HelperFacts(sha256(kept.data).hexdigest(), _verdict(reply), words, keeps)
+    facts = HelperFacts(digest, _verdict(reply), words, keeps)
     return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept,), note=reply.stderr)
 
 

@@ -37,7 +37,7 @@ async def fetch_jwt(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sna
         token = answers.text(reply.data, "jwt").strip()
         if not token:
             return answers.unusable(intent, Reason.TOKEN_MISSING, "the reply has no token", reply.sent, transient=False)
-        verified = ports.verifier.provisioning_token(token, ports.clock.now())
+        verified = ports.verifier.provisioning_token(token, ports.clock.wall())
         digest = sha256(token.encode()).hexdigest()
         facts = JwtFacts(digest, answers.legible(verified.jti)[:LONGEST_VERSION], verified.provisions_by_default)
         kept = ports.hand.keep(snapshot, Name.CLAIMS, verified.claims)

@@ -113,8 +113,8 @@ async def test_the_helper_reads_what_it_read_from_the_older_program(bench: Effec
     body = inventory.body
     assert isinstance(body, Done)
     held = bench.held(Effect.RUN_HELPER)
-    claims = json.loads((await bench.perform(Effect.FETCH_JWT)).secrets[0].data)
-    proof = json.loads((await bench.perform(Effect.NEW_KEY)).secrets[0].data)
+    claims = json.loads(bench.opened((await bench.perform(Effect.FETCH_JWT)).secrets[0]))
+    proof = json.loads(bench.opened((await bench.perform(Effect.NEW_KEY)).secrets[0]))
     bench.hand.keep(held, Name.CLAIMS, claims)
     bench.hand.keep(held, Name.PROOF, proof)
     assert isinstance(body.facts, InventoryFacts)

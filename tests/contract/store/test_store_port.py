@@ -14,9 +14,9 @@ from fsm.codec import MalformedError
 from fsm.effects import Effect, EffectId
 from fsm.errors import StoreError
 from fsm.events import Certainty, DueKind
-from fsm.ports import Secret
 from fsm.reasons import Reason
 from fsm.states import WORKING, State
+from fsm.unit import Secret
 from store.entries import FleetEntry
 from store.journal import Journal
 from store.repository import open_store

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from fsm.effects import SPECS, Effect, Intent, Port
 from fsm.events import Certainty, HintKind, Sent, Sighting
-from fsm.ports import Outcome, Unit
+from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
+from fsm.unit import Unit
 from tests.fakes.clock import JumpingClock, pass_time
 from tests.fakes.runtime import CONNECTION, POLICY, LawfulStore, Rig, done, failed, names, virtual
 

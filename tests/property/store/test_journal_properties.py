@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fsm.effects import Effect
 from fsm.events import Certainty, DueKind
-from fsm.ports import Secret, Unit
 from fsm.states import State
+from fsm.unit import Secret, Unit
 from store.audit import audit
 from store.journal import Journal
 from store.reader import open_reader

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from fsm.ports import HistoryRow, Unit
 from fsm.snapshot import Snapshot
 from fsm.states import State
+from fsm.unit import HistoryRow, Unit
 from store.repository import open_store
 from usher.outlook import DatabaseOutlook
 from usher.progress import Slowest

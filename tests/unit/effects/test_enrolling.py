@@ -34,7 +34,7 @@ async def test_a_key_counts_when_it_has_signed_our_nonce(bench: EffectsBench):
     assert (bench.sent.action, bench.sent.ttl) == ("gen25519", 30)
     assert (await bench.done(Effect.NEW_KEY)).facts == KeyFacts(NODE.public_hex, "/etc/choria")
     (kept,) = outcome.secrets
-    assert orjson.loads(kept.data)["public_key"] == NODE.public_hex
+    assert orjson.loads(bench.opened(kept))["public_key"] == NODE.public_hex
 
 
 async def test_every_try_has_a_nonce_of_its_own(bench: EffectsBench):
@@ -160,7 +160,7 @@ async def test_a_configuration_that_keeps_provisioning_is_seen_or_mended(
     outcome = await bench.perform(Effect.RUN_HELPER)
     facts = (await bench.done(Effect.RUN_HELPER)).facts
     assert isinstance(facts, HelperFacts)
-    sent = orjson.loads(outcome.secrets[0].data)["configuration"]
+    sent = orjson.loads(bench.opened(outcome.secrets[0]))["configuration"]
     if inject and configuration == {"identity": "x"}:
         assert sent == {"identity": "x", "plugin.choria.server.provision": "false"}
         assert not facts.keeps_provisioning
@@ -179,8 +179,9 @@ async def test_a_helper_that_fails_is_told_with_its_words(bench: EffectsBench):
 
 async def test_the_same_order_makes_the_same_token(bench: EffectsBench):
     first, second = await bench.perform(Effect.SIGN_TOKEN), await bench.perform(Effect.SIGN_TOKEN)
-    assert first == second
-    text = orjson.loads(first.secrets[0].data)["token"]
+    assert first.body == second.body
+    assert bench.opened(first.secrets[0]) == bench.opened(second.secrets[0])
+    text = orjson.loads(bench.opened(first.secrets[0]))["token"]
     assert claims_of(text)["public_key"] == NODE.public_hex
     assert claims_of(text)["identity"] == IDENTITY
     facts = (await bench.done(Effect.SIGN_TOKEN)).facts

@@ -114,7 +114,7 @@ async def test_what_is_not_held_any_more_begins_anew(bench: EffectsBench, effect
 
 async def test_what_memory_forgot_is_read_from_the_store(bench: EffectsBench):
     snapshot = bench.held(Effect.CONFIGURE)
-    bench.hand = Hand(bench.store)
+    bench.hand = Hand(bench.store, bench.vault)
     assert isinstance((await bench.done(Effect.CONFIGURE, snapshot)).facts, Ack)
 
 

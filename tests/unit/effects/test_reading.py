@@ -41,7 +41,7 @@ async def test_a_token_is_verified_and_its_claims_are_kept_as_a_secret(bench: Ef
     assert facts.digest == sha256(JWT.encode()).hexdigest()
     assert facts.provisions_by_default
     (kept,) = outcome.secrets
-    assert (kept.name, orjson.loads(kept.data)["cht"]) == ("claims", SECRET)
+    assert (kept.name, orjson.loads(bench.opened(kept))["cht"]) == ("claims", SECRET)
     assert outcome.blobs == ()
 
 
@@ -84,11 +84,11 @@ async def test_an_inventory_is_kept_as_the_older_program_writes_it(bench: Effect
         "rpcutil", "inventory", {}, 4.0,
     )  # fmt: skip
     (blob,) = outcome.blobs
-    assert blob.data == (
+    assert bench.opened(blob) == (
         rb'{"agents":["rpcutil"],"facts":{"a":"\u003cx\u003e","b":1},"upgradable":true,"version":"0.29.4"}'
     )
     assert (await bench.done(Effect.FETCH_INVENTORY)).facts == InventoryFacts(blob.digest, "0.29.4", upgradable=True)
-    assert blob.digest == sha256(blob.data).hexdigest()
+    assert blob.digest == sha256(bench.opened(blob)).hexdigest()
 
 
 def nested(depth: int) -> Any:

@@ -13,8 +13,9 @@ import pytest
 
 from fsm.errors import StoreError
 from fsm.states import State
+from store.connections import APPLICATION_ID
 from store.reader import open_reader
-from store.repository import APPLICATION_ID, migrations, open_store
+from store.repository import migrations, open_store
 from tests.fakes.units import Life
 
 
@@ -106,7 +107,7 @@ def refused(path: Path, words: str) -> None:
 async def test_a_newer_database_is_refused(path: Path):
     await made(path)
     change(path, "PRAGMA user_version = 9")
-    refused(path, "schema version 9, this usher knows 1: run the usher that wrote it")
+    refused(path, "schema version 9, this usher knows 2: run the usher that wrote it")
 
 
 async def test_a_foreign_database_is_refused(path: Path):
