@@ -4,6 +4,8 @@ Rules:
 1. Wrong arguments end with one message for each mistake and code 2; a broker that refuses ends with code 1.
 2. INT and TERM end the fleet and the command with code 0.
 3. With --json, standard output is one JSON object a line and nothing else.
+4. A report is written at the start, at the end and on USR1; one that cannot be written ends the command before a node
+   is switched on.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -23,6 +26,7 @@ import orjson
 from usher.simulator.fleet import MOST_CONNECTIONS, Figures, Fleet, Plan
 from usher.simulator.model import Phase
 from usher.simulator.plan import ArgumentsError, make_plan
+from usher.simulator.report import Report, ReportError
 from usher.simulator.unkind import Fault
 from usher.simulator.wire_client import LinkError
 
@@ -75,6 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server-events", action="store_true", help="provisioned nodes say startup as `server`")
     parser.add_argument("--once", action="store_true", help="end when every node is provisioned or shut down")
     parser.add_argument("--json", action="store_true", help="progress as JSON, an object a line")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write there what each node holds (key, token) and which requests reached it: at the end, and on USR1",
+    )
     parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="between progress lines")
 
 
@@ -88,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         asyncio.run(_play(plan, args))
-    except LinkError as error:
+    except (LinkError, ReportError) as error:
         print(f"usher simulate: {error}", file=sys.stderr)
         return 1
     return 0
@@ -98,7 +107,11 @@ async def _play(plan: Plan, args: argparse.Namespace) -> None:
     loop, news, stop = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    fleet = Fleet(plan, changed=news.set)
+    report = Report(Path(args.report)) if args.report else None
+    fleet = Fleet(plan, changed=news.set, heard=report.heard if report else None)
+    if report is not None:
+        report.write(fleet.nodes(), plan.setup)
+        loop.add_signal_handler(signal.SIGUSR1, _report_again, report, fleet, plan)
     show = _as_json if args.json else _as_text
     playing = asyncio.create_task(fleet.run())
     telling = asyncio.create_task(_tell(fleet, news, args.every, show, once=args.once))
@@ -113,6 +126,16 @@ async def _play(plan: Plan, args: argparse.Namespace) -> None:
         if isinstance(outcome, Exception):
             raise outcome
     show(fleet.figures())
+    if report is not None:
+        report.write(fleet.nodes(), plan.setup)
+
+
+def _report_again(report: Report, fleet: Fleet, plan: Plan) -> None:
+    """On a signal: a report that cannot be written now is one at the end."""
+    try:
+        report.write(fleet.nodes(), plan.setup)
+    except ReportError as error:
+        print(f"usher simulate: {error}", file=sys.stderr)
 
 
 async def _tell(

@@ -98,10 +98,16 @@ class Seat:
 class Fleet:
     """A running fleet: `run` until it is cancelled; `figures` at any time; `changed` after each change of phase."""
 
-    def __init__(self, plan: Plan, changed: Callable[[], None] = lambda: None) -> None:
-        """Seat the nodes, evenly over the connections."""
+    def __init__(
+        self,
+        plan: Plan,
+        changed: Callable[[], None] = lambda: None,
+        heard: Callable[[str, str, int], None] | None = None,
+    ) -> None:
+        """Seat the nodes, evenly over the connections; `heard(host, action, nanoseconds)` hears of each request."""
         self._plan = plan
         self._changed = changed
+        self._heard = heard
         self._loop = asyncio.get_running_loop()
         seats = [Seat(Node(name, name, 0, Process(Mode.AWAY, 0))) for name in plan.names]
         lines = max(1, min(plan.connections, len(seats)))
@@ -125,6 +131,10 @@ class Fleet:
             events=self._counts["events"],
             struck=self._counts["struck"],
         )
+
+    def nodes(self) -> list[Node]:
+        """Every node as it is now, in the order of their names."""
+        return sorted((seat.node for seats in self._seats for seat in seats), key=lambda node: node.host)
 
     async def run(self) -> None:
         """Connect and play until cancelled; raises LinkError if the very first connection is refused."""
@@ -186,6 +196,8 @@ class Fleet:
 
     def _take(self, seat: Seat, request: WireRequest | None, fate: Treatment) -> None:
         now = time.time_ns()
+        if self._heard is not None:
+            self._heard(seat.node.host, machine.action_of(request), now)
         if fate.refuse and request is not None and seat.node.process.mode is Mode.PROVISIONING:
             step = machine.refuse(seat.node, self._plan.setup, request, REFUSED, now)
         else:

@@ -89,3 +89,35 @@ async def test_once_ends_when_all_have_left(words: list[str], broker: EmbeddedBr
         rest, _ = await child.communicate()
         assert child.returncode == 0
         assert orjson.loads(rest.splitlines()[-1])["phases"]["provisioned"] == 2
+
+
+async def test_a_report_of_what_each_node_holds(words: list[str], broker: EmbeddedBroker, tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    more = ["--password", broker.passwords.node, "--json", "--once", "--nodes", "2", "--report", str(report)]
+    async with asyncio.timeout(20), simulating(*words, *more) as child, asking(broker) as (rpc, _):
+        assert child.stdout is not None
+        while b'"unprovisioned":2' not in await child.stdout.readline():
+            pass
+        assert [orjson.loads(line)["key"] for line in report.read_bytes().splitlines()] == ["", ""]
+        await enrol(rpc, "node-0001.example.net")
+        before = report.stat().st_ino
+        child.send_signal(signal.SIGUSR1)
+        while report.stat().st_ino == before:
+            await child.stdout.readline()
+        told = [orjson.loads(line) for line in report.read_bytes().splitlines()]
+        assert told[0]["key"] == told[0]["token_key"] != ""
+        assert len(told[0]["times"]["restart"]) == 1
+        assert told[1]["requests"] == {}
+        await enrol(rpc, "node-0002.example.net")
+        await child.communicate()
+        assert child.returncode == 0
+        assert {orjson.loads(line)["process"] for line in report.read_bytes().splitlines()} == {"server"}
+
+
+async def test_a_report_that_cannot_be_written_ends_it_at_once(words: list[str], broker: EmbeddedBroker) -> None:
+    more = ["--password", broker.passwords.node, "--report", "/nowhere/report"]
+    async with asyncio.timeout(20), simulating(*words, *more) as child:
+        said, complaints = await child.communicate()
+        assert (child.returncode, said) == (1, b"")
+        assert complaints.decode().count("\n") == 1
+        assert "/nowhere/report" in complaints.decode()
