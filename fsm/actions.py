@@ -17,6 +17,7 @@ from fsm.events import (
     OUTCOMES,
     Ack,
     Certainty,
+    CsrFacts,
     Done,
     DueKind,
     Failed,
@@ -76,6 +77,8 @@ def _learnt(body: Done) -> Changes:  # noqa: PLR0911 one answer for each kind of
             return {"inventory": body.facts}
         case KeyFacts():
             return {"key": body.facts, "helper": None, "token": None}
+        case CsrFacts():
+            return {"csr": body.facts, "helper": None, "token": None}
         case HelperFacts():
             return {"helper": body.facts}
         case TokenFacts():
@@ -121,7 +124,7 @@ def finish(turn: Turn, changes: Changes) -> None:
     facts = turn.snapshot.facts
     changes.update(provisioned_at=turn.event.at, failures=0, absences=0, returns=0, reason=None, detail="")
     changes.update(failed_from=None, looked=0, doing=None, awaited=None)
-    changes["previous_key"] = facts.key.public_key if facts.key else ""
+    changes["previous_key"] = facts.key.public_key if facts.key else facts.csr.fingerprint if facts.csr else ""
     changes["previous_token"] = facts.token.jti if facts.token else ""
 
 

@@ -24,6 +24,7 @@ class Effect(StrEnum):
     FETCH_JWT = "fetch_jwt"
     FETCH_INVENTORY = "fetch_inventory"
     NEW_KEY = "new_key"
+    NEW_CSR = "new_csr"
     RUN_HELPER = "run_helper"
     SIGN_TOKEN = "sign_token"  # noqa: S105 an effect, not a secret
     CONFIGURE = "configure"
@@ -48,10 +49,14 @@ class Unknown(StrEnum):
 
 
 class Feature(StrEnum):
-    """What chooses steps."""
+    """What chooses steps; ED25519 and PKI exclude each other, since a node has one way to prove who it is.
+
+    The configuration refuses `features.pki` until networks of that kind can be reached; the machine knows it already.
+    """
 
     JWT = "jwt"
     ED25519 = "ed25519"
+    PKI = "pki"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,14 @@ SPECS: Final[dict[Effect, Spec]] = {
         ("key", "helper", "token"),
         "have the node make a key and prove that it holds it",
     ),
+    Effect.NEW_CSR: Spec(
+        Port.RPC,
+        Unknown.REPEAT,
+        3,
+        True,
+        ("csr", "helper", "certificate"),
+        "have the node make a key and a request for a certificate; only when quiet",
+    ),
     Effect.RUN_HELPER: Spec(
         Port.HELPER, Unknown.REPEAT, 3, False, (), "ask the site what the node's configuration shall be"
     ),
@@ -108,6 +121,7 @@ STEPS: Final[dict[State, tuple[Step, ...]]] = {
     State.DISCOVERED: (Step(Effect.FETCH_JWT, Feature.JWT), Step(Effect.FETCH_INVENTORY)),
     State.INVENTORIED: (
         Step(Effect.NEW_KEY, Feature.ED25519),
+        Step(Effect.NEW_CSR, Feature.PKI),
         Step(Effect.RUN_HELPER),
         Step(Effect.SIGN_TOKEN, Feature.ED25519),
     ),

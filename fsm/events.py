@@ -133,6 +133,21 @@ class KeyFacts:
 
 @quick
 @dataclass(frozen=True, slots=True)
+class CsrFacts:
+    """A checked certificate request: digest of its DER, its key's fingerprint, the node's directory for certificates.
+
+    Both are hex SHA-256; the fingerprint is that of the SubjectPublicKeyInfo, which a certificate for the key shares.
+    `checks` names, one space between two, what `strictness: strict` would have refused.
+    """
+
+    digest: str
+    fingerprint: str
+    directory: str
+    checks: str = ""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
 class HelperFacts:
     """What the helper answered: digest of its reply, its verdict and message, whether provisioning would stay on."""
 
@@ -180,7 +195,7 @@ class Sighting:
     age: int = 0
 
 
-Payload = JwtFacts | InventoryFacts | KeyFacts | HelperFacts | TokenFacts | Ack | Sighting
+Payload = JwtFacts | InventoryFacts | KeyFacts | CsrFacts | HelperFacts | TokenFacts | Ack | Sighting
 
 
 @quick

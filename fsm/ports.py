@@ -82,6 +82,18 @@ class NodeKey:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeCsr:
+    """The node's certificate request as the helper sees it (wire/provisioning.md §4): PEM, PEM, directory.
+
+    The public key has the label `PUBLIC KEY` over what is labelled `RSA PUBLIC KEY` elsewhere: as the node says it.
+    """
+
+    csr: str
+    public_key: str
+    ssldir: str
+
+
+@dataclass(frozen=True, slots=True)
 class HelperCall:
     """What a helper is given; `inventory` is JSON text with sorted keys, `claims` the verified token's."""
 
@@ -90,6 +102,7 @@ class HelperCall:
     key: NodeKey | None
     claims: Mapping[str, object] | None
     environment: Mapping[str, str] = field(default_factory=dict)
+    csr: NodeCsr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,28 @@ class Verifier(Protocol):
 
     def proof(self, public_key: str, signature: str, nonce: str) -> None:
         """Check a key (64 hex) and its signature (128 hex) over the nonce's bytes; raises fsm.errors.TokenError."""
+        ...
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class CheckedRequest:
+    """A certificate request that may be signed: digest of its DER, fingerprint of its key (both hex SHA-256).
+
+    `checks` is what `strict` would have refused, `warnings` says it in words.
+    """
+
+    digest: str
+    fingerprint: str
+    checks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Requests(Protocol):
+    """Checks what nodes want to have certified."""
+
+    def certificate_request(self, text: str, public_key: str, identity: str) -> CheckedRequest:
+        """Check a request (PEM), the key that was said beside it (PEM, or empty); raises fsm.errors.TokenError."""
         ...
 
 

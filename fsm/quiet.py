@@ -6,6 +6,8 @@ Rules (design §4):
    later. A new process alone proves nothing, nor does anything on another connection.
 3. No effect that changes the node opens before, except a configure of the same bytes, the restart into those bytes
    (it opens only once they are acknowledged), and new_key (a node that lost that race finds out when it starts).
+4. new_csr is no such exception: each time that it is carried out it makes another key, and a node with a certificate
+   for the one before is dead. Nothing opens beside it, and it opens beside nothing.
 """
 
 from __future__ import annotations
@@ -19,17 +21,19 @@ from fsm.snapshot import Facts, Quiet, Snapshot
 
 APART: Final = 1000
 """Milliseconds after which the agent's own mutex puts a later answer behind an earlier request."""
-AGENT: Final = frozenset({Effect.FETCH_JWT, Effect.NEW_KEY, Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN})
+AGENT: Final = frozenset(
+    {Effect.FETCH_JWT, Effect.NEW_KEY, Effect.NEW_CSR, Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN}
+)
 """Effects that the agent with the mutex carries out; looks and inventories are another agent's."""
 _HEALED: Final = Effect.NEW_KEY
 _UNANSWERED: Final = frozenset({Certainty.UNKNOWN, Certainty.INTERRUPTED})
 
 
 def configuration(facts: Facts) -> str:
-    """Names the bytes that configure would send: they follow from the helper's reply and the token."""
+    """Names the bytes that configure would send: they follow from the helper's reply, and the token or the request."""
     helper = facts.helper.digest[:16] if facts.helper else ""
-    token = facts.token.digest[:16] if facts.token else ""
-    return f"{helper}.{token}"
+    made = facts.token.digest[:16] if facts.token else facts.csr.digest[:16] if facts.csr else ""
+    return f"{helper}.{made}"
 
 
 def after(snapshot: Snapshot, event: Event, policy: Policy) -> Quiet | None:

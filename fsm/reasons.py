@@ -39,6 +39,8 @@ class Reason(StrEnum):
     INVENTORY_INVALID = "inventory_invalid"
     KEY_INVALID = "key_invalid"
     PROOF_INVALID = "proof_invalid"
+    CSR_INVALID = "csr_invalid"
+    CSR_DENIED = "csr_denied"
     # the helper
     HELPER_NOT_RUNNABLE = "helper_not_runnable"
     HELPER_FAILED = "helper_failed"
@@ -88,6 +90,8 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.INVENTORY_INVALID: "the node's inventory has the wrong shape",
     Reason.KEY_INVALID: "the node's public key is not an ed25519 key of 32 bytes",
     Reason.PROOF_INVALID: "the node did not prove that it holds the key: the signature over the nonce is wrong",
+    Reason.CSR_INVALID: "the node's certificate request is not one that a certificate may be made for",
+    Reason.CSR_DENIED: "a name in the node's certificate request is one that cert_deny_list denies",
     Reason.HELPER_NOT_RUNNABLE: "the helper could not be started",
     Reason.HELPER_FAILED: "the helper ended with an error",
     Reason.HELPER_TIMEOUT: "the helper took longer than helper_timeout and was ended",

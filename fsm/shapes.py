@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar, Union, get_args, ge
 from fsm.errors import UsherError
 from fsm.events import (
     Ack,
+    CsrFacts,
     Done,
     Due,
     Failed,
@@ -41,7 +42,8 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
         "failures": "x", "absences": "b", "returns": "r", "held": "h", "failed_from": "ff", "reason": "R",
         "detail": "D", "evidence": "e", "provisioned_at": "pa", "previous_key": "pk", "previous_token": "pt",
     },
-    Facts: {"at": "t", "jwt": "j", "inventory": "i", "key": "k", "helper": "h", "token": "o", "configured": "c"},
+    Facts: {"at": "t", "jwt": "j", "inventory": "i", "key": "k", "helper": "h", "token": "o", "configured": "c",
+            "csr": "r"},
     Doing: {
         "effect": "e", "seq": "q", "opened": "o", "epoch": "E", "tries": "n", "at": "t", "entropy": "r", "open": "u",
         "since": "s", "signer": "k",
@@ -53,6 +55,7 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
     JwtFacts: {"digest": "d", "jti": "i", "provisions_by_default": "p"},
     InventoryFacts: {"digest": "d", "version": "v", "upgradable": "u"},
     KeyFacts: {"public_key": "k", "directory": "d"},
+    CsrFacts: {"digest": "d", "fingerprint": "f", "directory": "p", "checks": "c"},
     HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k"},
     TokenFacts: {"jti": "i", "digest": "d", "expires": "x", "signer": "s", "warning": "w", "checks": "c"},
 }  # fmt: skip
@@ -60,8 +63,8 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
 
 TAGS: Final[Mapping[type, str]] = {
     Done: "done", Failed: "failed", Hint: "hint", Due: "due", Operator: "operator",
-    JwtFacts: "jwt", InventoryFacts: "inventory", KeyFacts: "key", HelperFacts: "helper", TokenFacts: "token",
-    Ack: "ack", Sighting: "sighting",
+    JwtFacts: "jwt", InventoryFacts: "inventory", KeyFacts: "key", CsrFacts: "csr", HelperFacts: "helper",
+    TokenFacts: "token", Ack: "ack", Sighting: "sighting",
 }  # fmt: skip
 """How the member of a union is told apart, under the key `is`; a class that is not listed has its own name."""
 
@@ -72,6 +75,7 @@ DIGESTS: Final[Mapping[type, frozenset[str]]] = {
     JwtFacts: frozenset({"digest"}),
     InventoryFacts: frozenset({"digest"}),
     KeyFacts: frozenset({"public_key"}),
+    CsrFacts: frozenset({"digest", "fingerprint"}),
     HelperFacts: frozenset({"digest"}),
     TokenFacts: frozenset({"digest"}),
 }

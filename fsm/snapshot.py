@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fsm.effects import Effect, EffectId
-from fsm.events import DueKind, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts
+from fsm.events import CsrFacts, DueKind, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts
 from fsm.frozen import quick
 from fsm.reasons import Reason
 from fsm.states import ENDS, State
@@ -31,6 +31,7 @@ class Facts:
     helper: HelperFacts | None = None
     token: TokenFacts | None = None
     configured: str = ""
+    csr: CsrFacts | None = None
 
 
 NOTHING: Final = Facts()

@@ -84,6 +84,8 @@ _THROUGH: Final = (
         to=S.DISCOVERED, do=(do.settle, do.begin_anew)),
     row("read-on", S.DISCOVERED, On.DONE, "one more thing is to be read", when=when.more_steps, do=(do.settle, do.learn),
         opens=Opens.NEXT),
+    row("inventoried-not-yet", S.DISCOVERED, On.DONE, "its inventory is held; it makes its key once no earlier request can be alive",
+        when=when.next_phase_must_wait, to=S.INVENTORIED, do=(do.settle, do.learn, wait.await_csr, wait.wait_until_quiet)),
     row("inventoried", S.DISCOVERED, On.DONE, "its token is verified, its inventory is held", to=S.INVENTORIED,
         do=(do.settle, do.learn), opens=Opens.NEXT),
     row("defer", S.INVENTORIED, On.DONE, "the helper said later", when=when.helper_defers, to=S.DEFERRED,

@@ -113,6 +113,11 @@ def await_shutdown(turn: Turn, changes: Changes) -> None:
     _plan(turn, changes, Effect.SHUTDOWN)
 
 
+def await_csr(turn: Turn, changes: Changes) -> None:
+    """The step that waits is new_csr"""
+    _plan(turn, changes, Effect.NEW_CSR)
+
+
 def await_configure(turn: Turn, changes: Changes) -> None:
     """The step that waits is configure"""
     _plan(turn, changes, Effect.CONFIGURE)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fsm.errors import HelperError
-from fsm.ports import HelperCall, HelperReply, NodeKey
+from fsm.ports import HelperCall, HelperReply, NodeCsr, NodeKey
 from fsm.reasons import Reason
 from helpers import gojson
 from helpers.reading import Field, FieldError, Kind, fields, read_object
@@ -45,7 +45,7 @@ def encode_call(call: HelperCall) -> bytes:
     """What a helper reads from its standard input."""
     document = {
         "identity": call.identity,
-        "csr": None,
+        "csr": None if call.csr is None else _csr(call.csr),
         "ed25519_pubkey": None if call.key is None else _key(call.key),
         "inventory": call.inventory,
         "jwt": None if call.claims is None else _claims(call.claims),
@@ -72,6 +72,10 @@ def decode_reply(output: bytes, stderr: str = "") -> HelperReply:
 
 def _key(key: NodeKey) -> dict[str, object]:
     return {"public_key": key.public_key, "directory": key.directory, "signature": key.signature}
+
+
+def _csr(csr: NodeCsr) -> dict[str, object]:
+    return {"csr": csr.csr, "public_key": csr.public_key, "ssldir": csr.ssldir}
 
 
 def _claims(claims: Mapping[str, object]) -> dict[str, object]:

@@ -22,6 +22,7 @@ from fsm.runtime.executor import LIMITS
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
 from helpers.runners.exec import ExecHelper, ExecSettings
 from security.client import ClientCredentials
+from security.csr import RequestVerifier
 from security.keyfiles import verify_key
 from security.problems import CredentialError
 from security.signer import FileSigner
@@ -93,9 +94,10 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         raise ConfigErrors(problems)
     helper = ExecHelper(site.helper, _exec_settings(site))
     verifier = TokenVerifier(key)
+    requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES)
+        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, requests)
 
     way = Way(
         servers=[server.url for server in client.servers],

@@ -10,17 +10,19 @@ from typing import Any
 from fsm.effects import Effect, Intent
 from fsm.errors import HelperError, TokenError
 from fsm.events import Done, Failed, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts, Verdict
-from fsm.ports import HelperCall, HelperReply, Outcome, Request, ServerToken, Signer, TokenOrder, Verifier
+from fsm.ports import HelperCall, HelperReply, Outcome, Request, Requests, ServerToken, Signer, TokenOrder, Verifier
 from fsm.snapshot import Doing, Facts, Snapshot
 from fsm.states import State
 from fsm.unit import Blob, Secret
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
+from security.csr import RequestVerifier
 from security.issuing import make_provisioning_token
 from security.vault import KeyRing, SealedVault, VaultKey
 from security.verifier import TokenVerifier
 from tests.fakes.rpc import FakeRpc, Said
 from tests.fakes.site import ENTROPY, ISSUER, NODE, NOW, NOW_S, VERIFIES, YEAR, file_signer
 from tests.fakes.store import MemoryStore
+from usher.config.keys import DENIED
 from usher.effects.hand import Hand, Name, blob_place, entry_place
 from usher.effects.performer import Effects
 from usher.effects.site import ConfigurationRules, Ports, SiteFacts
@@ -106,12 +108,13 @@ class EffectsBench:
         self.hand = Hand(self.store, self.vault)
         self.signer: Signer = file_signer(where, strict=strict)
         self.verifier: Verifier = TokenVerifier(VERIFIES)
+        self.requests: Requests = RequestVerifier(DENIED)
         self.site = SiteFacts(SECRET, self.store.lineage, inject)
         answers(self.rpc)
 
     @property
     def effects(self) -> Effects:
-        ports = Ports(self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES)
+        ports = Ports(self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, self.requests)
         return Effects(ports, self.site)
 
     async def perform(self, effect: Effect, snapshot: Snapshot | None = None) -> Outcome:

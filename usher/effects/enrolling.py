@@ -1,4 +1,4 @@
-"""Enrolling a node: its key, the helper's answer, its token, its configuration.
+"""Enrolling a node: its key or its certificate request, the helper's answer, its token, its configuration.
 
 Rules:
 1. A key counts once it is proven over a nonce of ours; a token is made for that key and no other.
@@ -15,8 +15,8 @@ import orjson
 
 from fsm.effects import Intent
 from fsm.errors import HelperError, TokenError
-from fsm.events import Ack, Certainty, Done, HelperFacts, KeyFacts, TokenFacts, Verdict
-from fsm.ports import HelperCall, HelperReply, NodeKey, Outcome, Reply, TokenOrder
+from fsm.events import Ack, Certainty, CsrFacts, Done, HelperFacts, KeyFacts, TokenFacts, Verdict
+from fsm.ports import HelperCall, HelperReply, NodeCsr, NodeKey, Outcome, Reply, TokenOrder
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from usher.effects import answers
@@ -44,6 +44,26 @@ async def new_key(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snaps
     return await ask(ports, intent, AGENT, "gen25519", {"token": site.token, "nonce": nonce}, learn)
 
 
+async def new_csr(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
+    """Have the node make a key and a certificate request for it (wire/provisioning.md §2.2, §3.6 steps 5 and 6).
+
+    Each time that the node carries it out it makes another key: the machine opens it only when quiet. The
+    configuration refuses `features.pki` until networks of that kind can be reached, so nothing opens it yet.
+    """
+
+    def learn(reply: Reply) -> Outcome:
+        csr, public_key = answers.text(reply.data, "csr"), answers.text(reply.data, "public_key")
+        directory = answers.text(reply.data, "ssldir")
+        checked = ports.requests.certificate_request(csr, public_key, intent.id.node)
+        legible, checks = answers.legible(directory)[:_LONGEST_DIRECTORY], " ".join(checked.checks)
+        facts = CsrFacts(checked.digest, checked.fingerprint, legible, checks)
+        kept = ports.hand.keep(snapshot, Name.CSR, {"csr": csr, "public_key": public_key, "ssldir": directory})
+        note = answers.legible("; ".join(checked.warnings))
+        return Outcome(Done(intent.effect, intent.id, facts, reply.sent), secrets=(kept,), note=note)
+
+    return await ask(ports, intent, AGENT, "gencsr", {"token": site.token, "cn": intent.id.node}, learn)
+
+
 async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
     """Ask the site what the node's configuration shall be."""
     try:
@@ -69,6 +89,7 @@ def helper_call(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapsho
     facts, identity = snapshot.facts, intent.id
     inventory = ports.hand.find_blob(facts.inventory.digest).decode() if facts.inventory else ""
     key = NodeKey(**ports.hand.find(snapshot, Name.PROOF)) if facts.key else None
+    csr = NodeCsr(**ports.hand.find(snapshot, Name.CSR)) if facts.csr else None
     claims = ports.hand.find(snapshot, Name.CLAIMS) if facts.jwt else None
     environment = {
         "USHER_EFFECT_ID": f"{site.lineage}/{identity.node}/{identity.generation}/{identity.seq}",
@@ -77,7 +98,7 @@ def helper_call(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapsho
         "USHER_EPOCH": str(identity.epoch),
         "USHER_TRY": str(identity.tries),
     }
-    return HelperCall(identity.node, inventory, key, claims, environment)
+    return HelperCall(identity.node, inventory, key, claims, environment, csr)
 
 
 def sign_token(ports: Ports, intent: Intent, snapshot: Snapshot) -> Outcome:
@@ -101,6 +122,7 @@ async def configure(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sna
     """Give the node its configuration and its token."""
     reply = ports.hand.find_reply(snapshot)
     token = ports.hand.find(snapshot, Name.TOKEN)["token"] if snapshot.facts.token else ""
+    directory = ports.hand.find(snapshot, Name.CSR)["ssldir"] if snapshot.facts.csr else reply.ssldir
     configuration = orjson.dumps(dict(reply.configuration), option=orjson.OPT_SORT_KEYS).decode()
     data: dict[str, object] = {
         "token": site.token,
@@ -108,7 +130,7 @@ async def configure(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sna
         "key": "",
         "certificate": reply.certificate,
         "ca": reply.ca,
-        "ssldir": reply.ssldir,
+        "ssldir": directory,
         "ecdh_public": "",
         "server_jwt": token,
         "action_policies": dict(reply.action_policies),

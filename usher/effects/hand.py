@@ -31,6 +31,7 @@ class Name(StrEnum):
 
     CLAIMS = "claims"
     PROOF = "proof"
+    CSR = "csr"
     REPLY = "reply"
     TOKEN = "token"  # noqa: S105 the name of an entry
 

@@ -31,7 +31,7 @@ class Effects:
         except FactsLostError as lost:
             return answers.failed(intent, Certainty.NOT_SENT, Reason.FACTS_LOST, f"{lost} is not held any more")
 
-    async def _perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:  # noqa: PLR0911 one answer an effect
+    async def _perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:  # noqa: C901, PLR0911 one answer an effect
         ports, site = self._ports, self._site
         match intent.effect:
             case Effect.FETCH_JWT:
@@ -40,6 +40,8 @@ class Effects:
                 return await reading.fetch_inventory(ports, intent)
             case Effect.NEW_KEY:
                 return await enrolling.new_key(ports, site, intent, snapshot)
+            case Effect.NEW_CSR:
+                return await enrolling.new_csr(ports, site, intent, snapshot)
             case Effect.RUN_HELPER:
                 return await enrolling.run_helper(ports, site, intent, snapshot)
             case Effect.SIGN_TOKEN:

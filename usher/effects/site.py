@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fsm.ports import Clock, Helper, Rpc, Signer, Verifier
+from fsm.ports import Clock, Helper, Requests, Rpc, Signer, Verifier
 from usher.effects.hand import Hand
 
 
@@ -43,3 +43,4 @@ class Ports:
     clock: Clock
     hand: Hand
     rules: ConfigurationRules
+    requests: Requests

@@ -57,6 +57,7 @@ RPC: Final = {
     Effect.FETCH_JWT: "choria_provision#jwt",
     Effect.FETCH_INVENTORY: "rpcutil#inventory",
     Effect.NEW_KEY: "choria_provision#gen25519",
+    Effect.NEW_CSR: "choria_provision#gencsr",
     Effect.CONFIGURE: "choria_provision#configure",
     Effect.RESTART: "choria_provision#restart",
     Effect.SHUTDOWN: "choria_provision#shutdown",

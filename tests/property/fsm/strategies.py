@@ -11,6 +11,7 @@ from fsm.events import (
     Ack,
     Body,
     Certainty,
+    CsrFacts,
     Done,
     Due,
     DueKind,
@@ -59,6 +60,7 @@ policies = st.builds(
 jwts = st.builds(JwtFacts, digests, st.just("3MNtG812Kz7PHsNFHl1wiN1Tooq"), st.booleans())
 inventories = st.builds(InventoryFacts, digests, st.just("0.30.2"), st.booleans())
 keys = st.builds(KeyFacts, digests, st.just("/etc/choria"))
+csrs = st.builds(CsrFacts, digests, digests, st.just("/etc/choria/ssl"), st.sampled_from(["", "csr_foreign_name"]))
 helpers = st.builds(HelperFacts, digests, st.sampled_from(Verdict), texts, st.booleans())
 tokens = st.builds(TokenFacts, st.just("3MNtG812Kz7PHsNFHl1wiN1Tooq"), digests, st.just(1_826_738_754), st.just("s1"))
 acks = st.builds(Ack, texts, digests)
@@ -67,6 +69,7 @@ OF: dict[Effect, st.SearchStrategy[Payload]] = {
     Effect.FETCH_JWT: jwts,
     Effect.FETCH_INVENTORY: inventories,
     Effect.NEW_KEY: keys,
+    Effect.NEW_CSR: csrs,
     Effect.RUN_HELPER: helpers,
     Effect.SIGN_TOKEN: tokens,
     Effect.CONFIGURE: acks,
@@ -103,7 +106,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         awaited=due if what == "due" else None,
         facts=draw(st.builds(
             Facts, maybe, st.none() | jwts, st.none() | inventories, st.none() | keys, st.none() | helpers,
-            st.none() | tokens, st.sampled_from(["", "a.b"]),
+            st.none() | tokens, st.sampled_from(["", "a.b"]), st.none() | csrs,
         )),
         quiet=draw(st.none() | st.builds(Quiet, times, connections, times, st.sampled_from(["", "x", "0a" * 8 + "."]))),
         parting=draw(st.builds(Parting, maybe, st.booleans(), st.integers(0, 3))),

@@ -107,7 +107,8 @@ def test_the_overview_counts_what_it_does_not_name():
 def test_a_sentence_says_everything_of_its_row():
     lines = {line.name: line for edge in draw(full=True).edges for line in edge.lines}
     assert words.sentence(lines["inventoried"]) == (
-        "inventoried (done): its token is verified, its inventory is held; opens new_key (ed25519) or run_helper"
+        "inventoried (done): its token is verified, its inventory is held; "
+        "opens new_key (ed25519) or new_csr (pki) or run_helper"
     )
     assert words.sentence(lines["forget"]).endswith("; not from unseen")
     loops = {line.name: line for node in draw(full=True).nodes for line in node.loops}

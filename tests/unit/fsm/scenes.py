@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fsm.effects import Effect
+from fsm.effects import Effect, Feature
 from fsm.events import (
     Ack,
     Body,
     Certainty,
+    CsrFacts,
     Done,
     Due,
     DueKind,
@@ -41,6 +42,8 @@ GONE = Sighting(present=False)
 OLD = Sighting(present=True, age=3_600_000)
 NEW = Sighting(present=True, age=1_000)
 KEY = "0a" * 32
+X509 = Policy(features=frozenset({Feature.JWT, Feature.PKI}))
+"""A network whose nodes have certificates."""
 
 
 @dataclass
@@ -116,6 +119,8 @@ class Scene:
                 return InventoryFacts("2c" * 32, "0.30.2", upgradable=False)
             case Effect.NEW_KEY:
                 return KeyFacts(KEY, "/etc/choria")
+            case Effect.NEW_CSR:
+                return CsrFacts("5f" * 32, KEY, "/etc/choria/ssl")
             case Effect.RUN_HELPER:
                 return helper(Verdict.CONFIGURE)
             case Effect.SIGN_TOKEN:
@@ -184,7 +189,7 @@ def helper(verdict: Verdict, *, keeps: bool = False) -> HelperFacts:
 
 def through(effect: Effect) -> Scene:
     """A node for which this effect is open, in its first generation."""
-    return Scene().until(effect)
+    return (Scene(X509) if effect is Effect.NEW_CSR else Scene()).until(effect)
 
 
 def reached(state: State) -> Scene:
