@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from diagrams import mermaid, words
+from diagrams import continuity, mermaid, words
 from diagrams.model import draw, opened
+from diagrams.page import grid, page
 from fsm.actions import Action
 from fsm.effects import SPECS, STEPS, Effect, Feature, Unknown
 from fsm.events import Trigger
@@ -25,7 +26,6 @@ from fsm.rows import OPENS, Opens, Row
 from fsm.states import ENDS, FACTS, PHASES, WAITING, State
 from fsm.table import ROWS, VERSION
 
-NOTE: Final = "<!-- Written by `make docs` from the one table (fsm/table.py): change that, never this. -->"
 PICTURE: Final = "<!-- picture: written by `make docs` from `usher diagram` -->"
 PICTURE_END: Final = "<!-- /picture -->"
 _UNKNOWN: Final[dict[Unknown, str]] = {
@@ -36,22 +36,27 @@ _UNKNOWN: Final[dict[Unknown, str]] = {
 
 def machine() -> str:
     """docs/machine.md: the states, the picture, and the table cell by cell."""
-    return "\n".join([*_page("The machine", _MACHINE), *_states(), *_picture(), *_table()]) + "\n"
+    return "\n".join([*page("The machine", _MACHINE), *_states(), *_picture(), *_table()]) + "\n"
 
 
 def effects() -> str:
     """docs/effects.md: what usher does outside, and what it may do when it does not know whether it happened."""
-    return "\n".join([*_page("Effects", _EFFECTS), *_effects(), *_phases(), *_opening()]) + "\n"
+    return "\n".join([*page("Effects", _EFFECTS), *_effects(), *_phases(), *_opening()]) + "\n"
 
 
 def reasons() -> str:
     """docs/reasons.md: every reason code."""
-    head = _page("Reasons", _REASONS)
+    head = page("Reasons", _REASONS)
     rows = ((f'<a id="{reason.value}"></a>`{reason.value}`', what) for reason, what in WHAT.items())
-    return "\n".join([*head, *_grid(("reason", "what happened"), rows)]) + "\n"
+    return "\n".join([*head, *grid(("reason", "what happened"), rows)]) + "\n"
 
 
-DOCUMENTS: Final[dict[str, Callable[[], str]]] = {"machine.md": machine, "effects.md": effects, "reasons.md": reasons}
+DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
+    "machine.md": machine,
+    "effects.md": effects,
+    "reasons.md": reasons,
+    "continuity.md": continuity.document,
+}
 
 _MACHINE: Final = f"""Every node is one machine, and this is all that it can do: version {VERSION} of the table.
 A state is a fact that is held; what is under way is the open step of the node, which the states do not show. Each event
@@ -66,24 +71,13 @@ _REASONS: Final = """Why a step did not succeed, or why a node is where it is. A
 `usher nodes list --reason CODE` lists the nodes, `usher nodes why NODE` tells a node's story."""
 
 
-def _page(title: str, opening: str) -> list[str]:
-    return [NOTE, "", f"# {title}", "", opening, ""]
-
-
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
-
-
 # -- the machine ------------------------------------------------------------------------------------------------------
 
 
 def _states() -> Iterator[str]:
     yield from ("## States", "")
     rows = ((f"`{state.value}`", FACTS[state], _rest(state), words.steps(STEPS.get(state, ()))) for state in State)
-    yield from _grid(("state", "the fact", "what it is", "steps"), rows)
+    yield from grid(("state", "the fact", "what it is", "steps"), rows)
     yield ""
 
 
@@ -104,7 +98,7 @@ def _table() -> Iterator[str]:
     yield from ("## The table", "")
     for state in State:
         yield from (f"### {state.value}", "", f"{FACTS[state].capitalize()}.", "")
-        yield from _grid(("event", "row", "when", "target", "what changes", "opens", "why"), _cells(state))
+        yield from grid(("event", "row", "when", "target", "what changes", "opens", "why"), _cells(state))
         yield ""
 
 
@@ -139,7 +133,7 @@ def _opens(row: Row, state: State) -> str:
 
 def _effects() -> Iterator[str]:
     head = ("effect", "what", "port", "if the outcome is not known", "tries", "changes the node", "supersedes")
-    yield from _grid(head, (_effect(effect) for effect in Effect))
+    yield from grid(head, (_effect(effect) for effect in Effect))
     yield from ("", _TRIES, "")
 
 
@@ -153,7 +147,7 @@ def _effect(effect: Effect) -> Sequence[str]:
 def _phases() -> Iterator[str]:
     yield from ("## Phases", "", "The steps of each phase in order; a feature that is off leaves its steps out.", "")
     rows = ((f"`{state.value}`", words.steps(STEPS[state]), FACTS[_after(state)]) for state in PHASES)
-    yield from _grid(("phase", "steps", "after the last of them"), rows)
+    yield from grid(("phase", "steps", "after the last of them"), rows)
     yield from ("", f"Features: {', '.join(f'`{feature.value}`' for feature in Feature)}.", "")
 
 
@@ -164,7 +158,7 @@ def _after(state: State) -> State:
 
 def _opening() -> Iterator[str]:
     yield from ("## What a row can open", "")
-    yield from _grid(("in the table", "what it opens"), ((f"`{name.value}`", said) for name, said in OPENS.items()))
+    yield from grid(("in the table", "what it opens"), ((f"`{name.value}`", said) for name, said in OPENS.items()))
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
