@@ -67,6 +67,12 @@ class StoreError(UsherError):
         self.node = node
         self.seq = seq
 
+    def __str__(self) -> str:
+        """What was said, which names the next step; of a row, that it could not be taken."""
+        if not self.node:
+            return self.detail
+        return f"the database could not take row {self.seq} of node {self.node}: {self.detail}"
+
 
 class StoreFullError(UsherError):
     """The disk is full: nothing was committed, and it will be tried again"""

@@ -8,10 +8,13 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from store.writer import Prepared
+from fsm.errors import StoreError, StoreFullError
+from store.batches import Prepared
 
 
 class Later(Protocol):
@@ -28,12 +31,34 @@ def loop_later(delay: float, callback: Callable[[], None], /) -> object:
 
 
 class Call:
-    """One call that waits: a unit, or a job that runs within the transaction; answers when it is durable."""
+    """One call that waits: a unit, or a job that runs within the transaction; answers when it is durable.
 
-    __slots__ = ("answer", "future", "item", "job")
+    A call with `alone` is no part of a batch: it has the connection to itself, outside of any transaction.
+    """
 
-    def __init__(self, item: Prepared | None, job: Callable[[], object] | None = None) -> None:
+    __slots__ = ("alone", "answer", "future", "item", "job")
+
+    def __init__(
+        self,
+        item: Prepared | None,
+        job: Callable[[], object] | None = None,
+        alone: Callable[[sqlite3.Connection], object] | None = None,
+    ) -> None:
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.item = item
         self.job = job
+        self.alone = alone
         self.answer: object = None
+
+
+def take(waiting: deque[Call], most: int) -> list[Call]:
+    """The next batch, in order: at most so many calls, or one that wants to be alone."""
+    batch = [waiting.popleft()]
+    while waiting and len(batch) < most and batch[0].alone is None and waiting[0].alone is None:
+        batch.append(waiting.popleft())
+    return batch
+
+
+def again(error: StoreError | StoreFullError) -> StoreError | StoreFullError:
+    """The same error for another who waits: one that is raised twice gathers the traces of both."""
+    return StoreError(error.detail, error.node, error.seq) if isinstance(error, StoreError) else StoreFullError()

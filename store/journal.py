@@ -6,37 +6,37 @@ Rules:
    the rows.
 3. A refusal by the database is final: that batch and everything after it get the error, nothing more is committed.
 4. A full disk loses nothing: the batch is tried again until it fits, and nobody who waits is told.
+5. A job of maintenance has the connection to itself between two batches; what goes wrong in it is its own answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fsm.codec import encode_snapshot
 from fsm.effects import EffectId
 from fsm.errors import StoreError, StoreFullError, UsherError
-from fsm.snapshot import Snapshot
 from fsm.unit import Unit
-from store.calls import Call, Later, loop_later
+from store.batches import Prepared
+from store.calls import Call, Later, again, loop_later, take
 from store.checks import consistent
 from store.entries import FleetEntry
-from store.shelf import Shelf
+from store.shelf import Lending, Shelf
 from store.worker import Worker
-from store.writer import Prepared, Writer
+from store.writer import Writer
 
-MOST: Final = 256
-"""Waiting calls in one transaction: a turn of the loop writes no more."""
-PACE: Final = 0.01
-"""Seconds between the beginnings of two batches: a batch costs as much as several units, and nobody is that hurried."""
-RETRY: Final = 1.0
-"""Seconds until a batch is tried again that found the disk full."""
+T = TypeVar("T")
+MOST: Final = 256  # waiting calls in one transaction: a turn of the loop writes no more
+PACE: Final = 0.01  # seconds between two batches' beginnings: a batch costs as much as several units
+RETRY: Final = 1.0  # seconds until a batch is tried again that found the disk full
 
 
-class Journal:
+class Journal(Lending):
     """fsm.ports.Store over SQLite; made by store.repository.open_store."""
 
     def __init__(
@@ -47,13 +47,13 @@ class Journal:
         later: Later | None = None,
     ) -> None:
         """Take what writes and what reads; `on_full` hears that the disk is full, and that it is not any more."""
-        self._writer = writer
-        self._shelf = shelf
+        self._writer, self._shelf = writer, shelf
         self._on_full = on_full or (lambda _: None)
         self._later = later or loop_later
         self._worker = Worker("store")
         self._waiting: deque[Call] = deque()
         self._busy = False  # the worker has the connection
+        self._alone = False  # for a job of maintenance
         self._planned = False  # a flush is to come
         self._next = 0.0  # when the next batch may begin
         self._full = False
@@ -102,34 +102,17 @@ class Journal:
         """Note which keys seal what is held, so that the loss of one is noticed."""
         return self._job(partial(self._writer.vault_keys, tuple(ids), at))
 
+    def maintain(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Run a job on the worker with the writer's connection, outside of a transaction, while commits wait.
+
+        It may open transactions of its own, which it must end; it never writes to history or the fleet's journal. Its
+        errors are the answer (those of SQLite as StoreError, StoreFullError). When the journal closes, it is
+        interrupted.
+        """
+        return self._put(Call(None, alone=job))
+
     def _job(self, job: Callable[[], object]) -> asyncio.Future[Any]:
         return self._put(Call(None, job))
-
-    # -- calls that read what is committed ---------------------------------------------------------
-
-    def load(self, node: str) -> Snapshot | None:
-        """The committed snapshot of a node; None if it was never seen."""
-        return self._shelf.load(node)
-
-    def active(self) -> list[Snapshot]:
-        """Every node that has something under way, due, or waits for admission."""
-        return self._shelf.active()
-
-    def open_effects(self) -> list[tuple[EffectId, bool]]:
-        """The effects that are open, oldest first: what an earlier process left for fsm.recovery."""
-        return self._shelf.open_effects()
-
-    def blob(self, digest: str) -> bytes | None:
-        """The bytes of a blob that a committed unit brought; None if it is not held any more."""
-        return self._shelf.blob(digest)
-
-    def secret(self, node: str, generation: int, name: str) -> bytes | None:
-        """The bytes of a vault entry; None if it is not held any more."""
-        return self._shelf.secret(node, generation, name)
-
-    def vault_keys(self) -> tuple[str, ...]:
-        """The ids of the keys that sealed what is held, as far as is known."""
-        return self._shelf.vault_keys()
 
     async def close(self) -> None:
         """Finish what is being committed and what waits, and close; calls after this are refused."""
@@ -137,6 +120,8 @@ class Journal:
             self._closing = asyncio.get_running_loop().create_future()
             if self._full:
                 self._give_up(StoreFullError())
+            if self._alone:
+                self._writer.interrupt()
             self._settle()
         await asyncio.shield(self._closing)
 
@@ -144,7 +129,7 @@ class Journal:
 
     def _put(self, call: Call) -> asyncio.Future[Any]:
         if self._broken is not None or self._closing is not None:
-            call.future.set_exception(_again(self._broken or StoreError("the journal is closed")))
+            call.future.set_exception(again(self._broken or StoreError("the journal is closed")))
         else:
             self._waiting.append(call)
             self._plan()
@@ -167,7 +152,10 @@ class Journal:
         if self._busy or not self._waiting:
             return
         self._next = asyncio.get_running_loop().time() + PACE
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        batch = take(self._waiting, MOST)
+        if batch[0].alone is not None:
+            self._maintain(batch[0])
+            return
         try:
             self._write(batch)
         except StoreFullError:
@@ -179,6 +167,32 @@ class Journal:
         else:
             self._busy = True
             self._worker.submit(partial(self._commit, batch, asyncio.get_running_loop()))
+
+    def _maintain(self, call: Call) -> None:
+        self._busy = self._alone = True
+        if self._closing is not None:
+            self._maintained(call, StoreError("usher is ending: ask again when it runs"))
+        else:
+            self._worker.submit(partial(self._run_alone, call, asyncio.get_running_loop()))
+
+    def _run_alone(self, call: Call, loop: asyncio.AbstractEventLoop) -> None:
+        """On the worker: the job, and what it says."""
+        failed: Exception | None = None
+        try:
+            if call.alone is not None:
+                call.answer = self._writer.alone(call.alone)
+        except Exception as error:  # noqa: BLE001 whoever asked for the job is told, the journal goes on
+            failed = error
+        loop.call_soon_threadsafe(self._maintained, call, failed)
+
+    def _maintained(self, call: Call, failed: Exception | None) -> None:
+        self._alone = False
+        if not call.future.done():
+            if failed is None:
+                call.future.set_result(call.answer)
+            else:
+                call.future.set_exception(failed)
+        self._free()
 
     def _write(self, batch: list[Call]) -> None:
         self._writer.begin()
@@ -233,8 +247,6 @@ class Journal:
         else:
             self._settle()
 
-    # -- when it does not go well ------------------------------------------------------------------
-
     def _refused(self, batch: list[Call], error: StoreError | StoreFullError) -> None:
         self._busy = False
         if isinstance(error, StoreFullError):
@@ -275,7 +287,7 @@ class Journal:
         while self._waiting:
             future = self._waiting.popleft().future
             if not future.done():
-                future.set_exception(_again(error))
+                future.set_exception(again(error))
         self._settle()
 
     def _settle(self) -> None:
@@ -285,8 +297,3 @@ class Journal:
         self._shelf.close()
         self._worker.close(self._writer.close)
         self._closing.set_result(None)
-
-
-def _again(error: StoreError | StoreFullError) -> StoreError | StoreFullError:
-    """The same error for another who waits: one that is raised twice gathers the traces of both."""
-    return StoreError(error.detail, error.node, error.seq) if isinstance(error, StoreError) else StoreFullError()

@@ -48,6 +48,10 @@ class Shelf:
         """The bytes of a vault entry, None if it is not held."""
         return self._only(sql.SECRET, (node, generation, name))
 
+    def entries(self, node: str) -> list[tuple[int, str, bytes]]:
+        """Every vault entry of a node: its generation, name and sealed bytes, oldest generation first."""
+        return [(generation, name, data) for generation, name, data in self._rows(sql.ENTRIES, (node,))]
+
     def vault_keys(self) -> tuple[str, ...]:
         """The ids of the keys that sealed what is held."""
         return tuple(key for (key,) in self._rows(sql.VAULT_KEYS))
@@ -65,3 +69,37 @@ class Shelf:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise StoreError(str(translated(error, "read"))) from None
+
+
+class Lending:
+    """What is committed, as fsm.ports.Store has it read: whoever writes inherits it."""
+
+    _shelf: Shelf
+
+    def load(self, node: str) -> Snapshot | None:
+        """The committed snapshot of a node; None if it was never seen."""
+        return self._shelf.load(node)
+
+    def active(self) -> list[Snapshot]:
+        """Every node that has something under way, due, or waits for admission."""
+        return self._shelf.active()
+
+    def open_effects(self) -> list[tuple[EffectId, bool]]:
+        """The effects that are open, oldest first: what an earlier process left for fsm.recovery."""
+        return self._shelf.open_effects()
+
+    def blob(self, digest: str) -> bytes | None:
+        """The bytes of a blob that a committed unit brought; None if it is not held any more."""
+        return self._shelf.blob(digest)
+
+    def secret(self, node: str, generation: int, name: str) -> bytes | None:
+        """The bytes of a vault entry; None if it is not held any more."""
+        return self._shelf.secret(node, generation, name)
+
+    def entries(self, node: str) -> list[tuple[int, str, bytes]]:
+        """Every vault entry of a node: its generation, name and sealed bytes, oldest generation first."""
+        return self._shelf.entries(node)
+
+    def vault_keys(self) -> tuple[str, ...]:
+        """The ids of the keys that sealed what is held, as far as is known."""
+        return self._shelf.vault_keys()

@@ -64,6 +64,9 @@ PUT_SECRET: Final = "INSERT OR REPLACE INTO vault (node, generation, name, data)
 REFS_BELOW: Final = "SELECT digest FROM blob_refs WHERE node = ? AND generation < ?"
 DROP_REFS: Final = "DELETE FROM blob_refs WHERE node = ? AND generation < ?"
 DROP_SECRETS: Final = "DELETE FROM vault WHERE node = ? AND generation < ?"
+DROP_ALL_BUT: Final = "DELETE FROM vault WHERE node = ? AND generation < ? AND name <> ?"
+DROP_NAMED: Final = "DELETE FROM vault WHERE node = ? AND generation < ? AND name = ?"
+ENTRIES: Final = "SELECT generation, name, data FROM vault WHERE node = ? ORDER BY generation, name"
 COLLECT: Final = """
 DELETE FROM blobs WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM blob_refs WHERE blob_refs.digest = blobs.digest)
 """

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fsm.effects import EffectId
 from fsm.errors import StoreError
 from fsm.states import WORKING
-from fsm.unit import Unit
+from fsm.unit import OUTLIVING, OUTPUT, Unit
 from store import statements as sql
+from store.batches import Heads, Mismatch, Prepared, waves
 from store.chain import START, digest, link
 from store.entries import FleetEntry
 from store.trouble import translated
@@ -24,29 +25,6 @@ from store.trouble import translated
 COLLECT_AT = 512  # digests that may have lost their last reference before the blobs are looked at
 CHECKPOINT_AT = 4096  # frames, of a page each, which the write-ahead log holds before it is written back
 _FRAMES_A_BATCH = 8  # measured: the pages that one transaction adds to the log, and one more a unit
-
-
-@dataclass(frozen=True, slots=True)
-class Heads:
-    """Where the database stands: the last position and link of both chains, and the epoch."""
-
-    position: int
-    hash: bytes
-    fleet_position: int
-    fleet_hash: bytes
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A unit and its encoded snapshot."""
-
-    unit: Unit
-    body: bytes
-
-
-class Mismatch(Exception):  # noqa: N818 never leaves this module
-    """A statement counted other rows than it should."""
 
 
 class Writer:
@@ -105,7 +83,7 @@ class Writer:
     def write(self, batch: Sequence[Prepared]) -> None:
         """Write units in their order; raises StoreError that names the first one at fault, StoreFullError."""
         try:
-            for wave in _waves(batch):
+            for wave in waves(batch):
                 self._write_wave(wave)
         except (sqlite3.IntegrityError, Mismatch, OverflowError, TypeError):
             self.rollback()
@@ -184,18 +162,21 @@ class Writer:
         blobs: list[sql.Row] = []
         refs: list[sql.Row] = []
         secrets: list[sql.Row] = []
+        replaced: list[sql.Row] = []
         for item in wave:
             unit, row = item.unit, item.unit.history
             for blob in unit.blobs:
                 blobs.append((blob.digest, blob.data))
                 refs.append((row.node, row.generation, blob.digest))
             secrets.extend((row.node, row.generation, secret.name, secret.data) for secret in unit.secrets)
-        for statement, rows in ((sql.INSERT_BLOB, blobs), (sql.INSERT_REF, refs), (sql.PUT_SECRET, secrets)):
+            replaced.extend((row.node, row.generation, OUTPUT) for secret in unit.secrets if secret.name == OUTPUT)
+        bring = ((sql.INSERT_BLOB, blobs), (sql.INSERT_REF, refs), (sql.PUT_SECRET, secrets), (sql.DROP_NAMED, replaced))
+        for statement, rows in bring:
             if rows:
                 self._db.executemany(statement, rows)
 
     def _drop(self, unit: Unit) -> None:
-        """Earlier generations' references and secrets go; a state in which none is under way keeps nothing."""
+        """Earlier generations' references and secrets go; a state in which none is under way keeps at most OUTPUT."""
         snapshot, run = unit.snapshot, self._db.execute
         ended = snapshot.state not in WORKING
         below = (snapshot.node, snapshot.generation + ended)
@@ -203,7 +184,10 @@ class Writer:
         if loose:
             run(sql.DROP_REFS, below)
             self._loose.update(found[0] for found in loose)
-        run(sql.DROP_SECRETS, below)
+        if snapshot.state in OUTLIVING:
+            run(sql.DROP_ALL_BUT, (*below, OUTPUT))
+        else:
+            run(sql.DROP_SECRETS, below)
 
     # -- what is not a unit ------------------------------------------------------------------------
 
@@ -240,6 +224,20 @@ class Writer:
             raise translated(error, "write") from None
         except (OverflowError, TypeError) as error:
             raise StoreError(str(error)) from None
+
+    def alone(self, job: Callable[[sqlite3.Connection], object]) -> object:
+        """Run a job with the connection, outside of a batch; raises what it raises, SQLite's errors translated."""
+        try:
+            return job(self._db)
+        except sqlite3.Error as error:
+            raise translated(error, "maintenance") from None
+        finally:
+            if self._db.in_transaction:
+                self._db.rollback()
+
+    def interrupt(self) -> None:
+        """From any thread: have the statement that runs end with an error, undone."""
+        self._db.interrupt()
 
     def policy(self, hashed: str, document: bytes, at: int) -> None:
         """Keep a policy's document under its hash, once."""
@@ -278,18 +276,3 @@ class Writer:
     def close(self) -> None:
         """Close the connection, which writes the log back."""
         self._db.close()
-
-
-def _waves(batch: Sequence[Prepared]) -> Iterator[list[Prepared]]:
-    """The batch in order, cut where a node comes again."""
-    wave: list[Prepared] = []
-    nodes: set[str] = set()
-    for item in batch:
-        node = item.unit.history.node
-        if node in nodes:
-            yield wave
-            wave, nodes = [], set()
-        wave.append(item)
-        nodes.add(node)
-    if wave:
-        yield wave

@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("usher.operate:add_resume", "go on after a pause"),
     "nodes": ("usher.cli:add_nodes", "list, show, explain and change nodes"),
     "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),
+    "db": ("usher.database.command:add_arguments", "keep the database: check, back up, restore"),
     "diagram": ("usher.views.diagram:add_arguments", "the state machine as Mermaid or DOT"),
     "simulate": ("usher.simulator.command:add_arguments", "a fleet of simulated servers, to test a helper"),
     "demo": ("usher.demo:add_arguments", "a broker, a fleet and usher on this machine"),

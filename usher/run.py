@@ -40,6 +40,7 @@ from usher.config.problems import ConfigErrors, Problem, Severity
 from usher.config.site import Site
 from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
+from usher.database.desk import Jobs
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter, MonitorPortError
 from usher.metrics.gauges import read_gauges
@@ -135,32 +136,46 @@ def read(args: argparse.Namespace) -> Settings:
 
 
 async def serve(settings: Settings) -> int:
-    """Run until a signal or a failure; answers the exit code."""
+    """Run until a signal or a failure, starting anew when a job asks for that; answers the exit code."""
     wish = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, wish.set)
+    while await _serve_once(settings, wish):
+        logs.say(_logger, logging.INFO, "usher starts anew, as a job of the database asked")
+    return 0
+
+
+async def _serve_once(settings: Settings, wish: asyncio.Event) -> bool:
+    """Start, serve, stop; answers whether to start anew. Raises what made it end."""
+    anew, over = asyncio.Event(), asyncio.Event()
     async with AsyncExitStack() as stack:
-        starting, stopping = asyncio.ensure_future(_start(settings, stack)), asyncio.ensure_future(wish.wait())
-        both: set[asyncio.Future[Any]] = {starting, stopping}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        starting = asyncio.ensure_future(_start(settings, stack, anew.set))
+        wished: list[asyncio.Future[Any]] = [asyncio.ensure_future(each.wait()) for each in (wish, anew, over)]
+        for each in wished:
+            stack.callback(each.cancel)
+        await asyncio.wait({starting, wished[0]}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():  # a start waits for room on a full disk, and a signal ends that wait
             starting.cancel()
             await asyncio.wait({starting})
-            return 0
-        daemon = starting.result()
-        _announce(settings, daemon)
-        gc.freeze()  # what lives as long as the process need not be looked through again
-        daemon.ended.add_done_callback(lambda _: wish.set())
-        await wish.wait()
-        given_up = 0 if daemon.ended.done() else await daemon.stop()
-        error = daemon.ended.exception() if daemon.ended.done() else None
-        if error is not None:
-            _logger.critical("usher ends: %s", error, exc_info=None if isinstance(error, UsherError) else error)
-            raise error if isinstance(error, UsherError) else RuntimeError(f"{type(error).__name__}: {error}")
-        logs.say(_logger, logging.WARNING if given_up else logging.INFO, "usher stopped", requests_given_up=given_up)
-    return 0
+        else:
+            daemon = starting.result()
+            _announce(settings, daemon)
+            gc.freeze()  # what lives as long as the process need not be looked through again
+            daemon.ended.add_done_callback(lambda _: over.set())
+            await asyncio.wait(wished, return_when=asyncio.FIRST_COMPLETED)
+            await _stop(daemon)
+    return anew.is_set() and not wish.is_set()
+
+
+async def _stop(daemon: Daemon) -> None:
+    """In order, if it has not ended by itself; raises what it ended with."""
+    given_up = 0 if daemon.ended.done() else await daemon.stop()
+    error = daemon.ended.exception() if daemon.ended.done() else None
+    if error is not None:
+        _logger.critical("usher ends: %s", error, exc_info=None if isinstance(error, UsherError) else error)
+        raise error if isinstance(error, UsherError) else RuntimeError(f"{type(error).__name__}: {error}")
+    logs.say(_logger, logging.WARNING if given_up else logging.INFO, "usher stopped", requests_given_up=given_up)
 
 
 def _say_full(is_full: bool) -> None:
@@ -169,7 +184,7 @@ def _say_full(is_full: bool) -> None:
         logs.say(_logger, logging.ERROR, "the disk of the state directory is full: the start waits for room")
 
 
-async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
+async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[], None]) -> Daemon:
     """Open the database, raise the epoch, take up the fleet, begin to serve."""
     full: list[Callable[[bool], None]] = []
 
@@ -199,7 +214,9 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Daemon:
     full.append(daemon.full)
     await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
     status = Status(daemon, tally, settings.site.site)
-    control = ControlServer(settings.state.socket, daemon, status)
+    jobs = Jobs(settings.state, lambda: journal, settings.outside.clock.wall, restart)
+    stack.push_async_callback(jobs.close)
+    control = ControlServer(settings.state.socket, daemon, status, jobs)
     await control.start()
     stack.push_async_callback(control.close)
     paused = fleet is not None and fleet.kind == "pause"

@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -19,7 +19,7 @@ from usher.control.protocol import MOST, Ask, Command
 from usher.state import StateDirectory
 
 PATIENCE: Final = 30.0
-"""Seconds to wait for an answer: a wish is answered when it is durable."""
+"""Seconds to wait for a line: a wish is answered when it is durable, a job says every few seconds that it goes on."""
 
 
 class NoDaemonError(UsherError):
@@ -53,15 +53,15 @@ class RefusedError(UsherError):
         return self.problem
 
 
-def ask(state: StateDirectory, request: Ask) -> dict[str, Any]:
-    """Ask the daemon of this state directory; raises NoDaemonError or RefusedError."""
+def ask(state: StateDirectory, request: Ask, working: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Ask the daemon of this state directory; raises NoDaemonError or RefusedError. `working` hears how a job goes."""
     directory = str(state.path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
             peer.settimeout(PATIENCE)
             peer.connect(str(state.socket))
             peer.sendall(request.encode())
-            line = _line(peer)
+            answer = _conversation(peer, working)
     except FileNotFoundError:
         raise NoDaemonError(directory, "it has no control socket") from None
     except PermissionError as error:
@@ -71,9 +71,8 @@ def ask(state: StateDirectory, request: Ask) -> dict[str, Any]:
         raise NoDaemonError(directory, f"no answer within {PATIENCE:.0f} s") from None
     except OSError as error:
         raise NoDaemonError(directory, error.strerror or str(error)) from None
-    if not line:
+    if answer == {}:
         raise NoDaemonError(directory, "it ended the conversation without an answer")
-    answer = _document(line)
     if answer is None:
         raise NoDaemonError(directory, "its answer cannot be read: is it the same version of usher?")
     if not answer.get("ok"):
@@ -97,11 +96,15 @@ def _document(line: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _line(peer: socket.socket) -> bytes:
+def _conversation(peer: socket.socket, working: Callable[[str], None]) -> dict[str, Any] | None:
+    """The answer: empty if none came, None if it cannot be read."""
     received = bytearray()
-    while not received.endswith(b"\n"):
-        more = peer.recv(65536)
-        if not more:
-            break
+    while more := peer.recv(65536):
         received += more
-    return bytes(received)
+        while b"\n" in received:
+            line, _, received = received.partition(b"\n")
+            answer = _document(bytes(line))
+            if answer is None or "working" not in answer:
+                return answer
+            working(str(answer["working"]))
+    return _document(bytes(received)) if received else {}

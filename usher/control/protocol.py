@@ -1,5 +1,7 @@
 """The words of the control socket: one JSON line asks, one JSON line answers.
 
+Before the answer to `database` lines may come that only say that its job goes on: {"working": "in words"}.
+
 Rules:
 1. A request that cannot be used is answered with what is wrong with it; it never ends the daemon.
 2. Whoever changes something gives a reason; who it is, the kernel says and not the request.
@@ -8,7 +10,8 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -30,6 +33,11 @@ class Command(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     NODES = "nodes"
+    DATABASE = "database"
+
+
+_UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE})
+"""What needs no reason; a job says itself whether it needs one."""
 
 
 class AskError(UsherError):
@@ -47,16 +55,22 @@ class AskError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request; `verb` and `nodes` belong to NODES."""
+    """A request; `verb` and `nodes` belong to NODES, `job` and `arguments` (usher.database.jobs) to DATABASE."""
 
     command: Command
     reason: str = ""
     verb: Verb | None = None
     nodes: tuple[str, ...] = ()
+    job: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The line."""
-        document = {"command": self.command, "reason": self.reason, "verb": self.verb, "nodes": self.nodes}
+        document: dict[str, Any] = {"command": self.command, "reason": self.reason}
+        if self.command is Command.NODES:
+            document |= {"verb": self.verb, "nodes": self.nodes}
+        if self.command is Command.DATABASE:
+            document |= {"job": self.job, "arguments": dict(self.arguments)}
         return orjson.dumps(document) + b"\n"
 
 
@@ -73,9 +87,17 @@ def decode(line: bytes) -> Ask:
     reason = document.get("reason", "")
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
         raise AskError(f"the reason must be text of at most {LONGEST_REASON} characters")
-    if command is not Command.STATUS and not reason.strip():
+    if command not in _UNASKED and not reason.strip():
         raise AskError("a reason is needed: say --reason why")
-    return Ask(command, reason.strip(), verb, _nodes(document, command))
+    job, arguments = _job(document) if command is Command.DATABASE else ("", {})
+    return Ask(command, reason.strip(), verb, _nodes(document, command), job, arguments)
+
+
+def _job(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    job, arguments = document.get("job"), document.get("arguments", {})
+    if not isinstance(job, str) or not isinstance(arguments, dict):
+        raise AskError("job must be a name, and its arguments a JSON object")
+    return job, arguments
 
 
 def _nodes(document: dict[str, Any], command: Command) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import asyncio
 import pwd
 import socket
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,10 +21,12 @@ import orjson
 from fsm.errors import UsherError
 from fsm.events import Operator, Verb
 from fsm.machine import Decision, Rejected
-from usher.control.protocol import LONGEST_LINE, Ask, Command, decode
+from usher.control.protocol import LONGEST_LINE, Ask, AskError, Command, decode
 
 PATIENCE: Final = 10.0
 """Seconds in which a peer must have asked, and in which it must take its answer."""
+KEEP_ALIVE: Final = 5.0
+"""Seconds between two lines that say that a job goes on."""
 _ENDING: Final = orjson.dumps({"ok": False, "error": "usher is ending: ask again when it runs"}) + b"\n"
 _CREDENTIALS: Final = struct.Struct("3i")
 
@@ -62,12 +65,29 @@ class Documented(Protocol):
         ...
 
 
+class Working(Protocol):
+    """What does the jobs of the database (usher.database.desk)."""
+
+    def begin(self, job: str, arguments: Mapping[str, Any], name: str, reason: str) -> asyncio.Task[dict[str, Any]]:
+        """Begin a job for the operator of that name; raises UsherError if it cannot begin."""
+        ...
+
+    @property
+    def progress(self) -> str:
+        """How far the job is that runs, in words."""
+        ...
+
+    def answered(self) -> None:
+        """An answer has been given."""
+        ...
+
+
 class ControlServer:
     """Listens on the socket: `await start()`, `await close()`."""
 
-    def __init__(self, path: Path, daemon: Controlled, status: Documented) -> None:
+    def __init__(self, path: Path, daemon: Controlled, status: Documented, jobs: Working | None = None) -> None:
         """Hold what is asked; nothing listens yet."""
-        self._path, self._daemon, self._status = path, daemon, status
+        self._path, self._daemon, self._status, self._jobs = path, daemon, status, jobs
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None] | None] = set()
 
@@ -95,10 +115,10 @@ class ControlServer:
         try:
             async with asyncio.timeout(PATIENCE):
                 line = await reader.readline()
-            answer = await self._answer(line, operator(writer.get_extra_info("socket")))
-            writer.write(orjson.dumps(answer) + b"\n")
-            async with asyncio.timeout(PATIENCE):
-                await writer.drain()
+            answer = await self._answer(line, operator(writer.get_extra_info("socket")), writer)
+            await _send(writer, answer)
+            if self._jobs is not None:
+                self._jobs.answered()
         except (TimeoutError, OSError, ValueError, RecursionError):
             pass  # rule 3: the peer sees the connection end
         except asyncio.CancelledError:
@@ -107,14 +127,27 @@ class ControlServer:
             self._talks.discard(asyncio.current_task())
             writer.close()
 
-    async def _answer(self, line: bytes, name: str) -> dict[str, Any]:
+    async def _answer(self, line: bytes, name: str, writer: asyncio.StreamWriter) -> dict[str, Any]:
         try:
-            return {"ok": True, **await self._do(decode(line), name)}
+            ask = decode(line)
+            done = self._work(ask, name, writer) if ask.command is Command.DATABASE else self._do(ask, name)
+            return {"ok": True, **await done}
         except UsherError as error:
             return {"ok": False, "error": str(error)}
 
+    async def _work(self, ask: Ask, name: str, writer: asyncio.StreamWriter) -> dict[str, Any]:
+        """A job of the database: it goes on to its end even if the peer does not wait for that."""
+        if self._jobs is None:
+            raise AskError("this usher does no jobs")
+        task = self._jobs.begin(ask.job, ask.arguments, name, ask.reason)
+        while not (await asyncio.wait({task}, timeout=KEEP_ALIVE))[0]:
+            await _send(writer, {"working": self._jobs.progress})
+        return {"result": task.result()}
+
     async def _do(self, ask: Ask, name: str) -> dict[str, Any]:
         match ask.command:
+            case Command.DATABASE:
+                raise AskError("a job is answered by _work")
             case Command.STATUS:
                 return {"status": self._status.document()}
             case Command.PAUSE:
@@ -128,6 +161,12 @@ class ControlServer:
                 answers = [self._daemon.ask(node, Operator(verb, name, ask.reason)) for node in ask.nodes]
                 decided = await asyncio.gather(*answers)
                 return {"nodes": {node: told(answer) for node, answer in zip(ask.nodes, decided, strict=True)}}
+
+
+async def _send(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
+    writer.write(orjson.dumps(document) + b"\n")
+    async with asyncio.timeout(PATIENCE):
+        await writer.drain()
 
 
 def told(answer: Decision | Rejected) -> dict[str, Any]:

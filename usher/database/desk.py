@@ -1,0 +1,162 @@
+"""The desk: what a job of the database is given, and who has jobs done beside the loop.
+
+Rules:
+1. A job has a thread of its own and blocks nobody; one job at a time, the next is refused by name.
+2. What a job has begun it ends, even if the peer that asked went away; when usher ends, the job is told at `say`.
+3. Whatever goes wrong in a job is its answer; nothing of it reaches the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from threading import Thread
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from fsm.errors import UsherError
+from store.entries import FleetEntry
+from store.journal import Journal
+from usher.database.jobs import Document, Job, JobError, find
+from usher.state import StateDirectory
+
+T = TypeVar("T")
+GRACE: Final = 5.0
+"""Seconds that a job has to end when usher ends."""
+ANSWERED: Final = 2.0
+"""Seconds within which whoever asked has the answer, before usher starts anew."""
+_logger = logging.getLogger("usher")
+
+
+class Jobs:
+    """Has jobs done for the daemon that owns this state directory, or for a command that does."""
+
+    def __init__(
+        self,
+        state: StateDirectory,
+        journal: Callable[[], Journal],
+        now: Callable[[], int],
+        restart: Callable[[], None] | None = None,
+    ) -> None:
+        """`journal` is asked when a job first needs it; `restart` has the daemon stop, and start anew at once."""
+        self.state, self.journal, self.now = state, journal, now
+        self.loop = asyncio.get_running_loop()
+        self.progress = ""
+        self.ending = False
+        self.anew = False
+        self._restart = restart
+        self._task: asyncio.Task[Document] | None = None
+        self._name = ""
+
+    @property
+    def serving(self) -> bool:
+        """Whether a daemon does the jobs, which can start anew."""
+        return self._restart is not None
+
+    def begin(self, job: str, arguments: Mapping[str, Any], name: str, reason: str) -> asyncio.Task[Document]:
+        """Begin a job for an operator; raises JobError."""
+        found = find(job)
+        if found.changes and not reason.strip():
+            raise JobError("a reason is needed: say --reason why")
+        if self._task is not None and not self._task.done():
+            raise JobError(f"another job is being done ({self._name}): ask again when it has ended")
+        if self.ending or self.anew:
+            raise JobError("usher is ending: ask again when it runs")
+        self.progress, self._name = f"{job} begins", f"{job}, for {name}"
+        self._task = asyncio.create_task(self._do(found, Desk(self, name, reason), arguments))
+        self._task.add_done_callback(self._done)
+        return self._task
+
+    def answered(self) -> None:
+        """Whoever asked has the answer: usher may start anew."""
+        if self.anew and self._restart is not None and self._task is not None and self._task.done():
+            self._restart()
+
+    async def close(self) -> None:
+        """Tell the job that usher ends, and wait for that for a moment."""
+        self.ending = True
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task}, timeout=GRACE)
+
+    async def _do(self, job: Job, desk: Desk, arguments: Mapping[str, Any]) -> Document:
+        try:
+            return await _in_thread(partial(job.run, desk, arguments))
+        except UsherError:
+            raise
+        except Exception as error:
+            _logger.exception("a job of the database failed: %s", self._name)
+            raise JobError(f"this is a bug: {type(error).__name__}: {error}; the log has its trace") from None
+
+    def _done(self, task: asyncio.Task[Document]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _logger.warning("a job of the database failed: %s: %s", self._name, error)
+        elif self.anew:
+            self.loop.call_later(ANSWERED, self.answered)
+
+
+class Desk:
+    """What a job is given: where it works, for whom, and what it asks of the daemon. Its calls block its thread."""
+
+    def __init__(self, jobs: Jobs, name: str, reason: str) -> None:
+        """Hold who asks and why; `at` is the time in milliseconds."""
+        self._jobs = jobs
+        self.state, self.name, self.reason = jobs.state, name, reason
+        self.at = jobs.now()
+        self.serving = jobs.serving
+
+    def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """store.journal.Journal.maintain: the writer's connection to itself, while commits wait."""
+        return self.on_loop(lambda: self._jobs.journal().maintain(job))
+
+    def note(self, kind: str, document: Mapping[str, Any]) -> None:
+        """An entry of the journal of the fleet under the operator's name, durable when this returns."""
+        entry = FleetEntry(self._jobs.now(), kind, self.name, self.reason, orjson.dumps(document))
+        self.on_loop(lambda: self._jobs.journal().fleet(entry))
+
+    def on_loop(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Have something done on the daemon's loop, and wait for it."""
+
+        async def called() -> T:
+            return await call()
+
+        return asyncio.run_coroutine_threadsafe(called(), self._jobs.loop).result()
+
+    def say(self, progress: str) -> None:
+        """How far the job is, in words; raises JobError when usher ends and the job must end too."""
+        self._jobs.progress = progress
+        if self._jobs.ending:
+            raise JobError("usher ended meanwhile: ask again when it runs")
+
+    def start_anew(self) -> None:
+        """When the job has been answered, usher stops in order and starts anew from the state directory."""
+        self._jobs.anew = True
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run it on a thread that an interpreter which ends does not wait for."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def told(result: T | None, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]  # the one or the other
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 it is raised where the job is awaited
+            failed = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(told, result, failed)
+
+    Thread(target=run, name="job", daemon=True).start()
+    return await future
