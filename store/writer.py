@@ -24,6 +24,7 @@ from store.trouble import translated
 
 COLLECT_AT = 512  # digests that may have lost their last reference before the blobs are looked at
 CHECKPOINT_AT = 4096  # frames, of a page each, which the write-ahead log holds before it is written back
+INTERRUPTED_EVERY = 20_000  # steps of SQLite's machine between two looks whether a job is to end
 _FRAMES_A_BATCH = 8  # measured: the pages that one transaction adds to the log, and one more a unit
 
 
@@ -37,6 +38,7 @@ class Writer:
         self._heads = self._committed = self._read_heads()
         self._loose: set[str] = set()
         self._frames = 0
+        self._interrupted = False
 
     @property
     def epoch(self) -> int:
@@ -227,17 +229,19 @@ class Writer:
 
     def alone(self, job: Callable[[sqlite3.Connection], object]) -> object:
         """Run a job with the connection, outside of a batch; raises what it raises, SQLite's errors translated."""
+        self._db.set_progress_handler(lambda: self._interrupted, INTERRUPTED_EVERY)
         try:
             return job(self._db)
         except sqlite3.Error as error:
             raise translated(error, "maintenance") from None
         finally:
+            self._db.set_progress_handler(None, 0)
             if self._db.in_transaction:
                 self._db.rollback()
 
     def interrupt(self) -> None:
-        """From any thread: have the statement that runs end with an error, undone."""
-        self._db.interrupt()
+        """From any thread: have the statement of a job that runs, or runs next, end with an error, undone."""
+        self._interrupted = True
 
     def policy(self, hashed: str, document: bytes, at: int) -> None:
         """Keep a policy's document under its hash, once."""
