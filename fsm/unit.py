@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fsm.effects import Intent
 from fsm.events import Certainty
 from fsm.frozen import quick
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
-from fsm.states import State
+from fsm.states import WAITING, WORKING, State
+
+OUTPUT: Final = "output"
+"""The one vault entry that outlives its generation: what the helper said last, which only people read.
+
+It goes when the helper speaks again, and with the generation's end in a state that waits for nothing (provisioned,
+gone, forgotten, ...).
+"""
+OUTLIVING: Final = WORKING | WAITING
+"""The states in which what the helper said in an earlier generation is still held."""
 
 
 @quick
@@ -72,7 +82,8 @@ class Unit:
     """One transaction: the next snapshot, its history row, the intent that it opens, the one that it closes.
 
     `blobs` and `secrets` came with the outcome. With `drop` the node's blob references and vault entries of earlier
-    generations go, and in a state in which nothing is under way all of them.
+    generations go, and in a state in which nothing is under way all of them; OUTPUT stays in the OUTLIVING states,
+    until a unit brings another.
     """
 
     snapshot: Snapshot

@@ -52,6 +52,10 @@ class Shelf:
         """Every vault entry of a node: its generation, name and sealed bytes, oldest generation first."""
         return [(generation, name, data) for generation, name, data in self._rows(sql.ENTRIES, (node,))]
 
+    def secrets(self, node: str) -> list[tuple[int, str, bytes]]:
+        """Every vault entry of a node: its generation, name and sealed bytes, oldest generation first."""
+        return [(generation, name, data) for generation, name, data in self._rows(sql.ENTRIES, (node,))]
+
     def vault_keys(self) -> tuple[str, ...]:
         """The ids of the keys that sealed what is held."""
         return tuple(key for (key,) in self._rows(sql.VAULT_KEYS))

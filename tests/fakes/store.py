@@ -11,7 +11,7 @@ from fsm.effects import EffectId, Intent
 from fsm.errors import StoreError, UsherError
 from fsm.snapshot import Snapshot
 from fsm.states import WORKING
-from fsm.unit import Unit
+from fsm.unit import OUTLIVING, OUTPUT, Unit
 from store.checks import consistent
 from store.entries import FleetEntry, Status
 
@@ -144,8 +144,11 @@ class MemoryStore:
             self.refs.add((node, snapshot.generation, blob.digest))
         for secret in unit.secrets:
             self.vault[node, snapshot.generation, secret.name] = secret.data
+            if secret.name == OUTPUT:
+                self._forget(lambda key: key[0] == node and key[1] < snapshot.generation and key[2] == OUTPUT)
         if unit.drop:
-            self._drop(node, snapshot.generation + (snapshot.state not in WORKING))
+            kept = OUTPUT if snapshot.state in OUTLIVING else ""
+            self._drop(node, snapshot.generation + (snapshot.state not in WORKING), kept)
 
     def _effects(self, unit: Unit) -> None:
         node, seq, closes = unit.snapshot.node, unit.snapshot.seq, unit.closes
@@ -161,8 +164,14 @@ class MemoryStore:
                 raise StoreError("it has an open effect already", node, seq)
             self.effects[node] = (unit.opens, Status.INTENDED)
 
-    def _drop(self, node: str, below: int) -> None:
+    def secrets(self, node: str) -> list[tuple[int, str, bytes]]:
+        return [(generation, name, data) for (of, generation, name), data in sorted(self.vault.items()) if of == node]
+
+    def _forget(self, gone: Callable[[tuple[str, int, str]], bool]) -> None:
+        self.vault = {key: data for key, data in self.vault.items() if not gone(key)}
+
+    def _drop(self, node: str, below: int, kept: str) -> None:
         self.refs = {ref for ref in self.refs if ref[0] != node or ref[1] >= below}
         held = {digest for _, _, digest in self.refs}
         self.blobs = {digest: data for digest, data in self.blobs.items() if digest in held}
-        self.vault = {key: data for key, data in self.vault.items() if key[0] != node or key[1] >= below}
+        self._forget(lambda key: key[0] == node and key[1] < below and key[2] != kept)

@@ -15,8 +15,8 @@ from fsm.effects import Effect, EffectId
 from fsm.errors import StoreError
 from fsm.events import Certainty, DueKind
 from fsm.reasons import Reason
-from fsm.states import WORKING, State
-from fsm.unit import Secret
+from fsm.states import ENDS, WAITING, WORKING, State
+from fsm.unit import OUTPUT, Secret
 from store.entries import FleetEntry
 from store.journal import Journal
 from store.repository import open_store
@@ -209,6 +209,36 @@ async def test_a_generation_that_is_over_keeps_nothing(store: Store, end: State)
     await store.commit(life.unit(end, drop=True))
     assert store.secret("n1.example.net", 1, "token") is None
     assert store.secret("n2.example.net", 1, "token") == b"other"
+
+
+@pytest.mark.parametrize("end", sorted(WAITING))
+async def test_what_the_helper_said_outlives_its_generation_while_the_node_waits(store: Store, end: State):
+    life, node = Life(), "n1.example.net"
+    await store.commit(life.unit(State.DISCOVERED, secrets=[Secret("token", b"sealed")]))
+    await store.commit(life.unit(end, drop=True, secrets=[Secret(OUTPUT, b"said")]))
+    assert store.secrets(node) == [(1, OUTPUT, b"said")]
+    await store.commit(life.unit(State.DISCOVERED, anew=True, drop=True))
+    await store.commit(life.unit(State.INVENTORIED, secrets=[Secret("claims", b"c")]))
+    assert store.secrets(node) == [(1, OUTPUT, b"said"), (2, "claims", b"c")]
+
+
+async def test_what_the_helper_says_takes_the_place_of_what_it_said_before(store: Store):
+    life, other, node = Life(), Life("n2.example.net"), "n1.example.net"
+    await store.commit(other.unit(State.DEFERRED, drop=True, secrets=[Secret(OUTPUT, b"other")]))
+    await store.commit(life.unit(State.DEFERRED, drop=True, secrets=[Secret(OUTPUT, b"first")]))
+    await store.commit(life.unit(State.DISCOVERED, anew=True, drop=True))
+    await store.commit(life.unit(State.FAILED, drop=True, secrets=[Secret(OUTPUT, b"second")]))
+    assert store.secrets(node) == [(2, OUTPUT, b"second")]
+    assert store.secrets("n2.example.net") == [(1, OUTPUT, b"other")]
+
+
+@pytest.mark.parametrize("end", sorted(ENDS | {State.UNSEEN}))
+async def test_what_the_helper_said_goes_with_the_last_of_the_node(store: Store, end: State):
+    life = Life()
+    await store.commit(life.unit(State.DEFERRED, drop=True, secrets=[Secret(OUTPUT, b"said")]))
+    await store.commit(life.unit(State.DISCOVERED, anew=True, drop=True))
+    await store.commit(life.unit(end, drop=True))
+    assert store.secrets("n1.example.net") == []
 
 
 async def test_a_shared_blob_stays_while_one_node_needs_it(store: Store):
