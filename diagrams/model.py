@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from fsm.effects import STEPS, Effect, Step
+from fsm.effects import STEPS, Effect, Step, choices, following, steps
 from fsm.events import Trigger
 from fsm.rows import Opens, Row
 from fsm.states import ENDS, FACTS, PHASES, State
@@ -123,7 +123,7 @@ def opened(row: Row, source: State) -> tuple[Step, ...]:
     if isinstance(row.opens, Effect):
         return (Step(row.opens),)
     if row.opens is Opens.NEXT and target is source:
-        return STEPS.get(source, ())[1:]
+        return _later(source)
     if row.opens in {Opens.NEXT, Opens.FIRST}:
         return _leading(STEPS.get(target, ()))
     return ()
@@ -133,6 +133,12 @@ def _leading(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps that can be the first of a phase: up to the first that no feature switches off."""
     certain = next((place for place, step in enumerate(steps) if step.when is None), len(steps))
     return tuple(steps[: certain + 1])
+
+
+def _later(state: State) -> tuple[Step, ...]:
+    """The steps of a phase that can come after another, whatever a site has chosen."""
+    found = {following(state, effect, chosen) for chosen in choices() for effect in steps(state, chosen)}
+    return tuple(step for step in STEPS.get(state, ()) if step.effect in found)
 
 
 def _nodes(rows: Iterable[Row], *, full: bool) -> tuple[Node, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
+from itertools import combinations
 from typing import Final
 
 from fsm.frozen import quick
@@ -57,6 +58,17 @@ class Feature(StrEnum):
     JWT = "jwt"
     ED25519 = "ed25519"
     PKI = "pki"
+
+
+EXCLUSIVE: Final = frozenset({Feature.ED25519, Feature.PKI})
+"""Features of which a site has one at most."""
+
+
+@cache
+def choices() -> tuple[frozenset[Feature], ...]:
+    """Every set of features that a site may choose."""
+    sets = (frozenset(chosen) for count in range(len(Feature) + 1) for chosen in combinations(Feature, count))
+    return tuple(chosen for chosen in sets if not chosen >= EXCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True)

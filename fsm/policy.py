@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from fsm.effects import Feature
+from fsm.effects import EXCLUSIVE, Feature
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -43,6 +43,11 @@ class Policy:
     restarts: int = 3
     absences: int = 3
     loops: int = 8  # returns in a row from our own restart, after which it is held as looping
+
+    def __post_init__(self) -> None:
+        """Refuse features that exclude each other; the configuration has said so before, in its own words."""
+        if self.features >= EXCLUSIVE:
+            raise ValueError(f"{' and '.join(sorted(EXCLUSIVE))} exclude each other")
 
     def document(self) -> bytes:
         """The canonical JSON that is stored once and named by its hash."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from fsm.effects import Effect, EffectId, Feature
+from fsm.effects import Effect, EffectId, choices
 from fsm.events import (
     Ack,
     Body,
@@ -48,7 +48,7 @@ effects = st.sampled_from(Effect)
 texts = st.text(max_size=60)
 policies = st.builds(
     Policy,
-    features=st.frozensets(st.sampled_from(Feature)),
+    features=st.sampled_from(choices()),
     strict=st.booleans(),
     signer=st.sampled_from(["", "s1", "s2"]),
     silent_looks=st.integers(1, 3),

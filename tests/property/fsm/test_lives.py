@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.codec import LARGEST, decode_event, encode_event, encode_snapshot
-from fsm.effects import Effect, EffectId
+from fsm.effects import Effect, EffectId, Feature
 from fsm.events import (
     Certainty,
     Done,
@@ -24,21 +24,29 @@ from fsm.events import (
 from fsm.machine import Decision, decide
 from fsm.policy import Policy
 from fsm.reasons import Reason
-from fsm.snapshot import Snapshot, unseen
+from fsm.snapshot import NOTHING, Snapshot, unseen
 from fsm.states import PHASES, State
 from tests.property.fsm.strategies import NODE, NOW, OF, bodies, entropies, sents
 
 WELL = {Effect.RUN_HELPER: HelperFacts("0a" * 32, Verdict.CONFIGURE, "welcome"), Effect.LOOK: Sighting(present=False)}
 """What the helper and a look say where all goes well."""
-Life = list[tuple[Event, Decision]]
+POLICIES = [Policy(), Policy(features=frozenset({Feature.JWT, Feature.PKI}))]
+"""One network of each kind: with tokens, with certificates."""
+
+
+class Life(list[tuple[Event, Decision]]):
+    """The decisions of one life, and the policy under which they were made."""
+
+    policy: Policy
 
 
 @st.composite
 def lives(draw: st.DrawFn) -> Life:
     """The decisions of one life: mostly what the node waits for, now and then what nobody waits for."""
-    policy, snapshot, now = Policy(), unseen(NODE), NOW
+    snapshot, now = unseen(NODE), NOW
     past: list[Event] = []
-    life: Life = []
+    life = Life()
+    life.policy = draw(st.sampled_from(POLICIES))
     for _ in range(draw(st.integers(5, 60))):
         now += draw(st.sampled_from([0, 1, 700, 5_000, 61_000, 1_000_000]))
         kind = draw(st.sampled_from(["forward"] * 6 + ["anything", "again"]))
@@ -49,7 +57,7 @@ def lives(draw: st.DrawFn) -> Life:
             body = forward(draw, snapshot, now) if kind == "forward" else draw(bodies(snapshot))
             event = Event(now, draw(entropies), body, 1)
         past.append(event)
-        decision = decide(snapshot, event, policy)
+        decision = decide(snapshot, event, life.policy)
         if isinstance(decision, Decision):
             life.append((event, decision))
             snapshot = decision.snapshot
@@ -91,7 +99,7 @@ def test_the_snapshot_is_the_fold_of_the_recorded_events_from_any_base(life: Lif
     base = min(base, len(life))
     snapshot = life[base - 1][1].snapshot if base else unseen(NODE)
     for event, decided in life[base:]:
-        decision = decide(snapshot, decode_event(encode_event(event)), Policy())
+        decision = decide(snapshot, decode_event(encode_event(event)), life.policy)
         assert decision == decided
         snapshot = decided.snapshot
 
@@ -122,7 +130,8 @@ def test_generations_only_grow_and_nothing_of_one_is_kept_in_the_next(life: Life
         after = decision.snapshot
         assert after.generation in {generation, generation + 1}
         if after.generation > generation:
-            assert (after.facts.jwt, after.facts.key, after.facts.token, after.doing) == (None, None, None, None)
+            assert after.facts == NOTHING
+            assert after.doing is None
             assert decision.ends
         generation = after.generation
 
@@ -130,7 +139,7 @@ def test_generations_only_grow_and_nothing_of_one_is_kept_in_the_next(life: Life
 def test_lives_lead_through_every_fact_so_that_these_tests_are_about_something():
     reached: set[State] = set()
 
-    @settings(max_examples=60, derandomize=True, database=None)
+    @settings(max_examples=100, derandomize=True, database=None)
     @given(lives())
     def live(life: Life) -> None:
         reached.update(decision.snapshot.state for _, decision in life)

@@ -246,8 +246,11 @@ def test_an_end_lasts_until_a_hint(kind: HintKind):
 @pytest.mark.parametrize("effect", sorted(set(Effect) - {Effect.SHUTDOWN, Effect.RESTART}))
 def test_an_outage_or_our_own_crash_costs_no_try(certainty: Certainty, effect: Effect):
     scene = through(effect)
-    for _ in range(20):
+    for _ in range(10):
         scene.fails(certainty, Reason.DISCONNECTED).due()
+        if effect is Effect.NEW_CSR and certainty is Certainty.INTERRUPTED:
+            assert (scene.row, scene.wait) == ("step-not-yet", (DueKind.STEP, 60_000))
+            scene.due()
         assert scene.doing is effect
     assert scene.snapshot.doing is not None
     assert scene.snapshot.doing.tries == 1

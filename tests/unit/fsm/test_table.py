@@ -120,8 +120,16 @@ def shut_down(scene: Scene, times: int) -> Scene:
     return scene
 
 
+def unanswered_csr() -> Scene:
+    """An operator had an x509 node provisioned anew whose request for a certificate may yet arrive."""
+    scene = through(Effect.NEW_CSR).asks(Verb.REPROVISION)
+    scene.connection = "c2"
+    return scene.until(Effect.FETCH_INVENTORY).done()
+
+
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
+    "inventoried-not-yet": unanswered_csr,
     "configured-not-yet": clock_went_back,
     "defer": lambda: through(HELPER).done(helper(Verdict.DEFER)),
     "keeps-provisioning": lambda: through(HELPER).done(helper(Verdict.CONFIGURE, keeps=True)),
