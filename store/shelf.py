@@ -48,10 +48,6 @@ class Shelf:
         """The bytes of a vault entry, None if it is not held."""
         return self._only(sql.SECRET, (node, generation, name))
 
-    def entries(self, node: str) -> list[tuple[int, str, bytes]]:
-        """Every vault entry of a node: its generation, name and sealed bytes, oldest generation first."""
-        return [(generation, name, data) for generation, name, data in self._rows(sql.ENTRIES, (node,))]
-
     def secrets(self, node: str) -> list[tuple[int, str, bytes]]:
         """Every vault entry of a node: its generation, name and sealed bytes, oldest generation first."""
         return [(generation, name, data) for generation, name, data in self._rows(sql.ENTRIES, (node,))]
@@ -100,9 +96,9 @@ class Lending:
         """The bytes of a vault entry; None if it is not held any more."""
         return self._shelf.secret(node, generation, name)
 
-    def entries(self, node: str) -> list[tuple[int, str, bytes]]:
+    def secrets(self, node: str) -> list[tuple[int, str, bytes]]:
         """Every vault entry of a node: its generation, name and sealed bytes, oldest generation first."""
-        return self._shelf.entries(node)
+        return self._shelf.secrets(node)
 
     def vault_keys(self) -> tuple[str, ...]:
         """The ids of the keys that sealed what is held, as far as is known."""

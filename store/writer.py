@@ -172,7 +172,6 @@ class Writer:
                 refs.append((row.node, row.generation, blob.digest))
             secrets.extend((row.node, row.generation, secret.name, secret.data) for secret in unit.secrets)
             replaced.extend((row.node, row.generation, OUTPUT) for secret in unit.secrets if secret.name == OUTPUT)
-            replaced.extend((row.node, row.generation, OUTPUT) for secret in unit.secrets if secret.name == OUTPUT)
         bring = ((sql.INSERT_BLOB, blobs), (sql.INSERT_REF, refs), (sql.PUT_SECRET, secrets), (sql.DROP_NAMED, replaced))
         for statement, rows in bring:
             if rows:
@@ -188,9 +187,6 @@ class Writer:
             run(sql.DROP_REFS, below)
             self._loose.update(found[0] for found in loose)
         if snapshot.state in OUTLIVING:
-            run(sql.DROP_ALL_BUT, (*below, OUTPUT))
-        else:
-            if snapshot.state in OUTLIVING:
             run(sql.DROP_ALL_BUT, (*below, OUTPUT))
         else:
             run(sql.DROP_SECRETS, below)
