@@ -3,11 +3,13 @@
 Rules (design §4):
 1. Recovery is not a second mechanism: each open effect is closed by an ordinary event, and the table opens it again.
 2. What was only intended was not sent; what was started may have happened, and costs no try either.
+3. Nothing here decides; what a start did to whom is read from the transitions that it made.
 """
 
 from __future__ import annotations
 
-from fsm.events import Certainty, Event, Failed
+from fsm import quiet
+from fsm.events import Certainty, DueKind, Event, Failed
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 
@@ -20,3 +22,19 @@ def interruption(snapshot: Snapshot, at: int, entropy: bytes, epoch: int, *, sta
     certainty = Certainty.INTERRUPTED if started else Certainty.NOT_SENT
     body = Failed(doing.effect, identity, certainty, Reason.RESTARTED_US)
     return Event(at, entropy, body, epoch)
+
+
+def closed_by_a_start(event: Event) -> Failed | None:
+    """The body of such an event; None if it is another."""
+    body = event.body
+    return body if isinstance(body, Failed) and body.reason is Reason.RESTARTED_US else None
+
+
+def waits_until_quiet(snapshot: Snapshot) -> bool:
+    """Whether the step that is due next may not open then, since an earlier request may still be alive."""
+    awaited, doing = snapshot.awaited, snapshot.doing
+    if awaited is None or doing is None or awaited.kind is not DueKind.STEP:
+        return False
+    still = snapshot.quiet
+    opens_late = still is not None and awaited.span > 0 and awaited.at == still.until
+    return opens_late or quiet.forbids(still, doing.effect, snapshot.facts, awaited.at)

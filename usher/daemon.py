@@ -97,6 +97,7 @@ class Daemon:
             journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits
         )
         self.paused: FleetEntry | None = None
+        self.taken_up = 0
 
     async def start(self, paused: FleetEntry | None = None) -> None:
         """Take up what the database holds and begin; `paused` is the pause that is in force, if one is."""
@@ -104,6 +105,7 @@ class Daemon:
         if paused is not None:
             self._pause(paused)
         self.engine.start()
+        self.taken_up = self.engine.active
         await self.network.start()
 
     async def stop(self) -> int:

@@ -46,6 +46,7 @@ from usher.metrics.exporter import Exporter, MonitorPortError
 from usher.metrics.gauges import read_gauges
 from usher.metrics.lag import LoopLag
 from usher.metrics.recorder import Recorder
+from usher.metrics.recovery import TakeUp
 from usher.network import Told
 from usher.outside import VERSION, make_outside
 from usher.standing import trouble
@@ -205,7 +206,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     for problem in settings.problems:
         if problem.check:
             recorder.compat(problem.check)
-    observers = (tally, recorder, Compat(recorder.compat), TransitionLog())
+    took_up = TakeUp(settings.outside.clock, recorder.families)
+    observers = (tally, recorder, took_up, Compat(recorder.compat), TransitionLog())
 
     def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
         return Told(hint, way_open, log_report, recorder.discovered, recorder)
@@ -213,14 +215,16 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     daemon = Daemon(settings.outside, journal, SealedVault(ring), settings.policy, epoch, observers, told)
     full.append(daemon.full)
     await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
-    status = Status(daemon, tally, settings.site.site)
+    status = Status(daemon, tally, settings.site.site, took_up)
     jobs = Jobs(settings.state, lambda: journal, settings.outside.clock.wall, restart)
     stack.push_async_callback(jobs.close)
     control = ControlServer(settings.state.socket, daemon, status, jobs)
     await control.start()
     stack.push_async_callback(control.close)
     paused = fleet is not None and fleet.kind == "pause"
+    took_up.opened(len(journal.open_effects()))
     await daemon.start(FleetEntry(fleet.at, fleet.kind, fleet.name, fleet.reason) if fleet and paused else None)
+    took_up.started(daemon.taken_up)
     return daemon
 
 

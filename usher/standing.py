@@ -49,6 +49,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "window": None,
                 "reasons": {reason.value: count for reason, count in reader.reasons(TOP)},
                 "bugs": None,
+                "recovery": None,
             }
     except (StoreError, OSError):
         return None
@@ -90,6 +91,33 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
         shown.append(f"in flight  {document['in_flight']} of at most {document['window']}")
     if document["reasons"]:
         shown.append("failed     " + ", ".join(f"{reason} {count}" for reason, count in document["reasons"].items()))
+    recovery = document.get("recovery")
+    if recovery and recovery["nodes"]:
+        shown.append(f"started    {taken_up(recovery)}{_lasted(recovery)}")
     if document["bugs"]:
         shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
     return shown
+
+
+def _lasted(recovery: Mapping[str, Any]) -> str:
+    if recovery["seconds"] is None:
+        return f"; {recovery['left']} are still to be settled"
+    return f", in {recovery['seconds']:.1f}s"
+
+
+def taken_up(document: Mapping[str, Any]) -> str:
+    """What a start took up, in one line (`recovery` of a status)."""
+    said = f"took up {_count(document['nodes'], 'node')}"
+    not_sent, interrupted = document["not_sent"], document["interrupted"]
+    if not not_sent and not interrupted:
+        return f"{said}: nothing was under way"
+    sent = f"{_count(not_sent, 'effect')} had not been sent, {interrupted} {_were(interrupted)} interrupted"
+    return f"{said}: {sent}, {document['waiting']} wait{'s' * (document['waiting'] == 1)} until quiet"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"

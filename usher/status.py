@@ -13,6 +13,7 @@ from typing import Any, Final
 from fsm.reasons import WHAT
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
 from usher.daemon import Daemon
+from usher.metrics.recovery import TakeUp
 from usher.outside import VERSION
 from usher.tally import Tally
 
@@ -23,9 +24,9 @@ TOP: Final = 5
 class Status:
     """The document, made when somebody asks."""
 
-    def __init__(self, daemon: Daemon, tally: Tally, site: str) -> None:
+    def __init__(self, daemon: Daemon, tally: Tally, site: str, take_up: TakeUp | None = None) -> None:
         """Hold what is asked."""
-        self._daemon, self._tally, self._site = daemon, tally, site
+        self._daemon, self._tally, self._site, self._take_up = daemon, tally, site, take_up
         self._started = daemon.clock.now()
 
     @property
@@ -56,6 +57,7 @@ class Status:
             "window": engine.admission.window,
             "reasons": dict(self._top_reasons()),
             "bugs": self._tally.crashes,
+            "recovery": self._take_up.document() if self._take_up is not None else None,
         }
 
     def _top_reasons(self) -> list[tuple[str, int]]:

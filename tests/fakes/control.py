@@ -23,7 +23,7 @@ STATUS: dict[str, Any] = {
     "ready": True, "connected": True,
     "connections": {"rpc": {"state": "connected", "server": "nats://b:4222", "reason": ""}},
     "holds": {}, "paused": None, "states": {"failed": 1, "provisioned": 2}, "waiting_room": 1,
-    "oldest_waiting": 1, "in_flight": 0, "window": 64, "reasons": {"helper_failed": 1}, "bugs": 0,
+    "oldest_waiting": 1, "in_flight": 0, "window": 64, "reasons": {"helper_failed": 1}, "bugs": 0, "recovery": None,
 }  # fmt: skip
 
 

@@ -47,6 +47,18 @@ _OWN: Final = (
     ("usher_discards_total", Kind.COUNTER, "Messages that were received and not used, by why"),
     ("usher_compat_total", Kind.COUNTER, "What strictness: strict would refuse, by check"),
     ("usher_bugs_total", Kind.COUNTER, "Nodes that usher quarantined because it could not handle them"),
+    ("usher_recovered_nodes", Kind.GAUGE, "Nodes that the start took up: waiting, in flight, or due later"),
+    (
+        "usher_recovered_effects_total",
+        Kind.COUNTER,
+        "Effects that an earlier process had left open, by effect and certainty: not_sent or interrupted",
+    ),
+    (
+        "usher_recovered_waiting_total",
+        Kind.COUNTER,
+        "Nodes that our own end made wait until an earlier request could not be alive any more, by effect",
+    ),
+    ("usher_recovery_seconds", Kind.GAUGE, "Seconds from the start until all of these effects were closed"),
     ("usher_effect_seconds", Kind.HISTOGRAM, "Seconds that effects took, by effect"),
     ("usher_decision_seconds", Kind.HISTOGRAM, "Seconds from taking an event to handing its unit to the store"),
     ("usher_commit_seconds", Kind.HISTOGRAM, "Seconds from there until the unit was durable"),
