@@ -25,8 +25,8 @@ from fsm.snapshot import Snapshot
 from fsm.states import State
 from store import queries as sql
 from store.connections import APPLICATION_ID, BUSY
-from store.repository import migrations
 from store.trouble import translated
+from store.versions import migrations
 from store.views import EffectView, FleetView, HistoryView, Meta, NodeView, Page
 
 PAGE: Final = 200

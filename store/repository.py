@@ -23,15 +23,10 @@ from store.connections import APPLICATION_ID, Connect, connect, pragma
 from store.journal import Journal
 from store.shelf import Shelf
 from store.trouble import translated
+from store.versions import migrations as migrations  # noqa: PLC0414 it was here, and is asked for here
 from store.writer import Writer
 
 _IDENTITY: Final = "INSERT INTO meta VALUES (1, ?, 0, CAST(strftime('%s', 'now') AS INTEGER) * 1000)"
-_SCHEMA: Final = Path(__file__).parent / "schema"
-
-
-def migrations() -> dict[int, Path]:
-    """The schema's files by the version that they lead to."""
-    return {int(path.stem): path for path in sorted(_SCHEMA.glob("[0-9]*.sql"))}
 
 
 def open_store(
