@@ -1,14 +1,19 @@
 """Queries: the SQL of the reading side, and how a filter becomes a condition.
 
 Rules:
-1. Every query that may be long is bounded and goes by a key that is indexed.
+1. Every query that may be long is bounded and goes by a key that is indexed; which key of several is chosen by how
+   many nodes there are like that, not by the planner, who has no statistics and would sort a whole fleet for a page.
 2. What a person typed is a parameter, never part of the text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
+
+from fsm.states import State
+
+Value = str | int | None
 
 NODES: Final = "SELECT node, state, generation, seq, since, due_at, due_kind, doing, reason, held, active FROM nodes"
 HISTORY: Final = """
@@ -32,7 +37,28 @@ WHERE e.closed_at IS NULL ORDER BY e.position LIMIT ?
 """
 
 
-def where(conditions: Mapping[str, str | int | None]) -> tuple[str, tuple[str | int, ...]]:
+NAMES: Final = "SELECT node FROM nodes WHERE node > ? ORDER BY node LIMIT ?"
+FEW: Final = 2000
+"""So many nodes are looked up by another index and sorted by name; of more, a page is soon found by name."""
+_STATES: Final = ", ".join(f"'{state}'" for state in State)
+
+
+def indices(state: str | None, reason: str | None, before: int | None) -> Iterator[tuple[str, dict[str, Value]]]:
+    """The indices that could find what is asked for, each with the conditions that it can look up."""
+    if reason is not None:
+        yield "nodes_by_reason", {"reason = ?": reason}
+    if state is not None or before is not None:
+        states = {"state = ?": state} if state is not None else {f"state IN ({_STATES}) AND 1 = ?": 1}
+        yield "nodes_by_state", {**states, "since <= ?": before}
+
+
+def some(index: str, condition: str) -> str:
+    """How many nodes there are like that, up to one more than FEW."""
+    found = f"SELECT 1 FROM nodes INDEXED BY {index} WHERE {condition} LIMIT {FEW + 1}"  # noqa: S608 constants
+    return f"SELECT count(*) AS nodes FROM ({found})"  # noqa: S608 as above
+
+
+def where(conditions: Mapping[str, Value]) -> tuple[str, tuple[str | int, ...]]:
     """The conditions that have a value, joined, and their values as SQLite takes them."""
     chosen = {text: value for text, value in conditions.items() if value is not None}
     values = tuple(str(value) if isinstance(value, str) else value for value in chosen.values())

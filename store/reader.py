@@ -30,6 +30,8 @@ from store.versions import migrations
 from store.views import EffectView, FleetView, HistoryView, Meta, NodeView, Page
 
 PAGE: Final = 200
+NAMES: Final = 10_000
+"""Names a transaction, where nothing but names is read."""
 
 
 class Reader:
@@ -66,9 +68,26 @@ class Reader:
         `after` is the last name of the page before.
         """
         where, values = sql.where({"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before})
-        rows = self.rows(f"{sql.NODES} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
-        found = tuple(NodeView(**row) for row in rows[:limit])
-        return Page(found, found[-1].node if len(rows) > limit else None)
+        found = f"{sql.NODES} INDEXED BY {self._index(state, reason, before)}"
+        rows = self.rows(f"{found} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
+        views = tuple(NodeView(**row) for row in rows[:limit])
+        return Page(views, views[-1].node if len(rows) > limit else None)
+
+    def _index(self, state: State | None, reason: Reason | None, before: int | None) -> str:
+        """By name, unless another index finds few."""
+        for index, conditions in sql.indices(state, reason, before):
+            where, values = sql.where(conditions)
+            if self.rows(sql.some(index, where), values)[0]["nodes"] <= sql.FEW:
+                return index
+        return "sqlite_autoindex_nodes_1"
+
+    def names(self, limit: int = NAMES) -> Iterator[str]:
+        """The names of all nodes that were ever seen, in their order, `limit` a transaction."""
+        after: str | None = ""
+        while after is not None:
+            rows = self.rows(sql.NAMES, (after, limit))
+            yield from (row["node"] for row in rows)
+            after = rows[-1]["node"] if len(rows) == limit else None
 
     def node(self, node: str) -> Snapshot | None:
         """The committed snapshot of a node; None if it was never seen."""

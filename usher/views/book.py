@@ -7,7 +7,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,9 +59,9 @@ class Book:
         opened = {each.seq: each for each in openings(self._reader, node, rows[0].seq, rows[-1].seq)}
         return [_past(row, opened.get(row.seq)) for row in rows]
 
-    def names(self) -> Sequence[str]:
-        """The names of all nodes that are known."""
-        return [view.node for view in self.nodes()]
+    def names(self) -> Iterator[str]:
+        """The names of all nodes that were ever seen, in their order."""
+        return self._reader.names()
 
     def paused(self) -> FleetView | None:
         """Who paused usher, when and why; None while it is not paused."""

@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,7 +28,8 @@ from usher.state import state_directory
 from usher.views.book import Book
 from usher.views.text import visible
 
-_COMPARED: Final = 20_000  # names that are compared letter by letter: a second
+_COMPARED: Final = 500  # names on each side that are compared letter by letter: a twentieth of a second
+_TYPED: Final = 3  # letters at the beginning in which a name may be mistyped and still be found
 NO_SUCH_NODE: Final = 1
 NOTHING_TO_READ: Final = 2
 NOBODY_LISTENS: Final = 141
@@ -96,12 +98,26 @@ def known(book: Book, node: str) -> Snapshot:
 
 
 def nearest(node: str, names: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that are most like this one: those that begin with it or hold it, else similar ones."""
-    names = list(names)
-    holding = sorted(
-        (name for name in names if node and node in name), key=lambda name: (not name.startswith(node), name)
-    )
-    return holding[:most] or get_close_matches(node, names[:_COMPARED], most, 0.7)
+    """The known names that are most like this one: those that begin with it or hold it, else similar ones.
+
+    Of many names (in their order) those are compared that stand next to where it would stand, or end as it does.
+    """
+    begin: list[str] = []
+    hold: list[str] = []
+    before: deque[str] = deque(maxlen=_COMPARED)
+    after: list[str] = []
+    ending: list[str] = []
+    for name in names:
+        if node and node in name:
+            kept = begin if name.startswith(node) else hold
+            kept += [name] if len(kept) < most else []
+        if name < node:
+            before.append(name)
+        elif len(after) < _COMPARED:
+            after.append(name)
+        if name[_TYPED:] == node[_TYPED:] and len(ending) < _COMPARED:
+            ending.append(name)
+    return (begin + hold)[:most] or get_close_matches(node, dict.fromkeys([*ending, *before, *after]), most, 0.7)
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------
