@@ -8,8 +8,13 @@ Rules:
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
 
 from store.connections import pragma
+
+_PAGE: Final = 1000
 
 
 def vacuum(db: sqlite3.Connection) -> tuple[int, int]:
@@ -18,6 +23,51 @@ def vacuum(db: sqlite3.Connection) -> tuple[int, int]:
     db.execute("VACUUM")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return before, _size(db)
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """How many entries of a page were changed, how many nobody can open, and after which key the next page begins."""
+
+    changed: int
+    lost: int
+    after: tuple[Any, ...] | None = None
+
+    def __add__(self, other: Resealed) -> Resealed:
+        """Both together."""
+        return Resealed(self.changed + other.changed, self.lost + other.lost)
+
+
+Change = Callable[[tuple[Any, ...], bytes], bytes | None]
+"""Of an entry's key and bytes, its bytes from now on; None if nobody can open it."""
+_KEYS: Final = {"vault": ("node", "generation", "name"), "blobs": ("digest",)}
+
+
+def reseal(
+    table: str, after: tuple[Any, ...], header: bytes, change: Change
+) -> Callable[[sqlite3.Connection], Resealed]:
+    """The job that changes a page of entries which do not begin with this header, in one transaction."""
+    keys = _KEYS[table]
+    names, marks = ", ".join(keys), ", ".join("?" * len(keys))
+    beyond = f"({names}) > ({marks}) AND" if after else ""
+    select = f"SELECT {names}, data FROM {table} WHERE {beyond} substr(data, 1, ?) <> ? ORDER BY {names} LIMIT ?"  # noqa: S608 constants of this room
+    update = f"UPDATE {table} SET data = ? WHERE ({names}) = ({marks})"  # noqa: S608 likewise
+
+    def job(db: sqlite3.Connection) -> Resealed:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            rows = db.execute(select, (*after, len(header), header, _PAGE)).fetchall()
+            told = [(change(tuple(key), data), *key) for *key, data in rows]
+            anew = [row for row in told if row[0] is not None]
+            db.executemany(update, anew)
+            db.commit()
+        except BaseException:
+            db.rollback()
+            raise
+        following = tuple(rows[-1][:-1]) if len(rows) == _PAGE else None
+        return Resealed(len(anew), len(told) - len(anew), following)
+
+    return job
 
 
 def _size(db: sqlite3.Connection) -> int:

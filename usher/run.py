@@ -53,7 +53,7 @@ from usher.standing import trouble
 from usher.state import StateDirectory
 from usher.status import Status
 from usher.tally import Tally
-from usher.vault import VaultKeyError, key_place, open_ring, take_up
+from usher.vault import KeyPlace, Sealing, VaultKeyError, key_place, open_ring, take_up
 
 WRONG: Final = 2
 FAILED: Final = 1
@@ -74,7 +74,7 @@ class PidFileError(UsherError):
 class Settings:
     """Everything that a start needs, read and checked; `problems` do not stop it.
 
-    `ring` reads the vault's keys and `open` the database, once the state directory is locked.
+    `keys` is where the vault's keys are, `ring` reads them and `open` the database, once the state directory is locked.
     """
 
     site: Site
@@ -82,6 +82,7 @@ class Settings:
     outside: Outside
     policy: Policy
     state: StateDirectory
+    keys: KeyPlace
     ring: Callable[[], KeyRing]
     open: Callable[[Path, Callable[[bool], None]], Journal] = open_store
 
@@ -133,7 +134,7 @@ def read(args: argparse.Namespace) -> Settings:
     state = StateDirectory(found.site.state_directory)
     place = key_place(found.site.vault_key_file, os.environ, state)
     ring = partial(open_ring, place, strict=found.site.strict)
-    return Settings(found.site, found.problems, outside, policy, state, ring)
+    return Settings(found.site, found.problems, outside, policy, state, place, ring)
 
 
 async def serve(settings: Settings) -> int:
@@ -212,11 +213,12 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
         return Told(hint, way_open, log_report, recorder.discovered, recorder)
 
-    daemon = Daemon(settings.outside, journal, SealedVault(ring), settings.policy, epoch, observers, told)
+    vault = SealedVault(ring)
+    daemon = Daemon(settings.outside, journal, vault, settings.policy, epoch, observers, told)
     full.append(daemon.full)
     await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
     status = Status(daemon, tally, settings.site.site, took_up)
-    jobs = Jobs(settings.state, lambda: journal, settings.outside.clock.wall, restart)
+    jobs = Jobs(settings.state, lambda: journal, settings.outside.clock.wall, restart, Sealing(settings.keys, vault))
     stack.push_async_callback(jobs.close)
     control = ControlServer(settings.state.socket, daemon, status, jobs)
     await control.start()

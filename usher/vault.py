@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from fsm.errors import UsherError
-from security.vault import KeyRing, VaultKey
+from security.vault import KeyRing, SealedVault, VaultKey
 from security.vaultfile import read_ring, write_ring
 from store.entries import FleetEntry
 from store.journal import Journal
@@ -45,6 +45,14 @@ class KeyPlace:
 
     path: Path
     ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """The vault that is in use, and where its keys are."""
+
+    place: KeyPlace
+    vault: SealedVault
 
 
 def key_place(named: str, environ: Mapping[str, str], state: StateDirectory) -> KeyPlace:

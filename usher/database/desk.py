@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from threading import Thread
 from typing import Any, Final, TypeVar
@@ -19,10 +19,12 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from fsm.errors import UsherError
+from security.vault import KeyRing, SealedVault
 from store.entries import FleetEntry
 from store.journal import Journal
 from usher.database.jobs import Document, Job, JobError, find
 from usher.state import StateDirectory
+from usher.vault import Sealing
 
 T = TypeVar("T")
 GRACE: Final = 5.0
@@ -41,9 +43,13 @@ class Jobs:
         journal: Callable[[], Journal],
         now: Callable[[], int],
         restart: Callable[[], None] | None = None,
+        sealing: Sealing | None = None,
     ) -> None:
-        """`journal` is asked when a job first needs it; `restart` has the daemon stop, and start anew at once."""
-        self.state, self.journal, self.now = state, journal, now
+        """`journal` is asked when a job first needs it; `restart` has the daemon stop, and start anew at once.
+
+        `sealing` is the daemon's vault.
+        """
+        self.state, self.journal, self.now, self.sealing = state, journal, now, sealing
         self.loop = asyncio.get_running_loop()
         self.progress = ""
         self.ending = False
@@ -106,7 +112,7 @@ class Desk:
         self._jobs = jobs
         self.state, self.name, self.reason = jobs.state, name, reason
         self.at = jobs.now()
-        self.serving = jobs.serving
+        self.serving, self.sealing = jobs.serving, jobs.sealing
 
     def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """store.journal.Journal.maintain: the writer's connection to itself, while commits wait."""
@@ -116,6 +122,18 @@ class Desk:
         """An entry of the journal of the fleet under the operator's name, durable when this returns."""
         entry = FleetEntry(self._jobs.now(), kind, self.name, self.reason, orjson.dumps(document))
         self.on_loop(lambda: self._jobs.journal().fleet(entry))
+
+    def remember_keys(self, ids: Sequence[str]) -> None:
+        """Note which keys seal what is held, durable when this returns."""
+        self.on_loop(lambda: self._jobs.journal().remember_vault_keys(ids, self._jobs.now()))
+
+    def use(self, vault: SealedVault, ring: KeyRing) -> None:
+        """Have the vault seal with these keys, from the loop's next turn on."""
+
+        async def used() -> None:
+            vault.use(ring)
+
+        self.on_loop(used)
 
     def on_loop(self, call: Callable[[], Awaitable[T]]) -> T:
         """Have something done on the daemon's loop, and wait for it."""

@@ -28,6 +28,7 @@ Document = dict[str, Any]
 
 JOBS: Final[dict[str, str]] = {
     "vacuum": "usher.database.vacuum:JOB",
+    "rekey": "usher.database.rekey:JOB",
 }
 """Which module has which job; only the one that was asked for is loaded."""
 
