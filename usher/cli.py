@@ -20,6 +20,7 @@ from typing import Final
 from fsm.errors import UsherError
 
 Register = Callable[[argparse.ArgumentParser], None]
+Parse = Callable[[Sequence[str]], argparse.Namespace]
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("usher.run:add_arguments", "provision nodes: the daemon"),
@@ -34,17 +35,21 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "simulate": ("usher.simulator.command:add_arguments", "a fleet of simulated servers, to test a helper"),
     "demo": ("usher.demo:add_arguments", "a broker, a fleet and usher on this machine"),
 }
+_OLDER_FLAGS: Final = ("--config", "--choria-config", "--pid", "--debug", "--no-debug")
+_OLDER: Final = """\
+Without a command, `usher --config FILE [--choria-config FILE] [--pid FILE] [--debug]` is the command line of the older
+choria-provisioner: the same as `usher run`."""
 BUG: Final = 70
 """EX_SOFTWARE of sysexits.h."""
 NOBODY_LISTENS: Final = 141
 INTERRUPTED: Final = 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one answer for each way to end
-    """Run the command; answers the exit code."""
+def main(argv: Sequence[str] | None = None, parse: Parse | None = None) -> int:  # noqa: PLR0911 one answer for each way to end
+    """Run the command; answers the exit code. `parse` reads another command line than ours."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = _parser(words).parse_args(words)
+        args = (parse or _parse)(words)
         code: int = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -67,8 +72,15 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one answer 
     return code
 
 
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    if words and words[0].partition("=")[0] in _OLDER_FLAGS:
+        args: argparse.Namespace = import_module("usher.older").parse(words, "usher")
+        return args
+    return _parser(words).parse_args(words)
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="usher", description="Provisions Choria servers.")
+    parser = argparse.ArgumentParser(prog="usher", description="Provisions Choria servers.", epilog=_OLDER)
     parser.add_argument("--version", action="version", version=f"usher {version('choria-usher')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     asked = next((word for word in words if not word.startswith("-")), "")

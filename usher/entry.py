@@ -30,3 +30,12 @@ def main() -> int:
     from usher import cli  # noqa: PLC0415 rule 1
 
     return cli.main()
+
+
+def choria_provisioner() -> int:
+    """The command `choria-provisioner`: usher under the older program's name and flags; answers the exit code."""
+    house.check()
+    _complete()
+    from usher import cli, older  # noqa: PLC0415 rule 1
+
+    return cli.main(parse=older.parse)

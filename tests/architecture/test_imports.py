@@ -14,6 +14,7 @@ from usher.house import PACKAGES
 ROOMS: dict[str, tuple[str, ...]] = {
     "nats": ("transport/", "usher/simulator/"),
     "cryptography": ("security/",),
+    "dns": ("transport/",),
     "nacl": ("security/",),
     "jwt": ("security/",),
     "sqlite3": ("store/",),
