@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test setup lint types layers unit docs lock clean
+.PHONY: demo test setup lint types layers unit crash docs lock clean
 
 demo: setup
 	$(BIN)/usher demo
@@ -32,6 +32,11 @@ layers: setup
 
 unit: setup
 	$(BIN)/pytest
+
+# The crash matrix, all of it, and every torn write (docs/crashes.md); `make test` has a sample of both.
+crash: setup
+	$(BIN)/python -m tests.crash.torn_whole
+	$(BIN)/python -m tests.crash
 
 # The documents that are written from the one table, and the picture of the README; a test says when they are stale.
 docs: setup
