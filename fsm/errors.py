@@ -39,12 +39,20 @@ class CallError(UsherError):
 class HelperError(UsherError):
     """The helper did not give a usable answer"""
 
-    def __init__(self, reason: Reason, detail: str = "", stderr: str = "") -> None:
-        """Hold why, in whose words, and what the helper printed to its standard error (redacted, capped)."""
+    def __init__(self, reason: Reason, detail: str = "", stderr: str = "", stdout: str = "") -> None:
+        """Hold why, in usher's own words, and what the helper printed, which may hold secrets (capped).
+
+        `stdout` is only what cannot be read as an answer.
+        """
         super().__init__()
         self.reason = reason
         self.detail = detail
         self.stderr = stderr
+        self.stdout = stdout
+
+    def __str__(self) -> str:
+        """Why, and nothing of what the helper printed."""
+        return f"{self.__doc__} (reason={self.reason}, detail={self.detail})"
 
 
 class TokenError(UsherError):

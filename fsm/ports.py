@@ -107,7 +107,7 @@ class HelperCall:
 
 @dataclass(frozen=True, slots=True)
 class HelperReply:
-    """What a helper answered, decoded; absent fields are empty. `stderr` is redacted and capped."""
+    """What a helper answered, decoded; absent fields are empty. `stderr` is capped, and may hold secrets."""
 
     defer: bool = False
     shutdown: bool = False
@@ -266,7 +266,7 @@ class Store(Protocol):
 class Outcome:
     """How an effect ended: the event's body, and what is kept beside it.
 
-    `note` is text for the node's history (a helper's stderr: redacted, capped).
+    `note` is text of usher's own for the node's history; what a helper or a CA said is a secret (fsm.unit.OUTPUT).
     """
 
     body: Done | Failed

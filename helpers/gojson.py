@@ -141,6 +141,15 @@ def loads(data: bytes) -> Any:
         raise GoJsonError(_place(error)) from None
 
 
+def is_document(data: bytes) -> bool:
+    """Whether it is one JSON document."""
+    try:
+        loads(data)
+    except GoJsonError:
+        return False
+    return True
+
+
 def _refuse(word: str) -> Any:
     raise GoJsonError(f"{word} is not a JSON value")
 

@@ -2,7 +2,8 @@
 
 Rules:
 1. The claims follow wire/provisioning.md §3.7: `server_claims`, then the configuration, then defaults.
-2. A field of another type is refused by its name; fields that the rules do not know are ignored.
+2. A field of another type is refused by its name and no value is quoted: who fills them may have mixed them up with
+   secrets. Fields that the rules do not know are ignored.
 3. Nothing with a line break or a wildcard becomes a collective, since collectives become subjects.
 4. `exp` is a point in time: one in the past means the default validity, one soon is honoured.
 """
@@ -53,7 +54,7 @@ def wishes(claims: Mapping[str, Any], configuration: Mapping[str, str], *, stric
     warnings: Warnings = {}
     permissions = _permissions(known.get("permissions"), warnings)
     collectives = _collectives(_texts(known, "collectives"), configuration, warnings, strict=strict)
-    pub_subjects = tuple(_pattern(subject) for subject in _texts(known, "pub_subjects"))
+    pub_subjects = tuple(_pattern(*each) for each in enumerate(_texts(known, "pub_subjects")))
     expires = _expires(known, warnings, strict=strict)
     checks = tuple(dict.fromkeys(check for check in warnings.values() if check))
     return Wishes(_organization(known), collectives, pub_subjects, permissions, expires, tuple(warnings), checks)
@@ -75,7 +76,7 @@ def _organization(known: Mapping[str, Any]) -> str:
     if not isinstance(value, str):
         _wrong("ou", "a text", value)
     if value and not _is_subject(value):
-        _refuse(f"server_claims.ou is {value[:40]!r}, which cannot be part of a subject")
+        _refuse("server_claims.ou cannot be part of a subject")
     return value or ORGANIZATION
 
 
@@ -90,16 +91,16 @@ def _collectives(
         return ("choria",) if configuration.get("plugin.security.provider") == "choria" else ("mcollective",)
     if len(wished) > _MOST:
         _refuse(f"{place} has {len(wished)} entries, at most {_MOST} are taken")
-    for name in wished:
+    for position, name in enumerate(wished):
         if not _is_subject(name.replace(" ", "") or "?", dots=False):
-            _refuse(f"{place} has {name[:40]!r}, which cannot be part of a subject")
+            _refuse(f"{place}[{position}] cannot be part of a subject")
         if not name.strip() or " " in name:
-            _spaced(place, name, warnings, strict=strict)
+            _spaced(f"{place}[{position}]", warnings, strict=strict)
     return tuple(wished)
 
 
-def _spaced(place: str, name: str, warnings: Warnings, *, strict: bool) -> None:
-    said = f"{place} has {name[:40]!r}: a collective is taken as it is written, with its spaces, and no node is in it"
+def _spaced(place: str, warnings: Warnings, *, strict: bool) -> None:
+    said = f"{place} is empty or has spaces: a collective is taken as it is written, and no node is in that one"
     if strict:
         _refuse(said)
     warnings[said] = COLLECTIVE_SPACES
@@ -112,10 +113,10 @@ def _is_subject(text: str, *, dots: bool = True) -> bool:
     return not dots or all(text.split("."))
 
 
-def _pattern(subject: str) -> str:
+def _pattern(position: int, subject: str) -> str:
     bad = len(subject) > _LONGEST or _UNSAFE.search(subject) or any(letter.isspace() for letter in subject)
     if bad or not all(subject.split(".")):
-        _refuse(f"server_claims.pub_subjects has {subject[:40]!r}, which is not a subject")
+        _refuse(f"server_claims.pub_subjects[{position}] is not a subject")
     return subject
 
 
@@ -128,9 +129,9 @@ def _permissions(value: Any, warnings: Warnings) -> dict[str, bool] | None:
     for name, granted in asked.items():
         if name in PERMISSIONS and not isinstance(granted, bool | None):
             _wrong(f"permissions.{name}", "true or false", granted)
-    unknown = [name[:40] for name in asked if name not in PERMISSIONS]
+    unknown = sum(name not in PERMISSIONS for name in asked)
     if unknown:
-        said = f"{unknown[0]!r}" + (f" and {len(unknown) - 1} more" if unknown[1:] else "")
+        said = f"{unknown} unknown name{'s' if unknown > 1 else ''}"
         warnings[f"server_claims.permissions has {said}, left out; known are {', '.join(PERMISSIONS)}"] = ""
     return {name: True for name in PERMISSIONS if asked.get(name)}
 

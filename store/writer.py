@@ -172,8 +172,12 @@ class Writer:
                 refs.append((row.node, row.generation, blob.digest))
             secrets.extend((row.node, row.generation, secret.name, secret.data) for secret in unit.secrets)
             replaced.extend((row.node, row.generation, OUTPUT) for secret in unit.secrets if secret.name == OUTPUT)
-        bring = ((sql.INSERT_BLOB, blobs), (sql.INSERT_REF, refs), (sql.PUT_SECRET, secrets), (sql.DROP_NAMED, replaced))
-        for statement, rows in bring:
+        for statement, rows in (
+            (sql.INSERT_BLOB, blobs),
+            (sql.INSERT_REF, refs),
+            (sql.PUT_SECRET, secrets),
+            (sql.DROP_NAMED, replaced),
+        ):
             if rows:
                 self._db.executemany(statement, rows)
 

@@ -3,8 +3,9 @@
 Rules:
 1. Environment and working directory are the daemon's own; only `USHER_*` names are added.
 2. At most `workers` run at once; the time limit counts from the start of the process, not from the queue.
-3. Whatever goes wrong is one HelperError whose detail says what and what to do, with the helper's own words beside it.
-4. What it says on standard error is redacted before it leaves this room.
+3. Whatever goes wrong is one HelperError whose detail says what and what to do and quotes nobody, with the helper's
+   own words beside it.
+4. What it says is capped before it leaves this room, and the secrets that are known here are replaced.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fsm.errors import HelperError
 from fsm.ports import HelperCall, HelperReply
 from fsm.reasons import Reason
 from helpers.command import split_command
+from helpers.gojson import is_document
 from helpers.protocol import decode_reply, encode_call
 from helpers.redact import printed, visible
 from helpers.runners.process import End, Limits, Result, run
@@ -59,9 +61,12 @@ class ExecHelper:
         """Ask the helper; raises HelperError."""
         async with self._turn:
             result = await self._execute(call)
-        stderr = self._kept(result, call)
-        self._check(result, stderr)
-        return decode_reply(result.stdout, stderr)
+        stderr = self._kept(result.stderr, call, cut=result.stderr_cut)
+        try:
+            self._check(result, stderr)
+            return decode_reply(result.stdout, stderr)
+        except HelperError as error:
+            raise HelperError(error.reason, error.detail, stderr, self._unreadable(result, call)) from None
 
     async def _execute(self, call: HelperCall) -> Result:
         try:
@@ -90,12 +95,17 @@ class ExecHelper:
                 return
         raise HelperError(reason, detail, stderr)
 
-    def _kept(self, result: Result, call: HelperCall) -> str:
+    def _kept(self, data: bytes, call: HelperCall, *, cut: bool) -> str:
         claims = call.claims or {}
         mine = (str(claims[name]) for name in _SECRET_CLAIMS if claims.get(name))
-        return printed(
-            result.stderr, (*self._settings.secrets, *mine), self._settings.max_stderr, cut=result.stderr_cut
-        )
+        return printed(data, (*self._settings.secrets, *mine), self._settings.max_stderr, cut=cut)
+
+    def _unreadable(self, result: Result, call: HelperCall) -> str:
+        """What it printed in place of an answer: the words of a CA, for one. An answer is never repeated."""
+        if result.end is End.TOO_LARGE or is_document(result.stdout):
+            return ""
+        most = _READ_AHEAD * self._settings.max_stderr
+        return self._kept(result.stdout[-most:], call, cut=len(result.stdout) > most)
 
     def _too_slow(self, result: Result) -> str:
         detail = f"it took longer than helper_timeout ({self._settings.timeout:g}s) and was ended"

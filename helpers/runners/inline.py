@@ -2,7 +2,7 @@
 
 Rules:
 1. The function is given what a program would be given, and answers what a program's answer would decode to.
-2. Whatever the function raises is a HelperError: nothing else crosses the port.
+2. Whatever the function raises is a HelperError: nothing else crosses the port, and what it says is kept apart.
 """
 
 from __future__ import annotations
@@ -29,4 +29,4 @@ class InlineHelper:
         except HelperError:
             raise
         except Exception as error:  # noqa: BLE001 whatever a site's function raises is its failure, not ours
-            raise HelperError(Reason.HELPER_FAILED, visible(f"it raised {type(error).__name__}: {error}")) from None
+            raise HelperError(Reason.HELPER_FAILED, f"it raised {type(error).__name__}", visible(str(error))) from None

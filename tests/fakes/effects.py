@@ -120,9 +120,13 @@ class EffectsBench:
     async def perform(self, effect: Effect, snapshot: Snapshot | None = None) -> Outcome:
         """Carry one effect out for a node that holds all that comes before it."""
         snapshot = snapshot or self.held(effect)
+        return await self.effects.perform(self.intent(effect, snapshot), snapshot)
+
+    def intent(self, effect: Effect, snapshot: Snapshot) -> Intent:
+        """The intent of a node's open step."""
         identity = snapshot.effect_id()
         assert identity is not None
-        return await self.effects.perform(Intent(identity, effect, NOW, ENTROPY), snapshot)
+        return Intent(identity, effect, NOW, ENTROPY)
 
     async def done(self, effect: Effect, snapshot: Snapshot | None = None) -> Done:
         body = (await self.perform(effect, snapshot)).body

@@ -3,13 +3,16 @@
 Rules:
 1. A key counts once it is proven over a nonce of ours; a token is made for that key and no other.
 2. What the helper answers is checked here before anything is signed or sent: unsafe or empty configurations stop it.
-3. configure always carries all ten inputs, empty ones too (wire/provisioning.md §3.6); repeated, the same bytes.
+3. What the helper said for people is sealed, whatever it is; only what usher itself knows becomes a detail.
+4. configure always carries all ten inputs, empty ones too (wire/provisioning.md §3.6); repeated, the same bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import Final
 
 import orjson
 
@@ -19,11 +22,13 @@ from fsm.events import Ack, Certainty, CsrFacts, Done, HelperFacts, KeyFacts, To
 from fsm.ports import HelperCall, HelperReply, NodeCsr, NodeKey, Outcome, Reply, TokenOrder
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
+from fsm.unit import Secret
 from usher.effects import answers
 from usher.effects.asking import AGENT, ask
 from usher.effects.hand import Name
 from usher.effects.site import Ports, SiteFacts
 
+SEALED: Final = "what it said is sealed: usher nodes output NODE"
 _LONGEST_DIRECTORY = 200
 _KEEPS = 'its configuration does not turn plugin.choria.server.provision off: set it to "false"'
 
@@ -69,19 +74,37 @@ async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sn
     try:
         reply = await ports.helper.run(helper_call(ports, site, intent, snapshot))
     except HelperError as error:
-        outcome = answers.failed(intent, Certainty.REFUSED, error.reason, error.detail, transient=False)
-        return Outcome(outcome.body, note=error.stderr)
+        said = _said(ports, snapshot, stderr=error.stderr, stdout=error.stdout)
+        outcome = answers.failed(intent, Certainty.REFUSED, error.reason, _sealed(error.detail, said), transient=False)
+        return replace(outcome, secrets=said)
     if site.inject:
         reply = replace(reply, configuration=ports.rules.inject(reply.configuration))
     problem = _problem(ports, reply)
     if problem is not None:
-        return Outcome(answers.unusable(intent, *problem, None, transient=False).body, note=reply.stderr)
+        said = _said(ports, snapshot, stderr=reply.stderr, msg=reply.msg)
+        reason, detail = problem
+        outcome = answers.unusable(intent, reason, _sealed(detail, said), None, transient=False)
+        return replace(outcome, secrets=said)
+    verdict = _verdict(reply)
+    said = _said(ports, snapshot, stderr=reply.stderr, msg="" if verdict is Verdict.CONFIGURE else reply.msg)
     kept, digest = ports.hand.keep_reply(snapshot, reply)
     default = snapshot.facts.jwt.provisions_by_default if snapshot.facts.jwt else True
-    keeps = _verdict(reply) is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
-    words = _KEEPS if keeps else answers.legible(reply.msg)[:200]
-    facts = HelperFacts(digest, _verdict(reply), words, keeps)
-    return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept,), note=reply.stderr)
+    keeps = verdict is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
+    facts = HelperFacts(digest, verdict, _KEEPS if keeps else _sealed("", said), keeps)
+    return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept, *said))
+
+
+def _said(ports: Ports, snapshot: Snapshot, **streams: str) -> tuple[Secret, ...]:
+    """The entry of what the helper said by itself; nothing where it said nothing."""
+    spoken = {name: text for name, text in streams.items() if text}
+    if not spoken:
+        return ()
+    return (ports.hand.keep(snapshot, Name.OUTPUT, {"at": ports.clock.now(), **spoken}),)
+
+
+def _sealed(detail: str, said: Sequence[Secret]) -> str:
+    """What usher knows, and where the helper's own words are: they cannot be told from secrets."""
+    return "; ".join(part for part in (detail, SEALED if said else "") if part)
 
 
 def helper_call(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> HelperCall:

@@ -20,7 +20,7 @@ import orjson
 
 from fsm.ports import HelperReply, Store, Vault
 from fsm.snapshot import Snapshot
-from fsm.unit import Blob, Secret
+from fsm.unit import OUTPUT, Blob, Secret
 
 REMEMBERED: Final = 8192
 """Entries that are kept in memory: four for each node of the widest admission window, half of them."""
@@ -34,6 +34,7 @@ class Name(StrEnum):
     CSR = "csr"
     REPLY = "reply"
     TOKEN = "token"  # noqa: S105 the name of an entry
+    OUTPUT = OUTPUT
 
 
 def entry_place(node: str, generation: int, name: str) -> str:

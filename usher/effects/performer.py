@@ -3,6 +3,7 @@
 Rules:
 1. Every effect has one, and the match is exhaustive: a new effect without one does not type-check.
 2. Facts that an earlier step kept and that are not held any more are an outcome, not an exception.
+3. No outcome leaves with a secret in a node's words (usher.effects.discretion).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from usher.effects import answers, enrolling, parting, reading
+from usher.effects.discretion import discreet
 from usher.effects.hand import FactsLostError
 from usher.effects.site import Ports, SiteFacts
 
@@ -27,9 +29,10 @@ class Effects:
     async def perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:
         """Carry an intent out once."""
         try:
-            return await self._perform(intent, snapshot)
+            outcome = await self._perform(intent, snapshot)
         except FactsLostError as lost:
             return answers.failed(intent, Certainty.NOT_SENT, Reason.FACTS_LOST, f"{lost} is not held any more")
+        return discreet(outcome, self._site, self._ports.hand, snapshot)
 
     async def _perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:  # noqa: C901, PLR0911 one answer an effect
         ports, site = self._ports, self._site

@@ -8,19 +8,30 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from fsm.ports import Clock, Helper, Requests, Rpc, Signer, Verifier
 from usher.effects.hand import Hand
+from usher.harmless import Harmless
+
+NOTHING_MORE: Final = Harmless()
+"""The list as it is, where a site has no redact_keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """`token` is the shared provisioning token, `lineage` the database's, `inject` inject_provision_false."""
+    """`token` is the shared provisioning token, `lineage` the database's, `inject` inject_provision_false.
 
-    token: str
+    `secrets` are the site's own, and `harmless` says which of a node's values may be shown: all others are hidden in
+    what the node itself says.
+    """
+
+    token: str = field(repr=False)
     lineage: str
     inject: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    harmless: Harmless = NOTHING_MORE
 
 
 @dataclass(frozen=True, slots=True)

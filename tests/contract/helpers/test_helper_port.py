@@ -100,7 +100,7 @@ async def test_its_failure_is_a_named_error_and_the_next_question_is_answered(he
     with pytest.raises(HelperError) as caught:
         await helper.run(ask("broken"))
     assert caught.value.reason is Reason.HELPER_FAILED
-    assert "3" in caught.value.detail
+    assert "3" in caught.value.detail + caught.value.stderr
     assert (await helper.run(ask("defer"))).defer
 
 

@@ -143,8 +143,17 @@ async def test_each_failure_has_its_reason(script, body: str, reason: Reason, sa
     error = await refusal(script(body))
     assert error.reason is reason
     assert says in error.detail
-    if "oops" in body:
-        assert error.stderr == "oops"
+    assert error.stderr == ("oops" if "oops" in body else "")
+    assert error.stdout == ("hello" if "hello" in body else "")
+    assert "hello" not in str(error)
+    assert "oops" not in str(error)
+
+
+async def test_what_it_prints_in_place_of_an_answer_is_kept_apart_and_an_answer_is_not(script):
+    error = await refusal(script("echo 'the CA says: node-s3cret\033 no'; exit 1"))
+    assert error.stdout == "the CA says: [redacted]\\x1b no"
+    assert (await refusal(script("""echo '{"configuration": {"a": "secret"}, "defer": 5}'"""))).stdout == ""
+    assert (await refusal(script("""echo '{"configuration": {"a": "secret"}}'; exit 1"""))).stdout == ""
 
 
 async def test_a_helper_that_cannot_be_started_says_why_and_what_to_do(tmp_path: Path):

@@ -12,11 +12,13 @@ import pytest
 from fsm.effects import Effect
 from fsm.errors import HelperError, TokenError
 from fsm.events import Certainty, HelperFacts, KeyFacts, TokenFacts, Verdict
-from fsm.ports import HelperReply, NodeKey
+from fsm.ports import HelperReply, NodeKey, Outcome
 from fsm.reasons import Reason
 from tests.fakes.effects import CONFIGURATION, IDENTITY, REPLY, SECRET, EffectsBench, FailingSigner, signs, step
 from tests.fakes.rpc import Said
 from tests.fakes.site import NODE, claims_of
+from usher.effects.enrolling import SEALED
+from usher.effects.hand import Name
 
 
 @pytest.fixture
@@ -92,7 +94,33 @@ async def test_the_helper_is_given_all_that_is_known(bench: EffectsBench):
         "USHER_EPOCH": "3",
         "USHER_TRY": "1",
     }
-    assert outcome.note == REPLY.stderr
+    assert outcome.note == ""
+    assert said(bench, outcome) == {"at": bench.clock.at, "stderr": REPLY.stderr}
+
+
+def said(bench: EffectsBench, outcome: Outcome) -> dict[str, object]:
+    """What the entry for people holds of what the helper said by itself; nothing if there is none."""
+    (found,) = [secret for secret in outcome.secrets if secret.name == Name.OUTPUT] or [None]
+    return {} if found is None else orjson.loads(bench.opened(found))
+
+
+async def test_a_silent_helper_leaves_nothing_to_read(bench: EffectsBench):
+    bench.helper.reply = replace(REPLY, stderr="", msg="configured as a server of the site")
+    outcome = await bench.perform(Effect.RUN_HELPER)
+    assert [secret.name for secret in outcome.secrets] == [Name.REPLY]
+
+
+@pytest.mark.parametrize(
+    "reply", [HelperReply(defer=True, msg="corr\x1bect"), HelperReply(shutdown=True, msg="correct")]
+)
+async def test_what_it_says_for_people_is_sealed(bench: EffectsBench, reply: HelperReply):
+    bench.helper.reply = reply
+    outcome = await bench.perform(Effect.RUN_HELPER)
+    facts = (await bench.done(Effect.RUN_HELPER)).facts
+    assert isinstance(facts, HelperFacts)
+    assert facts.message == SEALED
+    assert said(bench, outcome) == {"at": bench.clock.at, "msg": reply.msg}
+    assert b"corr" not in b"".join(secret.data for secret in outcome.secrets)
 
 
 async def test_a_repetition_has_the_same_id_and_another_try(bench: EffectsBench):
@@ -139,7 +167,9 @@ async def test_what_must_not_be_sent_stops_here(bench: EffectsBench, reply: Help
     body = await bench.failed(Effect.RUN_HELPER)
     assert (body.certainty, body.reason, body.transient) == (Certainty.INVALID, reason, False)
     assert named in body.detail
-    assert (outcome.note, outcome.secrets) == ("its words", ())
+    assert body.detail.endswith(SEALED)
+    assert (outcome.note, [secret.name for secret in outcome.secrets]) == ("", [Name.OUTPUT])
+    assert said(bench, outcome) == {"at": bench.clock.at, "stderr": "its words"}
 
 
 @pytest.mark.parametrize("off", ["0", "no", "false", "n", "f", "FALSE"])
@@ -169,12 +199,15 @@ async def test_a_configuration_that_keeps_provisioning_is_seen_or_mended(
         assert ('set it to "false"' in facts.message) is facts.keeps_provisioning
 
 
-async def test_a_helper_that_fails_is_told_with_its_words(bench: EffectsBench):
-    bench.helper.reply = HelperError(Reason.HELPER_TIMEOUT, "10 s\x1b", "stack trace")
+async def test_a_helper_that_fails_is_told_and_its_words_are_sealed(bench: EffectsBench):
+    bench.helper.reply = HelperError(Reason.HELPER_TIMEOUT, "10 s\x1b", "stack trace", "the CA says no")
     outcome = await bench.perform(Effect.RUN_HELPER)
     body = await bench.failed(Effect.RUN_HELPER)
-    assert (body.certainty, body.reason, body.detail) == (Certainty.REFUSED, Reason.HELPER_TIMEOUT, "10 s\\x1b")
-    assert outcome.note == "stack trace"
+    assert (body.certainty, body.reason) == (Certainty.REFUSED, Reason.HELPER_TIMEOUT)
+    assert body.detail == f"10 s\\x1b; {SEALED}"
+    assert outcome.note == ""
+    assert said(bench, outcome) == {"at": bench.clock.at, "stderr": "stack trace", "stdout": "the CA says no"}
+    assert "stack" not in str(bench.helper.reply)
 
 
 async def test_the_same_order_makes_the_same_token(bench: EffectsBench):
@@ -195,7 +228,7 @@ async def test_the_same_order_makes_the_same_token(bench: EffectsBench):
         ({"exp": 1}, "exp is a point in time", ""),
         ({"collectives": ["a", " b"]}, "taken as it is written", "collective_spaces"),
         ({"exp": 10**15}, "later than the year 9999", "expiry_beyond_9999"),
-        ({"exp": 10**15, "collectives": ["a "]}, "with its spaces", "collective_spaces expiry_beyond_9999"),
+        ({"exp": 10**15, "collectives": ["a "]}, "has spaces", "collective_spaces expiry_beyond_9999"),
         ({"permissions": {"root": True}}, "left out", ""),
     ],
 )

@@ -48,8 +48,8 @@ def test_collectives_of_the_configuration_are_not_trimmed_which_is_said_and_stri
     found = wishes({}, configuration)
     assert found.collectives == ("one", " two")
     assert len(found.warnings) == 1
-    assert "configuration.collectives has ' two'" in found.warnings[0]
-    assert "configuration.collectives has ' two'" in refusal({}, configuration, strict=True)
+    assert "configuration.collectives[1] is empty or has spaces" in found.warnings[0]
+    assert "configuration.collectives[1] is empty or has spaces" in refusal({}, configuration, strict=True)
     assert wishes({}, {"collectives": "one,two"}, strict=True).collectives == ("one", "two")
 
 
@@ -87,7 +87,7 @@ def test_unknown_permissions_are_left_out_and_said():
     found = wishes({"permissions": {"streams": True, "root": True, "x": 1}}, {})
     assert found.permissions == {"streams": True}
     (warning,) = found.warnings
-    assert warning.startswith("server_claims.permissions has 'root' and 1 more, left out; known are submission, ")
+    assert warning.startswith("server_claims.permissions has 2 unknown names, left out; known are submission, ")
 
 
 def test_other_fields_are_ignored_and_letter_case_does_not_matter():
@@ -174,5 +174,5 @@ def test_the_limits_are_inclusive():
 def test_an_empty_collective_is_taken_as_it_is_and_said():
     found = wishes({}, {"collectives": "a,"})
     assert found.collectives == ("a", "")
-    assert "configuration.collectives has ''" in found.warnings[0]
-    assert "configuration.collectives has ''" in refusal({}, {"collectives": "a,"}, strict=True)
+    assert "configuration.collectives[1] is empty or has spaces" in found.warnings[0]
+    assert "configuration.collectives[1] is empty or has spaces" in refusal({}, {"collectives": "a,"}, strict=True)

@@ -76,7 +76,7 @@ def test_other_algorithms_are_refused_even_with_a_good_signature(name: Any):
 
 def test_the_public_key_as_an_hmac_secret_is_refused():
     text = jwt.encode({"a": 1}, KEY.public, algorithm="HS256")
-    assert "'HS256'" in reason_of(text)[1]
+    assert "its algorithm is none of" in reason_of(text)[1]
 
 
 def test_no_signature_is_refused():
