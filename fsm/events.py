@@ -18,7 +18,10 @@ from fsm.reasons import Reason
 
 
 class Certainty(StrEnum):
-    """How sure it is that an effect did not succeed (law 5)."""
+    """How sure it is that an effect did not succeed (law 5).
+
+    INTERRUPTED is as uncertain as UNKNOWN, and no fault of the node: usher ended, or the way to the broker broke.
+    """
 
     NOT_SENT = "not_sent"
     NOT_DELIVERED = "not_delivered"

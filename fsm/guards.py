@@ -153,7 +153,7 @@ def lock_refused(turn: Turn) -> bool:
 
 
 def costs_nothing(turn: Turn) -> bool:
-    """Nothing was sent, or usher itself ended: no fault of the node"""
+    """Nothing was sent, or usher itself or the way to the broker ended: no fault of the node"""
     return _certainty(turn) in {Certainty.NOT_SENT, Certainty.INTERRUPTED}
 
 
@@ -208,7 +208,7 @@ def silence_will_do(turn: Turn) -> bool:
 
 
 def look_costs_nothing(turn: Turn) -> bool:
-    """The step was a look, and nothing was sent or usher itself ended"""
+    """The step was a look, and nothing was sent, or usher itself or the way to the broker ended"""
     return _effect(turn) is Effect.LOOK and costs_nothing(turn)
 
 

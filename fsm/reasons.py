@@ -71,7 +71,7 @@ class Reason(StrEnum):
 WHAT: Final[dict[Reason, str]] = {
     Reason.ABSENT: "nobody was subscribed under this name: it left, or it never was there",
     Reason.NO_ANSWER: "the request was delivered or lost, and no answer came in time",
-    Reason.DISCONNECTED: "the broker was away, nothing was sent; this costs no try",
+    Reason.DISCONNECTED: "the broker was away, or the way to it broke meanwhile; this costs no try",
     Reason.PAUSED: "usher is paused, nothing was sent; this costs no try",
     Reason.STOPPING: "usher was stopping, nothing was sent; this costs no try",
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import SystemRandom
 from typing import Final
-from urllib.parse import urlsplit
 
 from fsm.errors import UsherError
 from transport.credentials import Credentials
 from transport.login import Handler, Login
 from transport.refusals import describe
 from transport.reports import Complaint, Connected, Discards, Disconnected, Refused, Report
+from transport.servers import BadServerError, server_url
 
 __all__ = ["BadServerError", "Connection", "Handed", "Handler", "NotSentError", "Options", "WhyNot"]
 
@@ -53,15 +53,6 @@ class NotSentError(UsherError):
         super().__init__()
         self.why = why
         self.detail = detail
-
-
-class BadServerError(UsherError):
-    """This is not the address of a broker: nats://HOST:PORT is expected"""
-
-    def __init__(self, server: str) -> None:
-        """Hold the address without anything that could be a password."""
-        super().__init__()
-        self.server = server.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +94,7 @@ class Connection:
     ) -> None:
         """Hold what to connect to; `name` is what the broker's operator sees. Raises BadServerError."""
         self.purpose = purpose
-        self._servers = [_server(server) for server in servers]
+        self._servers = [server_url(server) for server in servers]
         if not self._servers:
             raise BadServerError("")
         self._credentials = credentials
@@ -192,6 +183,20 @@ class Connection:
         """Take a message back that was not handed to the socket yet; whether that was possible."""
         return self._login is not None and handed.connection == self._id and self._login.withdraw(handed.command)
 
+    async def standing(self, since: float) -> str:
+        """The id of the login over which the broker answers now, and has not paused since then (the loop's time).
+
+        Empty if none does within `connect_timeout`. What the broker sent before its answer has been handed on.
+        """
+        login, identity = self._login, self._id
+        if login is None:
+            return ""
+        try:
+            await login.settle(self._options.connect_timeout)
+        except Exception:  # noqa: BLE001 however it ends, there was no answer; the login's own end is reported elsewhere
+            return ""
+        return identity if login.paused < since else ""
+
     # -- login after login -------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
@@ -274,18 +279,3 @@ class _RefusedError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-def _server(address: str) -> str:
-    """`nats://host:port` of what a site writes; raises BadServerError."""
-    text = address.strip()
-    parts = urlsplit(text if "://" in text else f"nats://{text}")
-    try:
-        port = parts.port or 4222
-    except ValueError:
-        raise BadServerError(address) from None
-    plain = parts.path in {"", "/"} and not (parts.query or parts.fragment)
-    if parts.scheme not in {"nats", "tls"} or not parts.hostname or "@" in parts.netloc or not plain:
-        raise BadServerError(address)
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"nats://{host}:{port}"

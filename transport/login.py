@@ -27,7 +27,7 @@ from nats.aio.client import __version__ as nats_version
 
 from fsm.errors import UsherError
 from transport.credentials import Credentials, connect_line, connect_options
-from transport.framing import Framing, FramingError
+from transport.reading import Reading
 from transport.refusals import describe
 from transport.reports import Discards
 
@@ -36,7 +36,8 @@ Handler = Callable[[str, bytes, int], None]
 
 _RESET: Final = struct.pack("ii", 1, 0)
 _STATUS: Final = b"NATS/1.0 "
-_MUCH: Final = 16 * 1024
+_PAUSE: Final = 1.5
+"""Of the time between two pings: who says nothing for so long, not even PONG, was away."""
 
 
 class Login(Client):
@@ -57,13 +58,14 @@ class Login(Client):
         self._tls: ssl.SSLContext | None = None
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.set_result(None)
-        self._ps = _Parser(Framing(self))  # type: ignore[assignment]
+        self._ps = self._reading = Reading(self)  # type: ignore[assignment]
 
     # -- the life of a login ---------------------------------------------------------------------------------------
 
     async def enter(self, server: str, tls: ssl.SSLContext | None, *, within: float, ping: float) -> None:
         """Connect and log in. Raises whatever a broker can cause, for `describe`; `end` it then."""
         self._tls = tls
+        self._reading.longest = ping * _PAUSE
         await self.connect(
             [server],
             error_cb=_ignore,
@@ -130,6 +132,11 @@ class Login(Client):
         writer.transport.abort()
 
     # -- sending -----------------------------------------------------------------------------------------------------
+
+    @property
+    def paused(self) -> float:
+        """When the broker was last heard again after a pause, in the loop's time; 0 if there was none."""
+        return self._reading.paused
 
     @property
     def waiting(self) -> int:
@@ -263,25 +270,6 @@ class Login(Client):
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         """Never write what is pending to a connection that is going away."""
         self.end("it was closed")
-
-
-class _Parser:
-    """What nats-py calls with what it has read."""
-
-    def __init__(self, framing: Framing) -> None:
-        self._framing = framing
-
-    async def parse(self, data: bytes = b"") -> None:
-        """Cut into frames; what is not NATS ends the login by the error that nats-py expects."""
-        try:
-            self._framing.feed(data)
-        except FramingError as error:
-            raise errors.ProtocolError(str(error)) from error
-        if len(data) >= _MUCH:  # there may be more already, and reading that would not give way to anybody
-            await asyncio.sleep(0)
-
-    def reset(self) -> None:
-        """Never: a login reads one stream."""
 
 
 def _status(headers: bytes) -> int:

@@ -3,7 +3,12 @@
 One subscription takes all answers; each request has a reply subject of its own, which is the NATS reply subject too,
 so that the broker says at once when nobody is subscribed (§7.7). A request that was handed to a socket keeps waiting
 when its login ends: the answer goes to a subject, not to a login, and the next login listens there before anything
-else. If the node answered in between, the answer is lost and the wait ends with its timeout, UNKNOWN, which is true.
+else. If the node answered in between, the answer is lost.
+
+A wait that runs out says something of the node only if the way stood: so the broker is asked first, on the login that
+carried the request. If it answers there, whatever the node had said by then is here: UNKNOWN. If it does not, was
+away meanwhile, or the login is another, the way was broken and not the node: INTERRUPTED, which is as uncertain and
+costs no try (law 8).
 
 Rules:
 1. A call gives the node's own answer or a CallError that says how certain it is that nothing happened.
@@ -64,6 +69,8 @@ class RpcClient:
         self._largest = largest_reply
         self._prefix = reply_prefix(caller.caller)
         self._memory = Memory(clock.monotonic, remembered)
+        self._doubted: list[tuple[str, Asked]] = []
+        self._doubting: asyncio.Task[None] | None = None
         self._closed = False
 
     async def start(self) -> None:
@@ -74,6 +81,8 @@ class RpcClient:
     def close(self) -> None:
         """End all that is under way; later calls are NOT_SENT."""
         self._closed = True
+        if self._doubting is not None:
+            self._doubting.cancel()
         for request_id, asked in self._memory.under_way():
             self._give_up(request_id, asked, "usher is stopping")
 
@@ -196,8 +205,25 @@ class RpcClient:
         """The time is over, or we are stopping: take it back if it is still here."""
         if asked.handed is not None and self._connection.withdraw(asked.handed):
             self._unsent(request_id, asked, detail or "the broker did not take it in time")
-        else:
+        elif self._closed:
             self._fail(request_id, asked, CallError(Certainty.UNKNOWN, Reason.NO_ANSWER, detail, asked.sent))
+        else:
+            self._doubted.append((request_id, asked))
+            if self._doubting is None:
+                self._doubting = asyncio.get_running_loop().create_task(self._doubt(), name="the way to silent nodes")
+
+    async def _doubt(self) -> None:
+        """Ask the broker, once for all that ran out meanwhile: was the node silent, or the way broken?"""
+        try:
+            while doubted := self._doubted:
+                self._doubted = []
+                longest = max((asked.request.timeout for _, asked in doubted if asked.request), default=0.0)
+                standing = await self._connection.standing(asyncio.get_running_loop().time() - longest)
+                for request_id, asked in doubted:
+                    if asked.sent is not None:  # its answer came at the last moment otherwise
+                        self._fail(request_id, asked, _silence(asked.sent, standing))
+        finally:
+            self._doubting = None
 
     def _ended(self, _connection: str, unsent: Sequence[bytes]) -> None:
         """A login ended: what never left is NOT_SENT, everything else goes on waiting."""
@@ -214,6 +240,12 @@ class RpcClient:
         if asked.waiting is not None and not asked.waiting.done():
             asked.waiting.set_exception(error)
         self._memory.over(request_id, asked)
+
+
+def _silence(sent: Sent, standing: str) -> CallError:
+    if sent.connection == standing:
+        return CallError(Certainty.UNKNOWN, Reason.NO_ANSWER, "", sent)
+    return CallError(Certainty.INTERRUPTED, Reason.DISCONNECTED, "the way was broken before an answer came", sent)
 
 
 def _fits(reply: WireReply, asked: Asked, request_id: str) -> bool:

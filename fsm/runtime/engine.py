@@ -2,9 +2,11 @@
 
 Rules:
 1. One turn a node: decide, commit, and only then memory, timers, observers and the executor (laws 2 and 4).
-2. Nodes at rest stay in the database; those with something under way, due, or waiting are held in memory.
+2. Nodes at rest stay in the database; of those that wait, a start takes up what they wait for, and each is read again
+   when something happens to it; from then on it is held in memory until it is at rest.
 3. A bug in one node's handling quarantines that node; an error of the store, or of an observer, ends the process.
 4. While held (paused, disconnected, stopping) nobody is admitted, nothing comes due, and nothing new is sent.
+5. Whatever comes in crowds waits outside of the turns until there is room for it (fsm.runtime.pressure).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from fsm.runtime.executor import Executor
 from fsm.runtime.hints import Hints
 from fsm.runtime.mailbox import Letter, Mailboxes
 from fsm.runtime.observer import Observer, Transition
+from fsm.runtime.pressure import Pressure
 from fsm.runtime.timers import Timers
 from fsm.runtime.units import unit
 from fsm.snapshot import Awaited, Snapshot, unseen
@@ -57,14 +60,16 @@ class Engine:
         self._store, self._clock, self._policy, self._epoch = store, clock, policy, epoch
         self._observer, self._fatal = observer, fatal
         self._nodes: dict[str, Snapshot] = {}
+        self._asleep: set[str] = set()  # they wait, and nothing has happened to them since the start
         self._mail = Mailboxes()
         self._holds: set[Reason] = set()
         self._idle = asyncio.Event()
         self._over = False
         self.executor = Executor(store, performer, limits or {}, self._ended, self._crashed, self._die)
-        self.timers = Timers(loop, clock, self._due)
         self.admission = Admission(loop, self._admit, self.executor.congested)
-        self.hints = Hints(loop, self._hint)
+        pressure = Pressure(self._mail, self.admission, self.executor)
+        self.timers = Timers(loop, clock, self._due, pressure.dues)
+        self.hints = Hints(loop, self._hint, room=pressure.names)
 
     # -- from outside -------------------------------------------------------------------------------------------------
 
@@ -72,9 +77,12 @@ class Engine:
         """Take up every node where the database says it is; what an earlier process left open is closed first."""
         started = dict(self._store.open_effects())
         for snapshot in self._store.active():
-            self._take_up(snapshot)
             identity = snapshot.effect_id()
-            if identity is not None:
+            if identity is None:
+                self._asleep.add(snapshot.node)
+                self._arrange(snapshot)
+            else:
+                self._take_up(snapshot)
                 closing = recovery.interruption(
                     snapshot, self._clock.now(), self._clock.entropy(), self._epoch, started=started.get(identity, True)
                 )
@@ -124,7 +132,7 @@ class Engine:
     @property
     def active(self) -> int:
         """How many nodes something is to happen to: waiting, in flight, or due later."""
-        return len(self._nodes)
+        return len(self._nodes) + len(self._asleep)
 
     async def stop(self, seconds: float) -> int:
         """Stop taking work, let what is under way end for so long, finish what can still be committed."""
@@ -151,6 +159,8 @@ class Engine:
             if self._turn(node, letter):
                 return
             letter = self._mail.next(node)
+        self.timers.feed()
+        self.hints.feed()
         if not len(self._mail):
             self._idle.set()
 
@@ -194,15 +204,25 @@ class Engine:
         self._turns(node, self._mail.next(node))
 
     def _take_up(self, snapshot: Snapshot) -> None:
+        self._asleep.discard(snapshot.node)
         if snapshot.active:
             self._nodes[snapshot.node] = snapshot
         else:
             self._nodes.pop(snapshot.node, None)
+        self._arrange(snapshot)
+
+    def _arrange(self, snapshot: Snapshot) -> None:
         self.timers.set(snapshot.node, snapshot.awaited)
         self.admission.note(snapshot)
 
     def _snapshot(self, node: str) -> Snapshot:
-        return self._nodes.get(node) or self._store.load(node) or unseen(node)
+        held = self._nodes.get(node)
+        if held is None:
+            held = self._store.load(node) or unseen(node)
+            if node in self._asleep:
+                self._asleep.discard(node)
+                self._nodes[node] = held
+        return held
 
     def _reject(self, node: str, letter: Letter, rejected: Rejected) -> None:
         self._say(self._observer.rejected, node, letter.event, rejected)

@@ -4,6 +4,7 @@ Rules (design §5.1):
 1. A name that is in the set already is not taken twice; the newest kind of hint stands.
 2. The set is never shed below its bound; beyond it a new name is counted and dropped: discovery lists it again.
 3. A hint that tells of two machines with one name is no sighting: it is never merged with another.
+4. A name leaves the set only while there is room for what it brings (fsm.runtime.pressure).
 """
 
 from __future__ import annotations
@@ -22,11 +23,17 @@ MOST: Final = 100
 class Hints:
     """Calls `take(node, hint)` for each name."""
 
-    def __init__(self, loop: Loop, take: Callable[[str, Hint], None], bound: int = BOUND) -> None:
-        """Begin with an empty set."""
+    def __init__(
+        self,
+        loop: Loop,
+        take: Callable[[str, Hint], None],
+        bound: int = BOUND,
+        room: Callable[[], int] | None = None,
+    ) -> None:
+        """Begin with an empty set; `room` says how many names may be taken now."""
         self._take, self._bound = take, bound
         self._waiting: dict[str, HintKind] = {}
-        self._pump = Pump(loop, self._work, MOST)
+        self._pump = Pump(loop, self._work, MOST, room)
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -50,6 +57,10 @@ class Hints:
     def open(self) -> None:
         """Hand on again."""
         self._pump.open()
+
+    def feed(self) -> None:
+        """There may be room again."""
+        self._pump.feed()
 
     def _work(self, most: int) -> bool:
         for node in list(_first(self._waiting, most)):

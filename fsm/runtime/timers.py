@@ -26,14 +26,20 @@ PACE: Final = 0.05
 class Timers:
     """Calls `fire(node, awaited)` when a node's due time has come."""
 
-    def __init__(self, loop: Loop, clock: Clock, fire: Callable[[str, Awaited], None]) -> None:
-        """Begin with nothing due."""
+    def __init__(
+        self,
+        loop: Loop,
+        clock: Clock,
+        fire: Callable[[str, Awaited], None],
+        room: Callable[[], int] | None = None,
+    ) -> None:
+        """Begin with nothing due; `room` says for how many there is room now."""
         self._loop, self._clock, self._fire = loop, clock, fire
         self._heap: list[tuple[float, int, str, Awaited]] = []
         self._order = 0
         self._current: dict[str, Awaited] = {}
         self._alarm: Handle | None = None
-        self._pump = Pump(loop, self._surface, MOST)
+        self._pump = Pump(loop, self._surface, MOST, room)
         self._held = False
         self._next = 0.0
 
@@ -65,6 +71,10 @@ class Timers:
         """Let what came due fire."""
         self._held = False
         self._pump.open()
+
+    def feed(self) -> None:
+        """There may be room again."""
+        self._pump.feed()
 
     def _arrange(self) -> None:
         if self._alarm is not None:

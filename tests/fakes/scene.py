@@ -12,8 +12,8 @@ import pytest
 from fsm.errors import CallError
 from fsm.ports import Reply
 from fsm.runtime.clock import SystemClock
-from tests.fakes.link import CALLER, Asked, Discarded, Heard, asking, connection, responder
-from transport.connection import Connection
+from tests.fakes.link import CALLER, QUICK, Asked, Discarded, Heard, asking, connection, responder
+from transport.connection import Connection, Options
 from transport.reports import Report
 from transport.rpc import RpcClient
 from usher.simulator.broker import EmbeddedBroker
@@ -40,6 +40,11 @@ class Scene:
         """The so-many-th request that the node got."""
         return (await self.asked.until(lambda items: len(items) >= number))[number - 1]
 
+    async def doubts(self) -> None:
+        """Wait until a wait has run out and the broker is asked whether the way stands."""
+        while self.rpc._doubting is None:  # noqa: ASYNC110 nobody tells it; a call's own timer begins it
+            await asyncio.sleep(0)
+
     async def fails(self, call: asyncio.Future[Reply]) -> CallError:
         with pytest.raises(CallError) as caught:
             await call
@@ -47,12 +52,15 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def staged(broker: EmbeddedBroker, url: str = "", **options: int) -> AsyncIterator[Scene]:
+async def staged(
+    broker: EmbeddedBroker, url: str = "", *, way: Options = QUICK, **options: int
+) -> AsyncIterator[Scene]:
     """All connected."""
     discards, report = Discarded(), Heard[Report]()
     link = connection(
-        "rpc", url or broker.url, "provisioner", broker.passwords.provisioner, discards=discards, report=report
-    )
+        "rpc", url or broker.url, "provisioner", broker.passwords.provisioner,
+        options=way, discards=discards, report=report,
+    )  # fmt: skip
     node = connection("node", broker.url, "node", broker.passwords.node)
     asked, seconds = Heard[Asked](), Heard[str]()
     rpc = RpcClient(link, CALLER, SystemClock(), discards=discards, on_second_answer=seconds, **options)
@@ -62,7 +70,9 @@ async def staged(broker: EmbeddedBroker, url: str = "", **options: int) -> Async
         for each in (node, link):
             await each.start()
             await each.ready()
-    yield Scene(rpc, link, node, asked, seconds, discards, report)
-    rpc.close()
-    await link.close()
-    await node.close()
+    try:
+        yield Scene(rpc, link, node, asked, seconds, discards, report)
+    finally:
+        rpc.close()
+        await link.close()
+        await node.close()

@@ -25,7 +25,7 @@ SAID: Final[dict[Certainty, str]] = {
     Certainty.NOT_DELIVERED: "reached nobody",
     Certainty.REFUSED: "was refused",
     Certainty.INVALID: "got an answer that cannot be used",
-    Certainty.INTERRUPTED: "was interrupted by the end of usher",
+    Certainty.INTERRUPTED: "was interrupted: usher ended, or the way to the node broke",
     Certainty.UNKNOWN: "got no answer",
 }
 """How an effect ended, in words."""

@@ -56,7 +56,18 @@ def test_nothing_else_of_nats_py_is_overridden():
 
 async def test_our_attributes_are_not_theirs():
     login = Login(Known("u", "p"), Discarded(), name="test", complained=Heard())
-    ours = {"ended", "unsent", "_credentials", "_discards", "_label", "_complained", "_handlers", "_tls", "_done"}
+    ours = {
+        "ended",
+        "unsent",
+        "_credentials",
+        "_discards",
+        "_label",
+        "_complained",
+        "_handlers",
+        "_tls",
+        "_done",
+        "_reading",
+    }
     assert vars(login).keys() - vars(Client()).keys() == ours
 
 

@@ -10,6 +10,7 @@ from fsm.events import Certainty
 from fsm.reasons import Reason
 from tests.fakes.link import fill, handed_over
 from tests.fakes.scene import staged
+from transport.connection import Options
 from transport.reports import Connected, Disconnected
 
 pytestmark = pytest.mark.network
@@ -29,7 +30,7 @@ async def test_a_request_in_flight_outlives_its_login(broker, proxy):
         assert reply.sent.connection == first != scene.link.connection
 
 
-async def test_an_answer_that_fell_into_the_gap_is_unknown(broker, proxy):
+async def test_an_answer_that_fell_into_the_gap_is_the_ways_fault(broker, proxy):
     async with staged(broker, proxy.url) as scene:
         call = scene.call(within=0.3)
         asked = await scene.next()
@@ -38,7 +39,7 @@ async def test_an_answer_that_fell_into_the_gap_is_unknown(broker, proxy):
         await scene.report.kind(Disconnected)
         asked.answer()
         error = await scene.fails(call)
-        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
+        assert (error.certainty, error.reason) == (Certainty.INTERRUPTED, Reason.DISCONNECTED)
         assert error.sent is not None
 
 
@@ -58,14 +59,62 @@ async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, p
         assert [asked.call.action for asked in scene.asked.items] == ["ping"]
 
 
-async def test_a_request_into_a_dead_socket_is_unknown(broker, proxy):
+async def test_a_node_is_silent_only_if_the_broker_is_not(broker, proxy):
+    """Half open, and not noticed yet: no ping has been missed, and no node is to blame."""
+    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=0.3)) as scene:
+        silent = scene.call("restart", within=0.02)
+        await scene.next()
+        error = await scene.fails(silent)
+        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
+        proxy.silence()
+        lost = [scene.call("restart", within=0.02) for _ in range(3)]
+        for call in lost:
+            error = await scene.fails(call)
+            assert (error.certainty, error.reason) == (Certainty.INTERRUPTED, Reason.DISCONNECTED)
+            assert error.sent is not None
+        proxy.resume()
+
+
+async def test_an_answer_that_comes_while_the_broker_is_asked_counts(broker, proxy):
+    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=20.0)) as scene:
+        call = scene.call("jwt", within=0.3)
+        asked = await scene.next()
+        proxy.silence()
+        await scene.doubts()
+        asked.answer({"jwt": "x"})
+        await scene.node.standing(0)
+        proxy.resume()
+        assert (await call).data == {"jwt": "x"}
+
+
+async def test_a_broker_that_was_away_for_a_while_makes_no_node_silent(broker):
+    async with staged(broker) as scene:
+        call = scene.call("restart", within=0.05)
+        await scene.next()
+        login = scene.link._login
+        assert login is not None
+        login._reading._last -= 16.0  # as if nothing had been heard for so long, at a ping every ten seconds
+        assert (await scene.fails(call)).certainty is Certainty.INTERRUPTED
+        assert (await scene.fails(scene.call("restart", within=0.05))).certainty is Certainty.UNKNOWN
+
+
+async def test_a_client_that_ends_leaves_nobody_waiting(broker, proxy):
+    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=20.0)) as scene:
+        proxy.silence()
+        call = scene.call("jwt", within=0.02)
+        await scene.doubts()
+        scene.rpc.close()
+        assert (await scene.fails(call)).certainty is Certainty.UNKNOWN
+
+
+async def test_a_request_into_a_dead_socket_is_the_ways_fault(broker, proxy):
     async with staged(broker, proxy.url) as scene:
         proxy.silence()
         call = scene.call("restart", within=0.3)
         await handed_over(scene.link)
         proxy.cut()
         error = await scene.fails(call)
-        assert (error.certainty, error.reason) == (Certainty.UNKNOWN, Reason.NO_ANSWER)
+        assert (error.certainty, error.reason) == (Certainty.INTERRUPTED, Reason.DISCONNECTED)
         proxy.resume()
         await scene.report.kind(Connected, 2)
         after = scene.call("ping")
