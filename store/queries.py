@@ -27,6 +27,11 @@ REASONS: Final = """
 SELECT reason, count(*) AS nodes FROM nodes WHERE reason IS NOT NULL AND +state = 'failed'
 GROUP BY reason ORDER BY nodes DESC, reason LIMIT ?
 """
+FAILURES: Final = """
+SELECT reason, state, count(*) AS nodes, sum(held) AS held, max(since) AS last, node AS sample FROM nodes
+WHERE state IN ('failed', 'deferred', 'reprovision') GROUP BY reason, state ORDER BY nodes DESC, reason, state
+"""
+"""Of a group the sample is the row that has max(since): SQLite promises that for a bare column beside one max()."""
 _IN_THE_WAITING_ROOM: Final = "state = 'discovered' AND active = 1 AND doing IS NULL AND due_at IS NULL"
 WAITING: Final = f"{NODES} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
 WAITING_COUNT: Final = f"SELECT count(*) AS nodes FROM nodes WHERE {_IN_THE_WAITING_ROOM}"  # noqa: S608 constants

@@ -27,7 +27,7 @@ from store import queries as sql
 from store.connections import APPLICATION_ID, BUSY
 from store.trouble import translated
 from store.versions import migrations
-from store.views import EffectView, FleetView, HistoryView, Meta, NodeView, Page
+from store.views import EffectView, FleetView, Group, HistoryView, Meta, NodeView, Page
 
 PAGE: Final = 200
 NAMES: Final = 10_000
@@ -114,6 +114,10 @@ class Reader:
     def reasons(self, limit: int = 10) -> list[tuple[Reason, int]]:
         """The most frequent reasons of failed nodes, with how many have them; others carry what is past."""
         return [(Reason(row["reason"]), row["nodes"]) for row in self.rows(sql.REASONS, (limit,))]
+
+    def failures(self) -> tuple[Group, ...]:
+        """Failed and deferred nodes by reason, the largest group first."""
+        return tuple(Group(**row) for row in self.rows(sql.FAILURES))
 
     def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:
         """The waiting room, who waits longest first."""

@@ -50,6 +50,23 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Nodes that are where they are for one reason: how many, how many of them held, the newest `since`, and whose."""
+
+    reason: Reason | None
+    state: State
+    nodes: int
+    held: int
+    last: int
+    sample: str
+
+    def __post_init__(self) -> None:
+        """Turn the texts of the database into members."""
+        object.__setattr__(self, "reason", None if self.reason is None else Reason(self.reason))
+        object.__setattr__(self, "state", State(self.state))
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some nodes, and after which name the next page begins; None after the last."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from fsm.effects import Effect
 from fsm.events import (
@@ -135,7 +137,8 @@ async def held(author: Author) -> None:
     await author.tell(Operator(Verb.QUARANTINE, "anna", "disk errors"))
 
 
-LIVES = {
+Live = Callable[[Author], Awaitable[None]]
+LIVES: dict[str, Live] = {
     "db1.example.net": deferred,
     "db2.example.net": held,
     "web1.example.net": provisioned,
@@ -145,12 +148,14 @@ LIVES = {
 }
 
 
-async def write_database(folder: Path, now: int, *, paused: bool = False) -> Path:
+async def write_database(
+    folder: Path, now: int, *, paused: bool = False, lives: Mapping[str, Live] = MappingProxyType(LIVES)
+) -> Path:
     """Write into a directory the database of six nodes that were seen five minutes before `now` (milliseconds)."""
     store = open_store(folder / DATABASE)
     await store.begin_epoch()
     await store.remember_policy(POLICY.hash, POLICY.document(), now)
-    for node, live in LIVES.items():
+    for node, live in lives.items():
         await live(Author(store, node, now - 5 * MINUTE))
     if paused:
         await store.fleet(FleetEntry(now - MINUTE, "pause", "anna", "the broker is moved"))

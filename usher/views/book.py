@@ -15,7 +15,7 @@ from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from store.reader import PAGE, Reader, open_reader
-from store.views import FleetView, HistoryView, NodeView
+from store.views import FleetView, Group, HistoryView, NodeView
 from usher.views.openings import OpeningView, openings
 from usher.views.past import Opened, Past, read
 
@@ -58,6 +58,10 @@ class Book:
             return []
         opened = {each.seq: each for each in openings(self._reader, node, rows[0].seq, rows[-1].seq)}
         return [_past(row, opened.get(row.seq)) for row in rows]
+
+    def failures(self) -> tuple[Group, ...]:
+        """Failed and deferred nodes by reason, the largest group first."""
+        return self._reader.failures()
 
     def names(self) -> Iterator[str]:
         """The names of all nodes that were ever seen, in their order."""

@@ -32,7 +32,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     """Register `list` below `usher nodes`."""
     parser = subparsers.add_parser("list", help="list nodes", description="List nodes, one a line, by name.")
     parser.add_argument("--in", dest="state", type=_state, metavar="STATE", help="only nodes in this state")
-    parser.add_argument("--reason", type=_reason, metavar="REASON", help="only nodes with this reason code")
+    parser.add_argument("--reason", type=reason, metavar="REASON", help="only nodes with this reason code")
     parser.add_argument("--older-than", type=_age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
     parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
     common.add_state(parser)
@@ -99,7 +99,8 @@ def _state(text: str) -> State:
     return _word(text, State, "state")
 
 
-def _reason(text: str) -> Reason:
+def reason(text: str) -> Reason:
+    """A reason code as it is typed."""
     return _word(text, Reason, "reason")
 
 
