@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import sqlite3
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
@@ -38,6 +39,8 @@ ACTIONS: Final = {
 """The requests of each effect that a node is asked for; a new one is missing here with a KeyError."""
 _SOON: Final = 5.0
 _FEW_PAGES: Final = 8
+_AT_ONCE: Final = 1e-5
+"""Seconds after which the loop's thread gives way to the one that kills while the log is written back."""
 _KNOWN: Final = "SELECT effect FROM effects WHERE node = ? AND opened = ?"
 _CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 
@@ -139,6 +142,7 @@ class Watched(sqlite3.Connection):
     def _die_while_it_writes_back(self) -> None:
         path = Path(super().execute("PRAGMA database_list").fetchall()[0][2])
         before = path.stat().st_mtime_ns
+        sys.setswitchinterval(_AT_ONCE)
         Thread(target=_die_when_it_changes, args=(path, before), daemon=True).start()
         super().execute(_CHECKPOINT).fetchall()
         die()  # it was over before the other thread saw it
