@@ -21,11 +21,13 @@ from typing import Any, Final, TypeVar
 from fsm.codec import encode_snapshot
 from fsm.effects import EffectId
 from fsm.errors import StoreError, StoreFullError, UsherError
+from fsm.traces import told
 from fsm.unit import Unit
 from store.batches import Prepared
 from store.calls import Call, Later, again, loop_later, take
 from store.checks import consistent
 from store.entries import FleetEntry
+from store.opening import Opening
 from store.shelf import Lending, Shelf
 from store.worker import Worker
 from store.writer import Writer
@@ -50,10 +52,10 @@ class Journal(Lending):
         self._writer, self._shelf = writer, shelf
         self._on_full = on_full or (lambda _: None)
         self._later = later or loop_later
+        self.opening: Opening | None = None  # what opening did, if store.repository did it
         self._worker = Worker("store")
         self._waiting: deque[Call] = deque()
-        self._busy = False  # the worker has the connection
-        self._alone = False  # for a job of maintenance
+        self._busy = self._alone = False  # the worker has the connection; for a job of maintenance
         self._planned = False  # a flush is to come
         self._next = 0.0  # when the next batch may begin
         self._full = False
@@ -125,8 +127,6 @@ class Journal(Lending):
             self._settle()
         await asyncio.shield(self._closing)
 
-    # -- batches -----------------------------------------------------------------------------------
-
     def _put(self, call: Call) -> asyncio.Future[Any]:
         if self._broken is not None or self._closing is not None:
             call.future.set_exception(again(self._broken or StoreError("the journal is closed")))
@@ -163,7 +163,7 @@ class Journal(Lending):
         except StoreError as error:
             self._break(error, batch)
         except Exception as error:  # noqa: BLE001 a bug: whoever waits must hear of it, not wait for ever
-            self._break(StoreError(repr(error)), batch)
+            self._break(StoreError(f"a bug: {told(error)}"), batch)
         else:
             self._busy = True
             self._worker.submit(partial(self._commit, batch, asyncio.get_running_loop()))

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import quote
 
 from sqlite_utils import Database
 
@@ -24,7 +23,8 @@ from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from store import queries as sql
-from store.connections import APPLICATION_ID, BUSY
+from store import refusals
+from store.identity import look, ours, refused
 from store.trouble import translated
 from store.versions import migrations
 from store.views import EffectView, FleetView, Group, HistoryView, Meta, NodeView, Page
@@ -173,41 +173,19 @@ def _translated(where: str) -> Iterator[None]:
 
 def open_reader(path: Path) -> Reader:
     """Open the database to read; raises StoreError that says what to do."""
-    if not path.exists():
-        raise StoreError(f"there is no database at {path}: start usher run once, or name its directory with --state")
-    with _translated(str(path)):
-        try:
-            db = sqlite3.connect(_uri(path), uri=True, timeout=BUSY, isolation_level=None)
-            with _closed_on_error(db):
-                _check(db, path)
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"{path} cannot be read here ({error}): {_whose(path)}") from None
-    return Reader(Database(db))
-
-
-def _uri(path: Path) -> str:
-    return f"file:{quote(str(path.absolute()))}?mode=ro"
-
-
-@contextmanager
-def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    db = look(path)
     try:
-        yield
-    except BaseException:
+        _check(db, path)
+    except BaseException as error:
         db.close()
+        if isinstance(error, sqlite3.Error):
+            raise refused(error, path, reading=True) from None
         raise
-
-
-def _whose(path: Path) -> str:
-    return f"run this as the user that runs usher (uid {path.stat().st_uid}), or as root"
+    return Reader(Database(db))
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA query_only = ON")
-    identity = db.execute("PRAGMA application_id").fetchall()[0][0]
-    version, newest = db.execute("PRAGMA user_version").fetchall()[0][0], max(migrations())
-    if identity != APPLICATION_ID:
-        raise StoreError(f"{path} is no database of usher: name its directory with --state")
-    if version != newest:
-        step = "use the usher that wrote it" if version > newest else "start usher run once, which updates it"
-        raise StoreError(f"{path} has schema version {version}, this usher reads {newest}: {step}")
+    version, newest = ours(db, path), max(migrations())
+    if version < newest:
+        raise refusals.older(path, version, newest)

@@ -1,32 +1,32 @@
 """The repository: opens the database for the daemon, makes it where there is none, and brings it up to date.
 
 Rules:
-1. A database that is newer, foreign, damaged or cannot be written is refused with the next step, never made anew.
-2. Making one and each migration is one transaction: whoever dies in between leaves what was there.
+1. A database that is newer, foreign, empty, damaged or cannot be written is refused with the next command, as it is.
+2. Making one and bringing one up to date are store.migrating's: whoever dies in between leaves what was there.
 3. The files belong to one user and nobody else reads them (mode 0600).
 4. Whoever opens it here is the only writer; the lock on the directory is the caller's (design §5).
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-from fsm.errors import StoreError
-from fsm.states import FACTS
+from fsm.errors import StoreError, StoreFullError
+from store import refusals
 from store.calls import Later
-from store.connections import APPLICATION_ID, Connect, connect, pragma
+from store.connections import Connect, connect
+from store.identity import identify, ours, refused, regular
 from store.journal import Journal
+from store.migrating import bring_up_to_date, compact, fill_states, make
+from store.opening import Opening
 from store.shelf import Shelf
 from store.trouble import translated
 from store.versions import migrations as migrations  # noqa: PLC0414 it was here, and is asked for here
 from store.writer import Writer
-
-_IDENTITY: Final = "INSERT INTO meta VALUES (1, ?, 0, CAST(strftime('%s', 'now') AS INTEGER) * 1000)"
 
 
 def open_store(
@@ -35,12 +35,14 @@ def open_store(
     later: Later | None = None,
     connect: Connect = connect,
 ) -> Journal:
-    """Open or make the database at `path`; raises StoreError that says what to do."""
-    _prepare(path)
+    """Open or make the database at `path`; raises StoreError that says what to do, StoreFullError to try again."""
     try:
+        made = _prepare(path, connect)
         db = connect(path)
         try:
-            lineage = _bring_up_to_date(db, path)
+            opening = _bring_up_to_date(db, path, made=made)
+            lineage = identify(db, path).lineage
+            compacted = compact(db, lineage)
             writer = Writer(db, lineage)
             writer.collect_all()
             reading = connect(path)
@@ -49,71 +51,53 @@ def open_store(
             db.close()
             raise
     except sqlite3.Error as error:
-        raise StoreError(str(translated(error, str(path)))) from None
-    return Journal(writer, Shelf(reading), on_full, later)
+        raise _told(error, path) from None
+    journal = Journal(writer, Shelf(reading), on_full, later)
+    journal.opening = Opening(path, opening.made, opening.migrated, compacted)
+    return journal
 
 
-def _prepare(path: Path) -> None:
-    """See to the file and its mode before SQLite does, whose mode depends on the umask."""
+def _prepare(path: Path, connect: Connect) -> bool:
+    """See to the file and its mode before SQLite does, whose mode depends on the umask; answers whether it was made."""
     folder = path.parent
     if not folder.is_dir():
         raise StoreError(f"{folder} is not a directory: make it (mode 0700), or name another with --state")
+    found = regular(path)
+    if found is None:
+        make(path, connect)
+        return True
+    if not found.st_size:
+        raise refusals.empty(path)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        if path.stat().st_mode & 0o077:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+        if found.st_mode & 0o077:
             path.chmod(0o600)
     except OSError as error:
-        step = "give it and its directory to the user that runs usher, or name another with --state"
-        raise StoreError(f"{path} cannot be written ({error.strerror}): {step}") from None
+        raise refusals.unwritable(path, error.strerror or str(error)) from None
+    return False
 
 
-def _bring_up_to_date(db: sqlite3.Connection, path: Path) -> str:
-    """Check that it is ours, run what is missing, and answer the lineage."""
-    known = migrations()
-    version = pragma(db, "user_version")
-    _check(db, path, version, max(known))
+def _bring_up_to_date(db: sqlite3.Connection, path: Path, *, made: bool) -> Opening:
+    """Check that it is ours, and run what is missing."""
+    version = ours(db, path)
+    identify(db, path)
+    migrated = bring_up_to_date(db, path, version)
     if db.execute("PRAGMA journal_mode = WAL").fetchall()[0][0] != "wal":
         raise StoreError(f"{path} is on a file system without shared memory: use a local disk for the state directory")
     db.execute("PRAGMA journal_size_limit = 67108864")
-    for number, file in known.items():
-        if number > version:
-            _migrate(db, number, file.read_text(encoding="utf-8"))
-    _fill_states(db)
-    rows = db.execute("SELECT lineage FROM meta").fetchall()
-    if len(rows) != 1:
-        raise StoreError(f"{path} has no identity: it is damaged, restore a backup")
-    return str(rows[0][0])
+    fill_states(db)
+    return Opening(path, made, migrated)
 
 
-def _check(db: sqlite3.Connection, path: Path, version: int, newest: int) -> None:
-    tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
-    if (tables or version) and pragma(db, "application_id") != APPLICATION_ID:
-        raise StoreError(f"{path} is another program's database: move it away, or name another directory with --state")
-    if version > newest:
-        step = "run the usher that wrote it, or a newer one; or restore a backup from before the update"
-        raise StoreError(f"{path} has schema version {version}, this usher knows {newest}: {step}")
-    if tables and not version:
-        raise StoreError(f"{path} has no schema version: it is damaged, restore a backup")
+def _told(error: sqlite3.Error, path: Path) -> StoreError | StoreFullError:
+    """A full disk is told apart even where SQLite only says that a file beside the database cannot be opened."""
+    said = translated(error, str(path))
+    full = isinstance(said, StoreFullError) or _is_full(path.parent)
+    return StoreFullError() if full else refused(error, path)
 
 
-def _migrate(db: sqlite3.Connection, number: int, text: str) -> None:
-    """One file, with what it cannot know, in one transaction."""
+def _is_full(folder: Path) -> bool:
     try:
-        db.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};")
-        if number == 1:
-            db.execute(_IDENTITY, (secrets.token_hex(8),))
-        db.commit()
-    except BaseException:
-        db.rollback()
-        raise
-
-
-def _fill_states(db: sqlite3.Connection) -> None:
-    """The lookup table follows fsm.states; a state that is not used any more stays, since history names it."""
-    wanted = {str(state): fact for state, fact in FACTS.items()}
-    if wanted.items() <= dict(db.execute("SELECT state, fact FROM states")).items():
-        return
-    db.execute("BEGIN IMMEDIATE")
-    statement = "INSERT INTO states VALUES (?, ?) ON CONFLICT (state) DO UPDATE SET fact = excluded.fact"
-    db.executemany(statement, wanted.items())
-    db.commit()
+        return os.statvfs(folder).f_bavail == 0
+    except OSError as error:
+        return error.errno == errno.ENOSPC

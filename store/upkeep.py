@@ -17,12 +17,21 @@ from store.connections import pragma
 _PAGE: Final = 1000
 
 
-def vacuum(db: sqlite3.Connection) -> tuple[int, int]:
-    """Write the database anew without free pages, and the log back; its sizes before and after, in bytes."""
+@dataclass(frozen=True, slots=True)
+class Vacuumed:
+    """The file's bytes before and after; whether a reader kept the log from being emptied."""
+
+    before: int
+    after: int
+    log_kept: bool
+
+
+def vacuum(db: sqlite3.Connection) -> Vacuumed:
+    """Write the database anew without free pages, and empty its log."""
     before = _size(db)
     db.execute("VACUUM")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return before, _size(db)
+    busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
+    return Vacuumed(before, _size(db), bool(busy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,23 @@ from usher.database.words import size
 def run(desk: Desk, _: Mapping[str, Any]) -> Document:
     """Vacuum, and note it."""
     desk.say("the database is written anew; commits wait meanwhile")
-    before, after = desk.maintain(vacuum)
-    document = {"database": str(desk.state.database), "before": before, "after": after}
+    done = desk.maintain(vacuum)
+    document = {
+        "database": str(desk.state.database),
+        "before": done.before,
+        "after": done.after,
+        "log_kept": done.log_kept,
+    }
     desk.note("vacuum", document)
     return document
 
 
 def lines(document: Document) -> list[str]:
     """For a person."""
-    return [f"{document['database']}: {size(document['before'])} before, {size(document['after'])} now"]
+    said = [f"{document['database']}: {size(document['before'])} before, {size(document['after'])} now"]
+    if document["log_kept"]:
+        said.append("its log could not be emptied since somebody reads the database: it is written back later")
+    return said
 
 
 JOB = Job(

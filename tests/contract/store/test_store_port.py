@@ -89,7 +89,7 @@ async def test_a_unit_out_of_sequence_poisons_the_store(store: Store, wrong: int
 async def test_a_first_unit_must_be_the_first(store: Store):
     life = Life()
     life.unit(State.DISCOVERED)
-    with pytest.raises(StoreError, match=r"seq=2"):
+    with pytest.raises(StoreError, match=r"row 2"):
         await store.commit(life.unit())
 
 
@@ -115,7 +115,7 @@ async def test_parts_that_differ_are_refused_and_harm_nobody(store: Store):
     life = Life()
     unit = life.unit(State.DISCOVERED)
     with pytest.raises(StoreError, match="differ"):
-        await store.commit(replace(unit, history=replace(unit.history, seq=2)))
+        await store.commit(replace(unit, history=replace(unit.history, row 2)))
     await store.commit(unit)
 
 

@@ -216,7 +216,7 @@ async def test_it_goes_on_where_it_was(journal: Journal, path: Path):
     await journal.close()
     again = open_store(path)
     assert (again.lineage, again.epoch) == (journal.lineage, 1)
-    assert again.active() == [life.snapshot]
+    assert list(again.active()) == [life.snapshot]
     assert await again.begin_epoch() == 2
     await again.commit(life.unit(State.DISCOVERED))
     await again.fleet(FleetEntry(AT, "resume", "root", "done"))

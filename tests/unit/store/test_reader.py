@@ -169,7 +169,7 @@ async def test_a_foreign_database_is_refused(path: Path):
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE theirs (x)")
     db.close()
-    with pytest.raises(StoreError, match="no database of usher"):
+    with pytest.raises(StoreError, match=r"another program's database: move it away .* --state"):
         open_reader(path)
 
 
@@ -179,13 +179,15 @@ async def test_a_file_that_is_no_database_is_refused(path: Path):
         open_reader(path)
 
 
-@pytest.mark.parametrize(("version", "step"), [(9, "use the usher that wrote it"), (0, "start usher run once")])
+@pytest.mark.parametrize(
+    ("version", "step"), [(9, "version 9, this usher knows 2: run the usher that wrote it"), (0, "no schema version")]
+)
 async def test_another_version_is_refused(journal: Journal, path: Path, version: int, step: str):
     await journal.close()
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {version}")
     db.close()
-    with pytest.raises(StoreError, match=f"schema version {version}.*{step}"):
+    with pytest.raises(StoreError, match=step):
         open_reader(path)
 
 

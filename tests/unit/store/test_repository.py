@@ -90,10 +90,37 @@ async def test_databases_differ(tmp_path: Path):
     assert len(lineages) == 2
 
 
-async def test_it_is_made_again_after_a_death_before_the_first_transaction(path: Path):
+async def test_an_empty_file_was_a_database_and_is_not_made_anew(path: Path):
     path.touch()
+    refused(path, "is empty, what was in it is lost: restore a backup .* or remove it to begin anew: rm ")
+
+
+async def test_a_database_of_nobody_is_not_taken(path: Path):
+    change(path, "CREATE TABLE gone (x)")
+    change(path, "DROP TABLE gone")
+    refused(path, "another program's database")
+
+
+async def test_a_log_without_its_database_is_not_put_under_a_new_one(path: Path):
+    path.with_name("usher.db-wal").write_bytes(b"frames")
+    with pytest.raises(StoreError, match=r"is missing, but its log .* or remove the log to begin anew: rm "):
+        open_store(path)
+    assert not path.exists()
+
+
+async def test_what_a_death_while_it_was_made_left_is_no_obstacle(path: Path):
+    for left in ("usher.db.new", "usher.db.new-journal"):
+        path.with_name(left).write_bytes(b"half of it")
     await open_store(path).close()
-    assert path.stat().st_size
+    assert [file.name for file in path.parent.iterdir()] == ["usher.db"]
+
+
+@pytest.mark.parametrize("link", ["usher.db", "nowhere"])
+async def test_a_link_that_leads_nowhere_is_refused(path: Path, link: str):
+    path.symlink_to(link)
+    for opened in (open_store, open_reader):
+        with pytest.raises(StoreError, match=r"is no file \(a link .*\): move it away \(mv .*\), or name"):
+            opened(path)
 
 
 def refused(path: Path, words: str) -> None:
@@ -117,13 +144,13 @@ async def test_a_foreign_database_is_refused(path: Path):
 
 async def test_a_file_that_is_no_database_is_refused(path: Path):
     path.write_bytes(b"not a database, but long enough to look like one at first sight" * 20)
-    refused(path, "restore a backup, or move it away")
+    refused(path, "is no SQLite database: restore a backup .* or move it away to begin anew: mv ")
 
 
 async def test_a_truncated_database_is_refused(path: Path):
     whole = await made(path)
     path.write_bytes(whole[: len(whole) // 2 // 4096 * 4096])
-    refused(path, "damaged: restore a backup")
+    refused(path, r"is damaged \(.*\): restore a backup \(usher db restore BACKUP --reason WHY --state /")
 
 
 async def test_a_database_without_identity_is_refused(path: Path):
@@ -140,7 +167,7 @@ async def test_a_directory_that_is_not_there_is_named(tmp_path: Path):
 
 async def test_a_directory_in_its_place_is_refused(path: Path):
     path.mkdir()
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match=r"is no file \(a directory\): move it away \(mv "):
         open_store(path)
 
 
