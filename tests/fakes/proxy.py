@@ -6,12 +6,20 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 
 _RESET: Final = struct.pack("ii", 1, 0)
 _CHUNK: Final = 64 * 1024
+
+
+class Way(Enum):
+    """Which way bytes travel."""
+
+    UP = "from the client to the target"
+    DOWN = "from the target to the client"
 
 
 @dataclass(slots=True)
@@ -21,6 +29,8 @@ class Faults:
     latency: float = 0.0
     bandwidth: float = 0.0
     pieces: int = 0
+    cut_after: dict[Way, int] = field(default_factory=dict)
+    """Bytes that may still pass that way, over all connections; the next one resets the connection that it came on."""
 
 
 class FaultProxy:
@@ -37,8 +47,9 @@ class FaultProxy:
         self._target = (host, port)
         self._receive_buffer = receive_buffer
         self._refusing = False
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self.passed = dict.fromkeys(Way, 0)
+        self._flowing = {way: asyncio.Event() for way in Way}
+        self.resume()
         self._links: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._gone = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -69,20 +80,25 @@ class FaultProxy:
 
     def cut(self) -> None:
         """Reset every connection, as a rebooted firewall does."""
-        for task, writers in list(self._links.items()):
-            for writer in writers:
-                with suppress(OSError):
-                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                writer.transport.abort()
-            task.cancel()
+        for task in list(self._links):
+            self._reset(task)
 
-    def silence(self) -> None:
-        """Half open: connections stay, nothing passes, in either direction."""
-        self._flowing.clear()
+    def _reset(self, task: asyncio.Task[None]) -> None:
+        for writer in self._links.get(task, ()):
+            with suppress(OSError):
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
+        task.cancel()
+
+    def silence(self, *ways: Way) -> None:
+        """Half open: connections stay, nothing passes, these ways or both."""
+        for way in ways or Way:
+            self._flowing[way].clear()
 
     def resume(self) -> None:
         """Let everything pass again."""
-        self._flowing.set()
+        for flowing in self._flowing.values():
+            flowing.set()
 
     def refuse(self, *, refusing: bool = True) -> None:
         """Reset new connections at once."""
@@ -99,8 +115,8 @@ class FaultProxy:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
             writers.append(far_writer)
             pumps = {
-                asyncio.ensure_future(self._pump(reader, far_writer)),
-                asyncio.ensure_future(self._pump(far_reader, writer)),
+                asyncio.ensure_future(self._pump(reader, far_writer, Way.UP, task)),
+                asyncio.ensure_future(self._pump(far_reader, writer, Way.DOWN, task)),
             }
             try:
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -120,14 +136,30 @@ class FaultProxy:
                 self._gone.clear()
                 await self._gone.wait()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way, task: asyncio.Task[None]
+    ) -> None:
         while data := await reader.read(self.faults.pieces or _CHUNK):
-            await self._flowing.wait()
+            await self._flowing[way].wait()
             delay = self.faults.latency + (len(data) / self.faults.bandwidth if self.faults.bandwidth else 0.0)
             if delay:
                 await _after(delay)
-            writer.write(data)
+            left = self.faults.cut_after.get(way, len(data))
+            writer.write(data[:left])
             await writer.drain()
+            self.passed[way] += min(left, len(data))
+            if left < len(data):
+                await self._end(writer, way, task)
+                return
+            if way in self.faults.cut_after:
+                self.faults.cut_after[way] -= len(data)
+
+    async def _end(self, writer: asyncio.StreamWriter, way: Way, task: asyncio.Task[None]) -> None:
+        """In the middle of a message: what passed arrives, and then the connection is reset."""
+        del self.faults.cut_after[way]
+        while writer.transport.get_write_buffer_size():  # noqa: ASYNC110 the transport tells nobody
+            await asyncio.sleep(0)
+        self._reset(task)
 
 
 async def _after(seconds: float) -> None:

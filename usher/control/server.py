@@ -22,9 +22,12 @@ from fsm.errors import UsherError
 from fsm.events import Operator, Verb
 from fsm.machine import Decision, Rejected
 from usher.control.protocol import LONGEST_LINE, Ask, AskError, Command, decode
+from usher.peers import part
 
 PATIENCE: Final = 10.0
 """Seconds in which a peer must have asked, and in which it must take its answer."""
+MOST: Final = 256
+"""Talks at once: each waits for a commit, and on a full disk that takes as long as the disk is full."""
 KEEP_ALIVE: Final = 5.0
 """Seconds between two lines that say that a job goes on."""
 _ENDING: Final = orjson.dumps({"ok": False, "error": "usher is ending: ask again when it runs"}) + b"\n"
@@ -113,6 +116,9 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._talks.add(asyncio.current_task())
         try:
+            if len(self._talks) > MOST:
+                await _send(writer, {"ok": False, "error": "too many commands wait for an answer: end some of them"})
+                return
             async with asyncio.timeout(PATIENCE):
                 line = await reader.readline()
             answer = await self._answer(line, operator(writer.get_extra_info("socket")), writer)
@@ -125,7 +131,7 @@ class ControlServer:
             writer.write(_ENDING)  # the process ends, and the task with it: nobody else waits for it
         finally:
             self._talks.discard(asyncio.current_task())
-            writer.close()
+            part(writer, PATIENCE)
 
     async def _answer(self, line: bytes, name: str, writer: asyncio.StreamWriter) -> dict[str, Any]:
         try:

@@ -3,7 +3,7 @@
 Rules:
 1. It answers from the daemon's own loop: a healthy answer means that the loop turns.
 2. /healthz says that the process lives; /readyz says 503 and why while no work is taken.
-3. A request that is slow, long or not HTTP costs one connection and nothing else.
+3. A request that is slow, long or not HTTP costs one connection and nothing else; there are MOST of them at once.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from typing import Final
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 
 from fsm.errors import UsherError
+from usher.peers import Places, part
 
 PATIENCE: Final = 5.0
 LONGEST: Final = 8192
+MOST: Final = 64
+"""Connections at once; beyond that the one that has lasted longest ends."""
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _STATUS: Final = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
@@ -41,6 +44,7 @@ class Exporter:
         self._text, self._trouble = text, trouble
         self._address, self._port = address, port
         self._server: asyncio.Server | None = None
+        self._places = Places(MOST)
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
@@ -61,6 +65,7 @@ class Exporter:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._places.take(writer)
         try:
             async with asyncio.timeout(PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -76,7 +81,8 @@ class Exporter:
         except asyncio.CancelledError:
             pass  # the process ends, and the task with it: nobody else waits for it
         finally:
-            writer.close()
+            self._places.leave(writer)
+            part(writer, PATIENCE)
 
     def answer(self, head: bytes) -> tuple[int, bytes, str]:
         """Status, body and type for a request's head."""
