@@ -21,6 +21,8 @@ SELECT position, epoch, node, generation, seq, at, table_version, policy, event,
   payload
 FROM history
 """
+END: Final = "SELECT coalesce(max(position), 0) AS last FROM history"
+AT: Final = "SELECT at FROM history WHERE position = ?"
 FLEET: Final = "SELECT position, epoch, at, kind, name, reason, payload FROM journal"
 COUNTS: Final = "SELECT state, count(*) AS nodes FROM nodes WHERE state <> 'unseen' GROUP BY state"
 REASONS: Final = """

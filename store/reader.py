@@ -102,6 +102,23 @@ class Reader:
         """A node's last rows, the latest first."""
         return self._history(f"{sql.HISTORY} WHERE node = ? ORDER BY seq DESC LIMIT ?", (node, limit))
 
+    def following(self, position: int, limit: int = PAGE) -> tuple[HistoryView, ...]:
+        """The rows of all nodes after this position, in the order of their commits."""
+        return self._history(f"{sql.HISTORY} WHERE position > ? ORDER BY position LIMIT ?", (position, limit))
+
+    def end(self) -> int:
+        """The position of the last row of the history, 0 where there is none."""
+        return int(self.rows(sql.END)[0]["last"])
+
+    def before(self, at: int) -> int:
+        """The position of the last row that was committed before `at` (milliseconds), found by halving."""
+        low, high = 0, self.end()
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = self.rows(sql.AT, (middle,))
+            low, high = (middle, high) if not found or found[0]["at"] < at else (low, middle - 1)
+        return low
+
     def _history(self, query: str, values: Sequence[object]) -> tuple[HistoryView, ...]:
         return tuple(HistoryView(**row) for row in self.rows(query, values))
 

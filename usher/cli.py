@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "nodes": ("usher.cli:add_nodes", "list, show, explain and change nodes"),
     "errors": ("usher.views.errors:add_arguments", "what fails in the fleet, by reason, with a node of each"),
     "explain": ("usher.views.explain:add_arguments", "a reason code: what it means, what is likely, what to do"),
+    "watch": ("usher.views.moving:add_arguments", "nodes moving, a line a transition, until stopped"),
     "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),
     "db": ("usher.database.command:add_arguments", "keep the database: check, back up, restore"),
     "diagram": ("usher.views.diagram:add_arguments", "the state machine as Mermaid or DOT"),

@@ -16,7 +16,7 @@ from fsm.snapshot import Snapshot
 from fsm.states import State
 from store.reader import PAGE, Reader, open_reader
 from store.views import FleetView, Group, HistoryView, NodeView
-from usher.views.openings import OpeningView, openings
+from usher.views.openings import OpeningView, openings, openings_between
 from usher.views.past import Opened, Past, read
 
 
@@ -62,6 +62,27 @@ class Book:
     def failures(self) -> tuple[Group, ...]:
         """Failed and deferred nodes by reason, the largest group first."""
         return self._reader.failures()
+
+    def after(self, position: int, limit: int) -> list[tuple[str, Past]]:
+        """What was committed after this position, in order, each with its node."""
+        rows = self._reader.following(position, limit)
+        if not rows:
+            return []
+        found = openings_between(self._reader, rows[0].position, rows[-1].position)
+        opened = {each.position: each for each in found}
+        return [(row.node, _past(row, opened.get(row.position))) for row in rows]
+
+    def end(self) -> int:
+        """The position of the last row of the history, 0 where there is none."""
+        return self._reader.end()
+
+    def before(self, at: int) -> int:
+        """The position of the last row that was committed before this time (milliseconds)."""
+        return self._reader.before(at)
+
+    def lineage(self) -> str:
+        """The database's random name, which a restored one does not share."""
+        return self._reader.meta().lineage
 
     def names(self) -> Iterator[str]:
         """The names of all nodes that were ever seen, in their order."""

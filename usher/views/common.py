@@ -133,11 +133,18 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def say(lines: Iterable[str]) -> None:
-    """Print lines; what the output's encoding does not have is escaped."""
+def say(lines: Iterable[str], *, flush: bool = False) -> None:
+    """Print lines; what the output's encoding does not have is escaped. `flush` has a reader see them at once."""
     encoding = sys.stdout.encoding or "utf-8"
     for line in lines:
         sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    if flush:
+        sys.stdout.flush()
+
+
+def warn(sentence: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(f"usher: {sentence}\n")
 
 
 def answer(document: Any) -> None:

@@ -31,9 +31,9 @@ PAGE = 200
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `list` below `usher nodes`."""
     parser = subparsers.add_parser("list", help="list nodes", description="List nodes, one a line, by name.")
-    parser.add_argument("--in", dest="state", type=_state, metavar="STATE", help="only nodes in this state")
+    parser.add_argument("--in", dest="state", type=state, metavar="STATE", help="only nodes in this state")
     parser.add_argument("--reason", type=reason, metavar="REASON", help="only nodes with this reason code")
-    parser.add_argument("--older-than", type=_age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
+    parser.add_argument("--older-than", type=age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
     parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
     common.add_state(parser)
     common.add_json(parser)
@@ -95,7 +95,8 @@ def following(view: NodeView, now: int) -> str:
 # -- arguments --------------------------------------------------------------------------------------------------------
 
 
-def _state(text: str) -> State:
+def state(text: str) -> State:
+    """A state as it is typed."""
     return _word(text, State, "state")
 
 
@@ -113,7 +114,8 @@ def _word(text: str, words: type[Word], what: str) -> Word:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} is no {what}{said}") from None
 
 
-def _age(text: str) -> int:
+def age(text: str) -> int:
+    """A length of time as it is typed, in milliseconds."""
     try:
         return milliseconds(text)
     except ValueError:

@@ -17,17 +17,20 @@ from store.entries import Status
 from store.reader import Reader
 
 _OPENINGS: Final = """
-SELECT h.seq AS seq, e.effect AS effect, e.try AS tries, e.status AS status, e.certainty AS certainty,
-  e.reason AS reason, e.closed_at AS closed_at
+SELECT e.position AS position, h.seq AS seq, e.effect AS effect, e.try AS tries, e.status AS status,
+  e.certainty AS certainty, e.reason AS reason, e.closed_at AS closed_at
 FROM history h JOIN effects e ON e.position = h.position
-WHERE h.node = ? AND h.seq BETWEEN ? AND ? ORDER BY h.seq
+WHERE {} ORDER BY e.position
 """
+_OF_NODE: Final = _OPENINGS.format("h.node = ? AND h.seq BETWEEN ? AND ?")
+_BETWEEN: Final = _OPENINGS.format("e.position BETWEEN ? AND ?")
 
 
 @dataclass(frozen=True, slots=True)
 class OpeningView:
     """An effect that history row `seq` opened; certainty, reason and time of its end are None while there is none."""
 
+    position: int
     seq: int
     effect: Effect
     tries: int
@@ -46,4 +49,9 @@ class OpeningView:
 
 def openings(reader: Reader, node: str, first: int, last: int) -> tuple[OpeningView, ...]:
     """The effects that a node's rows from seq `first` to `last` opened, in order; raises StoreError."""
-    return tuple(OpeningView(**row) for row in reader.rows(_OPENINGS, (node, first, last)))
+    return tuple(OpeningView(**row) for row in reader.rows(_OF_NODE, (node, first, last)))
+
+
+def openings_between(reader: Reader, first: int, last: int) -> tuple[OpeningView, ...]:
+    """The effects that the rows from position `first` to `last` opened, in order; raises StoreError."""
+    return tuple(OpeningView(**row) for row in reader.rows(_BETWEEN, (first, last)))
