@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -244,8 +244,11 @@ class Store(Protocol):
         """The committed snapshot of a node that is not in memory; None if it was never seen."""
         ...
 
-    def active(self) -> Sequence[Snapshot]:
-        """Every node that has something under way, due, or waits for admission: what a start has to load."""
+    def active(self) -> Iterable[Snapshot]:
+        """Every node that has something under way, due, or waits for admission: what a start has to load.
+
+        They are read while they are asked for, a bounded number at a time: nothing is to be committed meanwhile.
+        """
         ...
 
     def blob(self, digest: str) -> bytes | None:

@@ -9,15 +9,21 @@ Rules:
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from fsm.codec import decode_snapshot
 from fsm.effects import EffectId
 from fsm.errors import StoreError
 from fsm.snapshot import Snapshot
+from fsm.states import ENDS, State
 from store import statements as sql
 from store.entries import Status
 from store.trouble import translated
+
+PAGE: Final = 1000
+"""Nodes that are read at once when a start takes them up."""
+_RESTLESS: Final = tuple(state.value for state in State if state not in ENDS and state is not State.UNSEEN)
 
 
 class Shelf:
@@ -32,9 +38,17 @@ class Shelf:
         body = self._only(sql.BODY, (node,))
         return None if body is None else decode_snapshot(body)
 
-    def active(self) -> list[Snapshot]:
-        """Every node that has something under way, due, or waits for admission."""
-        return [decode_snapshot(body) for (body,) in self._rows(sql.ACTIVE)]
+    def active(self) -> Iterator[Snapshot]:
+        """Every node that has something under way, due, or waits for admission; nothing may be committed meanwhile."""
+        for state in _RESTLESS:
+            after: tuple[int, int] | None = (-1, -1)
+            while after is not None:
+                rows = self._rows(sql.ACTIVE, (state, *after, PAGE))
+                for _, _, body in rows:
+                    yield decode_snapshot(body)
+                after = rows[-1][:2] if len(rows) == PAGE else None
+        for (body,) in self._rows(sql.ROUSED):
+            yield decode_snapshot(body)
 
     def open_effects(self) -> list[tuple[EffectId, bool]]:
         """The effects that are open, oldest first, and whether each was started."""
@@ -80,8 +94,8 @@ class Lending:
         """The committed snapshot of a node; None if it was never seen."""
         return self._shelf.load(node)
 
-    def active(self) -> list[Snapshot]:
-        """Every node that has something under way, due, or waits for admission."""
+    def active(self) -> Iterator[Snapshot]:
+        """Every node that has something under way, due, or waits for admission; nothing may be committed meanwhile."""
         return self._shelf.active()
 
     def open_effects(self) -> list[tuple[EffectId, bool]]:

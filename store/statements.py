@@ -44,10 +44,11 @@ SELECT node, epoch, generation, first, opened, try, status FROM effects INDEXED 
 WHERE closed_at IS NULL ORDER BY position
 """
 ACTIVE: Final = """
-SELECT body FROM nodes
-WHERE state IN ('discovered', 'inventoried', 'enrolled', 'configured', 'restarted', 'deferred', 'failed', 'reprovision')
-  AND active = 1
-UNION ALL
+SELECT since, rowid, body FROM nodes INDEXED BY nodes_by_state
+WHERE state = ? AND (since, rowid) > (?, ?) AND active = 1 ORDER BY since, rowid LIMIT ?
+"""
+"""A page of the active nodes in a state that is no end: what is at rest is not looked at."""
+ROUSED: Final = """
 SELECT body FROM nodes INDEXED BY nodes_roused
 WHERE active = 1 AND (state = 'unseen' OR state = 'provisioned' OR state = 'retired' OR state = 'gone')
 """
@@ -71,8 +72,11 @@ COLLECT: Final = """
 DELETE FROM blobs WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM blob_refs WHERE blob_refs.digest = blobs.digest)
 """
 COLLECT_ALL: Final = """
-DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM blob_refs WHERE blob_refs.digest = blobs.digest)
+DELETE FROM blobs WHERE digest IN (
+  SELECT digest FROM blobs AS held WHERE NOT EXISTS (SELECT 1 FROM blob_refs WHERE blob_refs.digest = held.digest)
+)
 """
+"""Which are loose is found in the index of digests alone: the blobs themselves are most of the database."""
 INSERT_FLEET: Final = """
 INSERT INTO journal (position, lineage, epoch, at, kind, name, reason, digest, previous, hash, payload)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
