@@ -26,6 +26,7 @@ from nats.aio.client import Client, Srv
 from nats.aio.client import __version__ as nats_version
 
 from fsm.errors import UsherError
+from fsm.traces import told
 from transport.credentials import Credentials, connect_line, connect_options
 from transport.reading import Reading
 from transport.refusals import describe
@@ -196,7 +197,7 @@ class Login(Client):
             handler(name, payload, _status(headers) if headers else 0)
         except Exception as error:  # noqa: BLE001 a bug in one handler must not end the login (law 8)
             self._discards.count("handler_bug")
-            self._complained(f"usher could not handle a message on {name[:80]}: {error!r}")
+            self._complained(f"usher could not handle a message on {name[:80]}: {told(error)}")
 
     def info(self, text: bytes) -> None:
         """News of the cluster: usher stays with the servers that it is configured with."""

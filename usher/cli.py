@@ -2,7 +2,8 @@
 
 Rules:
 1. Only the module of the command that was asked for is loaded: `usher nodes list` needs neither a broker nor a key.
-2. No traceback reaches a user: what was not foreseen is one line that says where to find the trace.
+2. No traceback reaches a user: what was not foreseen is one line that says where to find the trace, and neither has
+   the exception's own words, which may quote a secret.
 3. Wrong arguments end with 2, as argparse has it; who stops reading our output ends us without a word.
 """
 
@@ -11,13 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Final
 
 from fsm.errors import UsherError
+from fsm.traces import told, trace, words
 
 Register = Callable[[argparse.ArgumentParser], None]
 Parse = Callable[[Sequence[str]], argparse.Namespace]
@@ -121,11 +122,12 @@ def _bug(error: Exception) -> int:
     path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"usher-{os.getpid()}.trace")  # noqa: PTH118, S108 opened exclusively
     try:
         with open(path, "x", encoding="utf-8", opener=_private) as file:
-            traceback.print_exception(error, file=file)
+            file.write(f"{trace(error)}\n")
         place = f"; its trace is in {path}"
     except OSError:
         place = ""
-    print(f"usher: this is a bug: {type(error).__name__}: {error}{place}", file=sys.stderr)
+    said = words(error)
+    print(f"usher: this is a bug: {told(error)}{f' ({said})' if said else ''}{place}", file=sys.stderr)
     return BUG
 
 

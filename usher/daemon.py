@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fsm.effects import Intent, Port
@@ -27,7 +27,8 @@ from store.journal import Journal
 from transport.reports import Report
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
-from usher.effects.site import Ports, SiteFacts
+from usher.effects.site import NOTHING_MORE, Ports, SiteFacts
+from usher.harmless import Harmless
 from usher.network import Network, Told, Way
 
 GRACE: Final = 2.0
@@ -36,14 +37,19 @@ GRACE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the daemon is given of the world: everything but the database and the broker's replies."""
+    """What the daemon is given of the world: everything but the database and the broker's replies.
+
+    `secrets` are the site's own, and `harmless` says which of a node's values may be shown.
+    """
 
     clock: Clock
     way: Way
     ports: Callable[[Network, Hand], Ports]
-    token: str
+    token: str = field(repr=False)
     inject: bool
     limits: Mapping[Port, int]
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    harmless: Harmless = NOTHING_MORE
 
 
 class Chorus:
@@ -92,7 +98,7 @@ class Daemon:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.network = Network(outside.way, told(self._hint, self.way_open), outside.clock)
         ports = outside.ports(self.network, Hand(journal, vault))
-        facts = SiteFacts(outside.token, journal.lineage, outside.inject)
+        facts = SiteFacts(outside.token, journal.lineage, outside.inject, outside.secrets, outside.harmless)
         self.engine = Engine(
             journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits
         )

@@ -27,8 +27,9 @@ def main() -> int:
     """The command `usher`; answers the exit code."""
     house.check()
     _complete()
-    from usher import cli  # noqa: PLC0415 rule 1
+    from usher import cli, hooks  # noqa: PLC0415 rule 1
 
+    hooks.install()
     return cli.main()
 
 
@@ -36,6 +37,7 @@ def choria_provisioner() -> int:
     """The command `choria-provisioner`: usher under the older program's name and flags; answers the exit code."""
     house.check()
     _complete()
-    from usher import cli, older  # noqa: PLC0415 rule 1
+    from usher import cli, hooks, older  # noqa: PLC0415 rule 1
 
+    hooks.install()
     return cli.main(parse=older.parse)

@@ -4,7 +4,8 @@ Rules:
 1. The keys `level`, `msg`, `time` and `component` are those of the older program; ours stand beside them.
 2. A line tells what is durable: the observer is called after the commit.
 3. Nothing that a node said reaches a line unmade: control characters are made visible by the encoder.
-4. No secret is ever given to a logger; what failed says why in reason codes and cut words.
+4. No secret is ever given to a logger, and no words of an exception: they may quote one (fsm.traces). The secrets that
+   are known at the start are replaced all the same, whoever logs them (usher.blackening).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -30,7 +31,10 @@ from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
 from fsm.states import State
+from fsm.traces import told as told_of
+from fsm.traces import trace
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
+from usher.blackening import Blackening
 
 LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -42,7 +46,6 @@ LEVELS: Final = {
 _NAMES: Final = {level: name for name, level in LEVELS.items()}
 _FIELDS: Final = "fields"
 _HEAD: Final = frozenset({"level", "msg", "time", "component", "trace"})
-_TRACES: Final = logging.Formatter()
 _TROUBLE: Final = frozenset({State.FAILED, State.REPROVISION})
 
 
@@ -63,10 +66,14 @@ class Lines:
         """Write there, for a person (`plain`) or as JSON; `close` says whose the stream is."""
         self._stream, self._render, self._close = stream, _plain if plain else _json, close
         self._waiting: list[str] = []
+        self.blackening = Blackening()
 
     def write(self, document: Mapping[str, Any]) -> None:
         """One line, and `trace` below it if there is one."""
-        self._waiting.append(self._render(document))
+        text = self._render(document)
+        if self.blackening.strikes(text):
+            text = self._render({name: self.blackening.value(value) for name, value in document.items()})
+        self._waiting.append(text)
         if len(self._waiting) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
@@ -101,7 +108,7 @@ class Bridge(logging.Handler):
         first = head(_NAMES.get(record.levelno, record.levelname.lower()), record.getMessage(), record.name)
         document = {**first, **getattr(record, _FIELDS, {}), **first}
         if record.exc_info:
-            document["trace"] = _TRACES.formatException(record.exc_info)
+            document["trace"] = trace(record.exc_info[1]) if record.exc_info[1] is not None else ""
         self.lines.write(document)
 
     def close(self) -> None:
@@ -163,7 +170,7 @@ def set_up(logfile: str, level: str) -> None:
     root.addHandler(Bridge(lines) if lines else logging.NullHandler())
     root.setLevel(LEVELS.get(level, logging.WARNING))
     logging.getLogger("nats").setLevel(logging.CRITICAL)
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it quotes exceptions: see `unhandled`
 
 
 def _lines(logfile: str) -> Lines | None:
@@ -178,6 +185,21 @@ def _lines(logfile: str) -> Lines | None:
                 return Lines(Path(logfile).open("a", encoding="utf-8"), plain=False, close=True)
             except OSError as error:
                 raise LogFileError(logfile, error.strerror or str(error)) from None
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Replace these in every line from now on."""
+    known = tuple(secrets)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Bridge):
+            handler.lines.blackening.add(known)
+
+
+def unhandled(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """The loop's exception handler: a line that says what happened where, and no words of anybody."""
+    error = context.get("exception")
+    what = f": {told_of(error)}" if isinstance(error, BaseException) else ""
+    logging.getLogger("usher").error("a bug beside the handling of nodes%s", what, exc_info=error)
 
 
 def say(logger: logging.Logger, level: int, message: str, **fields: object) -> None:
@@ -224,7 +246,7 @@ class TransitionLog:
 
     def crashed(self, node: str, error: Exception) -> None:
         """A bug: with its trace."""
-        self._logger.error("a bug in the handling of %s: %s", node, error, exc_info=error)
+        self._logger.error("a bug in the handling of %s: %s", node, told_of(error), exc_info=error)
 
 
 def told(transition: Transition) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 from fsm.effects import Port
@@ -36,6 +37,7 @@ from usher.config.site import Site
 from usher.daemon import Outside
 from usher.effects.hand import Hand
 from usher.effects.site import ConfigurationRules, Ports
+from usher.harmless import Harmless
 from usher.network import Network, Way
 
 VERSION: Final = version("choria-usher")
@@ -113,7 +115,16 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     )
     # as many again are marked as started while `workers` run, or each worker would idle during a commit
     limits = {**LIMITS, Port.HELPER: 2 * site.workers}
-    return Outside(clock, way, ports, site.token, site.inject_provision_false, limits), policy_of(site, signer.id)
+    return Outside(
+        clock,
+        way,
+        ports,
+        site.token,
+        site.inject_provision_false,
+        limits,
+        secrets=_secrets(site, client),
+        harmless=Harmless(site.redact_keys),
+    ), policy_of(site, signer.id)
 
 
 def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:
@@ -121,6 +132,15 @@ def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:
     if site.broker_provisioning_password:
         return USER, site.broker_provisioning_password
     return client.user, client.password
+
+
+def _secrets(site: Site, client: ClientConfig) -> tuple[str, ...]:
+    """What must not appear anywhere that usher keeps or says: passwords, the token, and both seeds as they are now."""
+    found = [*site.secrets(), client.password]
+    for file in (site.jwt_signing_key, client.seed_file):
+        with suppress(OSError, ValueError):
+            found.append(Path(file).read_text(encoding="ascii").strip())
+    return tuple(dict.fromkeys(secret for secret in found if secret))
 
 
 def _exec_settings(site: Site) -> ExecSettings:

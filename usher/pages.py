@@ -80,7 +80,7 @@ def _settings(keys: Mapping[str, Key], prefix: str = "") -> str:
 
 def _default(key: Key) -> str:
     match key.default:
-        case None | "":
+        case None | "" | ():
             return "-"
         case bool():
             return "`true`" if key.default else "`false`"

@@ -27,6 +27,7 @@ from fsm.events import HintKind
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.runtime.clock import SystemClock
+from fsm.traces import told
 from security.problems import CredentialError
 from security.vault import KeyRing, SealedVault
 from store.entries import FleetEntry
@@ -141,6 +142,7 @@ async def serve(settings: Settings) -> int:
     """Run until a signal or a failure, starting anew when a job asks for that; answers the exit code."""
     wish = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(logs.unhandled)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, wish.set)
     while await _serve_once(settings, wish):
@@ -175,9 +177,13 @@ async def _stop(daemon: Daemon) -> None:
     given_up = 0 if daemon.ended.done() else await daemon.stop()
     error = daemon.ended.exception() if daemon.ended.done() else None
     if error is not None:
-        _logger.critical("usher ends: %s", error, exc_info=None if isinstance(error, UsherError) else error)
-        raise error if isinstance(error, UsherError) else RuntimeError(f"{type(error).__name__}: {error}")
+        _logger.critical("usher ends: %s", _words(error), exc_info=None if isinstance(error, UsherError) else error)
+        raise error if isinstance(error, UsherError) else RuntimeError(f"a bug: {told(error)}")
     logs.say(_logger, logging.WARNING if given_up else logging.INFO, "usher stopped", requests_given_up=given_up)
+
+
+def _words(error: BaseException) -> str:
+    return str(error) if isinstance(error, UsherError) else f"a bug: {told(error)}"
 
 
 def _say_full(is_full: bool) -> None:
@@ -194,6 +200,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         (full[0] if full else _say_full)(is_full)
 
     ring = settings.ring()
+    logs.hide([*settings.outside.secrets, *(key.raw.hex() for key in ring.keys)])
     journal = settings.open(settings.state.database, on_full)
     stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()

@@ -33,6 +33,7 @@ from fsm.runtime.pressure import Pressure
 from fsm.runtime.timers import Timers
 from fsm.runtime.units import unit
 from fsm.snapshot import Awaited, Snapshot, unseen
+from fsm.traces import told
 
 _NOTHING_NEW: Final = frozenset({Reason.DISK_FULL, Reason.STOPPING})
 """While these hold, names from hints stay in their bounded set: a unit each would wait for a commit in memory."""
@@ -251,7 +252,7 @@ class Engine:
 
     def _bug(self, node: str, letter: Letter, error: Exception) -> None:
         body = letter.event.body
-        _tell(letter, Rejected(_bug(error)))
+        _tell(letter, Rejected(f"a bug: {told(error)}"))
         if isinstance(body, Operator) and body.verb is Verb.QUARANTINE:
             self._say(self._observer.crashed, node, error)  # not even that can be done to it: the others go on
         else:
@@ -259,7 +260,7 @@ class Engine:
 
     def _quarantine(self, node: str, error: Exception) -> None:
         self._say(self._observer.crashed, node, error)
-        self.post(node, Operator(Verb.QUARANTINE, "usher", _bug(error)))
+        self.post(node, Operator(Verb.QUARANTINE, "usher", f"a bug: {told(error)}"))
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -276,11 +277,6 @@ class Engine:
             self._idle.set()
             self.executor.shut(Reason.STOPPING)
             self._fatal(error)
-
-
-def _bug(error: Exception) -> str:
-    said = f"a bug: {type(error).__name__}: {error}"[:200]
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in said)
 
 
 def _tell(letter: Letter, answer: Decision | Rejected) -> None:

@@ -62,6 +62,7 @@ KEYS: Final[dict[str, Key]] = {
     "vault_key_file": Key(
         Kind.TEXT, "", "the keys that seal secrets; default $CREDENTIALS_DIRECTORY/usher-vault-key, else its own"
     ),
+    "redact_keys": Key(Kind.TEXTS, (), "names or patterns whose values are never shown, of those that would be"),
     "monitor_address": Key(Kind.TEXT, "", "the address of monitor_port; default all"),
     "helper_timeout": Key(Kind.DURATION, "10s", "how long a helper may take, with all that it starts"),
     "helper_max_output": Key(Kind.WHOLE, 1 << 20, "how many bytes a helper may print"),

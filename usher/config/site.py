@@ -12,7 +12,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,12 +46,12 @@ class Site:
     loglevel: str
     helper: str
     command: tuple[str, ...]
-    token: str
+    token: str = field(repr=False)
     lifecycle_component: str
     site: str
     monitor_port: int
     monitor_address: str
-    broker_provisioning_password: str
+    broker_provisioning_password: str = field(repr=False)
     cert_deny_list: tuple[str, ...]
     jwt_verify_cert: str
     jwt_signing_key: str
@@ -60,6 +60,7 @@ class Site:
     features: frozenset[Feature]
     state_directory: Path
     vault_key_file: str
+    redact_keys: tuple[str, ...]
     helper_timeout: float
     helper_max_output: int
     inject_provision_false: bool

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from fsm.errors import UsherError
+from fsm.traces import told
 from security.vault import KeyRing, SealedVault
 from store.entries import FleetEntry
 from store.journal import Journal
@@ -95,7 +96,7 @@ class Jobs:
             raise
         except Exception as error:
             _logger.exception("a job of the database failed: %s", self._name)
-            raise JobError(f"this is a bug: {type(error).__name__}: {error}; the log has its trace") from None
+            raise JobError(f"this is a bug: {told(error)}; the log has its trace") from None
 
     def _done(self, task: asyncio.Task[Document]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

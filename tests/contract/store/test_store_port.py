@@ -115,7 +115,7 @@ async def test_parts_that_differ_are_refused_and_harm_nobody(store: Store):
     life = Life()
     unit = life.unit(State.DISCOVERED)
     with pytest.raises(StoreError, match="differ"):
-        await store.commit(replace(unit, history=replace(unit.history, row 2)))
+        await store.commit(replace(unit, history=replace(unit.history, seq=2)))
     await store.commit(unit)
 
 
