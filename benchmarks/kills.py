@@ -33,7 +33,8 @@ from benchmarks.throughput import ROOT, machine
 from fsm.errors import StoreError
 from fsm.states import State
 from store.reader import open_reader
-from tests.crash.invariants import Violation, at_rest, read_report, requests, violations
+from tests.crash.checks import Violation
+from tests.crash.invariants import at_rest, read_report, requests, violations
 from usher.children import Child, usher
 from usher.simulator.material import DemoSite, make_broker, make_site
 from usher.state import StateDirectory

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from fsm.effects import Effect
+from tests.crash.checks import Violation
 from tests.crash.failpoints import CELLS, EFFECTS, Cell, Death, Failpoint
-from tests.crash.invariants import Violation
 from tests.crash.older import make_older
 from tests.crash.stage import Stage, stage
 from tests.crash.wal import written_back

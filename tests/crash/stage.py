@@ -23,8 +23,9 @@ import orjson
 
 from fsm.errors import StoreError
 from fsm.states import State
+from tests.crash.checks import Violation
 from tests.crash.failpoints import Death
-from tests.crash.invariants import Violation, at_rest, read_report, violations
+from tests.crash.invariants import at_rest, read_report, violations
 from tests.fakes.whole import Whole
 from usher.children import Child
 from usher.simulator.material import make_broker, make_site

@@ -17,19 +17,18 @@ from fsm.effects import Effect
 from fsm.events import Certainty, Done, TokenFacts
 from fsm.states import State
 from store.repository import open_store
-from tests.crash.invariants import (
+from tests.crash.checks import (
+    OF_A_LIFE,
     Life,
     Moved,
     Violation,
-    at_rest,
     epochs,
     evidence,
-    lives_in,
     one_credential,
     partings,
     steps_are_sound,
-    violations,
 )
+from tests.crash.invariants import at_rest, lives_in, violations
 from tests.crash.lives import Recorded, live, mixed
 from tests.unit.fsm.scenes import KEY, OLD
 
@@ -159,7 +158,7 @@ def without(*rows: str) -> Callable[[Moved], Moved | None]:
 def test_no_life_is_broken_as_it_is(path: Path):
     whole = life(path, lambda move: move)
     assert whole.snapshot.state is State.PROVISIONED
-    for check in (steps_are_sound, evidence, partings, epochs, one_credential):
+    for check in OF_A_LIFE:
         assert list(check(whole)) == []
 
 

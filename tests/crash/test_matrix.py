@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.checks import Violation
 from tests.crash.failpoints import CELLS, EFFECTS, Death, Failpoint, effects_of, sample_of
-from tests.crash.invariants import Violation
 from tests.crash.matrix import Result, cells, table
 from tests.crash.older import make_older
 from tests.crash.stage import Stage, stage

@@ -22,7 +22,8 @@ from random import Random
 from typing import Final
 
 from store.repository import open_store
-from tests.crash.invariants import Violation, violations
+from tests.crash.checks import Violation
+from tests.crash.invariants import violations
 from tests.crash.lives import live, mixed
 from tests.crash.wal import FRAME_HEADER, HEADER, Frame, Log, read_log
 
