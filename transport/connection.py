@@ -5,6 +5,7 @@ Rules:
 2. Publishing is possible only while logged in with all subscriptions in place; else NotSentError, at once.
 3. Nothing crosses from one login to the next: what was unsent at the end of one is reported as unsent, and is gone.
 4. Each login has an id of its own; it is what `fsm.events.Sent.connection` names.
+5. A broker that says that it is about to go is left for another one, and heard until what it still carried is here.
 """
 
 from __future__ import annotations
@@ -12,69 +13,46 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from random import SystemRandom
 from typing import Final
 
-from fsm.errors import UsherError
 from transport.credentials import Credentials
 from transport.login import Handler, Login
+from transport.news import read_news
+from transport.options import Options
 from transport.refusals import describe
 from transport.reports import Complaint, Connected, Discards, Disconnected, Refused, Report
-from transport.servers import BadServerError, server_url
+from transport.rounds import Address, Rounds, Servers
+from transport.sending import Ended, Handed, NotSentError, WhyNot
+from transport.servers import BadServerError
 
-__all__ = ["BadServerError", "Connection", "Handed", "Handler", "NotSentError", "Options", "WhyNot"]
+__all__ = ["BadServerError", "Connection", "Ended", "Handed", "Handler", "NotSentError", "Options", "WhyNot"]
 
-BACKOFF: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
-"""Seconds before the n-th attempt to log in, each randomised to 50 to 150 %; the last repeats (protocol.md §6.1)."""
 _DEFAULT_PAYLOAD: Final = 1024 * 1024
 _LOGIN: Final = 15.0
 """Seconds for a whole login, whatever its single steps take."""
 _LASTING: Final = 10.0
 """Seconds after which a login counts as one: a broker that throws us out again and again is not asked at once."""
+_LINGER: Final = 5.0
+"""Seconds for which a login is heard whose successor is there: the routes of a cluster carry news of us that late."""
+_LAME: Final = "the broker is about to go"
 
 
-class WhyNot(StrEnum):
-    """Why nothing was sent."""
+@dataclass(eq=False, slots=True)
+class _Stay:
+    """A login that came to be. It is over when it has ended, or when its broker said that it is about to go."""
 
-    DISCONNECTED = "disconnected"
-    CONGESTED = "congested"
-    TOO_LARGE = "too_large"
+    login: Login
+    id: str
+    address: Address
+    over: asyncio.Future[None]
 
-
-class NotSentError(UsherError):
-    """Nothing was sent"""
-
-    def __init__(self, why: WhyNot, detail: str = "") -> None:
-        """Hold why, and in figures."""
-        super().__init__()
-        self.why = why
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a connection behaves; seconds and bytes. A silent broker is noticed after two to three `ping`."""
-
-    connect_timeout: float = 2.0
-    ping: float = 10.0
-    backoff: tuple[float, ...] = BACKOFF
-    most_waiting: int = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """A message that is on its way: over which login; `command` is what to ask `Connection.withdraw` for."""
-
-    connection: str
-    command: bytes
-
-
-Ended = Callable[[str, Sequence[bytes]], None]
-"""Told at the end of a login: its id, and the commands that were never handed to a socket."""
+    def leave(self) -> None:
+        """It is over."""
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class Connection:
@@ -83,7 +61,7 @@ class Connection:
     def __init__(
         self,
         purpose: str,
-        servers: Sequence[str],
+        servers: Servers,
         credentials: Credentials,
         tls: ssl.SSLContext | None,
         *,
@@ -94,19 +72,18 @@ class Connection:
     ) -> None:
         """Hold what to connect to; `name` is what the broker's operator sees. Raises BadServerError."""
         self.purpose = purpose
-        self._servers = [server_url(server) for server in servers]
-        if not self._servers:
-            raise BadServerError("")
+        self._rounds = Rounds(servers)
         self._credentials = credentials
         self._tls = tls
         self._name = name
         self._discards = discards
         self._report = report
         self._options = options or Options()
-        self._random = SystemRandom()
         self._subscriptions: dict[str, Handler] = {}
         self._listeners: list[Ended] = []
         self._task: asyncio.Task[None] | None = None
+        self._stay: _Stay | None = None
+        self._watches: set[asyncio.Task[None]] = set()
         self._login: Login | None = None
         self._id = ""
         self._server = ""
@@ -130,10 +107,10 @@ class Connection:
         if login is not None:
             await login.leave(within)
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        tasks = self._watches if task is None else {task, *self._watches}
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def connection(self) -> str:
@@ -201,63 +178,103 @@ class Connection:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        failures = turn = 0
+        failures = 0
         while True:
-            server = self._servers[turn % len(self._servers)]
-            turn += 1
+            address = await self._rounds.next()
             begun = loop.time()
-            reason = ""
-            try:
-                await self._one_login(server)
-            except _RefusedError as refused:
-                reason = refused.reason
-            failures = 1 if not reason and loop.time() - begun > _LASTING else failures + 1
-            again = self._pause(failures)
+            reason = await self._one_login(address) if address is not None else "no broker is known"
+            again = 0.0
+            if not reason and loop.time() - begun > _LASTING:
+                failures = 1
+                again = 0.0 if self._login is not None else self._options.pause(failures)
+            elif not reason or not self._rounds.more:
+                failures += 1
+                again = self._options.pause(failures)
             if reason:
-                self._tell(Refused(self.purpose, server, reason, again))
+                self._tell(Refused(self.purpose, address.url if address else "", reason, again))
+            elif address is not None:
+                self._rounds.left(address)
             await asyncio.sleep(again)
 
-    def _pause(self, failures: int) -> float:
-        steps = self._options.backoff
-        return steps[min(failures, len(steps)) - 1] * self._random.uniform(0.5, 1.5)
-
-    async def _one_login(self, server: str) -> None:
-        """Log in and stay until the login ends; raises _RefusedError if it did not come to be."""
+    async def _one_login(self, address: Address) -> str:
+        """Log in and stay until that is over; answers why it did not come to be, nothing if it did."""
         identity = f"{self.purpose}-{secrets.token_hex(8)}"
         login = Login(
             self._credentials,
             self._discards,
             name=self._name,
-            complained=lambda reason: self._tell(Complaint(self.purpose, identity, server, reason)),
+            complained=lambda reason: self._tell(Complaint(self.purpose, identity, address.url, reason)),
+            informed=lambda text: self._hear_news(stay, text),
         )
+        stay = _Stay(login, identity, address, asyncio.get_running_loop().create_future())
         try:
-            await self._enter(login, server)
-            self._login, self._id, self._server = login, identity, server
-            self._ready.set()
-            self._tell(Connected(self.purpose, identity, server))
-            reason = await asyncio.shield(login.ended)
+            if reason := await self._enter(login, address):
+                return reason
+            self._take(stay)
+            await stay.over
         finally:
-            login.end("usher closed it")
+            if stay is not self._stay:
+                login.end("usher closed it")
+        return ""
+
+    def _take(self, stay: _Stay) -> None:
+        """From now on messages go this way; a former login is heard for a while, and then left."""
+        former, self._stay = self._stay, stay
+        self._login, self._id, self._server = stay.login, stay.id, stay.address.url
+        if former is not None:
+            self._tell(Disconnected(self.purpose, former.id, former.address.url, _LAME, 0))
+            self._watch(self._retire(former.login))
+        self._watch(self._see_out(stay))
+        self._ready.set()
+        self._tell(Connected(self.purpose, stay.id, stay.address.url))
+
+    def _watch(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"login of {self.purpose}")
+        self._watches.add(task)
+        task.add_done_callback(self._watches.discard)
+
+    async def _see_out(self, stay: _Stay) -> None:
+        """Tell of the end of a login, whenever it comes."""
+        reason = await asyncio.shield(stay.login.ended)
+        unsent, is_present = stay.login.unsent, stay is self._stay
+        if is_present:
+            self._stay = None
             self._forget_login()
         for listener in self._listeners:
-            self._guarded(lambda listener=listener: listener(identity, login.unsent))  # type: ignore[misc]
-        self._tell(Disconnected(self.purpose, identity, server, reason, len(login.unsent)))
+            self._guarded(lambda listener=listener: listener(stay.id, unsent))  # type: ignore[misc]
+        if is_present:
+            self._tell(Disconnected(self.purpose, stay.id, stay.address.url, reason, len(unsent)))
+        stay.leave()
 
-    async def _enter(self, login: Login, server: str) -> None:
-        """Log in, and put all subscriptions in place, those that are added meanwhile too."""
+    async def _retire(self, login: Login) -> None:
+        try:
+            await asyncio.wait({login.ended}, timeout=_LINGER)
+            await login.leave(self._options.connect_timeout)
+        finally:
+            login.end("usher closed it")
+
+    def _hear_news(self, stay: _Stay, text: bytes) -> None:
+        news = read_news(text)
+        self._rounds.learn(news.places, stay.address)
+        if news.lame:
+            stay.leave()
+
+    async def _enter(self, login: Login, address: Address) -> str:
+        """Log in, and put all subscriptions in place, those that are added meanwhile too; answers why not."""
         options = self._options
         try:
             async with asyncio.timeout(_LOGIN):
-                await login.enter(server, self._tls, within=options.connect_timeout, ping=options.ping)
+                await login.enter(address, self._tls, within=options.connect_timeout, ping=options.ping)
                 heard: set[str] = set()
                 while missing := self._subscriptions.keys() - heard:
                     for subject in missing:
                         login.listen(subject, self._subscriptions[subject])
                     heard |= missing
                     await login.settle(options.connect_timeout)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 whatever it is, it is a Report
             login.end(describe(error))
-            raise _RefusedError(login.ended.result()) from error
+            return login.ended.result()
+        return ""
 
     def _forget_login(self) -> None:
         self._login, self._id = None, ""
@@ -271,11 +288,3 @@ class Connection:
             call()
         except Exception:  # noqa: BLE001 who listens must not end the connection (law 8); it is counted
             self._discards.count("report_bug")
-
-
-class _RefusedError(Exception):
-    """The login did not come to be."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason

@@ -31,6 +31,7 @@ from transport.credentials import Credentials, connect_line, connect_options
 from transport.reading import Reading
 from transport.refusals import describe
 from transport.reports import Discards
+from transport.rounds import Address
 
 Handler = Callable[[str, bytes, int], None]
 """Takes the subject, the payload and the NATS status (503: nobody is subscribed; 0: none)."""
@@ -45,9 +46,15 @@ class Login(Client):
     """One login; make it, `await enter(...)`, `await ended`."""
 
     def __init__(
-        self, credentials: Credentials, discards: Discards, *, name: str, complained: Callable[[str], None]
+        self,
+        credentials: Credentials,
+        discards: Discards,
+        *,
+        name: str,
+        complained: Callable[[str], None],
+        informed: Callable[[bytes], None],
     ) -> None:
-        """Hold who logs in, who counts, and who hears of complaints that do not end the login."""
+        """Hold who logs in, who counts, and who hears of complaints and of news that do not end the login."""
         super().__init__()
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.unsent: list[bytes] = []
@@ -55,6 +62,7 @@ class Login(Client):
         self._discards = discards
         self._label = name
         self._complained = complained
+        self._informed = informed
         self._handlers: dict[int, Handler] = {}
         self._tls: ssl.SSLContext | None = None
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,12 +71,12 @@ class Login(Client):
 
     # -- the life of a login ---------------------------------------------------------------------------------------
 
-    async def enter(self, server: str, tls: ssl.SSLContext | None, *, within: float, ping: float) -> None:
+    async def enter(self, address: Address, tls: ssl.SSLContext | None, *, within: float, ping: float) -> None:
         """Connect and log in. Raises whatever a broker can cause, for `describe`; `end` it then."""
         self._tls = tls
         self._reading.longest = ping * _PAUSE
         await self.connect(
-            [server],
+            [address.url],
             error_cb=_ignore,
             allow_reconnect=False,
             dont_randomize=True,
@@ -76,6 +84,7 @@ class Login(Client):
             ping_interval=ping,  # type: ignore[arg-type]
             max_outstanding_pings=2,
             tls=tls,
+            tls_hostname=address.tls_name or None,
             name=self._label,
         )
         if type(self._max_payload) is not int or self._max_payload <= 0:
@@ -200,7 +209,8 @@ class Login(Client):
             self._complained(f"usher could not handle a message on {name[:80]}: {told(error)}")
 
     def info(self, text: bytes) -> None:
-        """News of the cluster: usher stays with the servers that it is configured with."""
+        """News of the cluster, for who decides where to log in next."""
+        self._informed(text)
 
     def ping(self) -> None:
         """Answer, ahead of what is pending."""
@@ -262,7 +272,7 @@ class Login(Client):
         self._current_server = server
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """Other servers of the cluster are not used."""
+        """The INFO before TLS is nobody's: only what `info` is given counts."""
 
     async def _process_op_err(self, e: Exception) -> None:
         """Reading or writing failed, or two pings were not answered."""

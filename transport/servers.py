@@ -24,10 +24,10 @@ class BadServerError(UsherError):
 def server_url(address: str) -> str:
     """`nats://host:port` of what a site writes; raises BadServerError."""
     text = address.strip()
-    parts = urlsplit(text if "://" in text else f"nats://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"nats://{text}")
         port = parts.port or 4222
-    except ValueError:
+    except ValueError:  # no port, or brackets around what is no address
         raise BadServerError(address) from None
     plain = parts.path in {"", "/"} and not (parts.query or parts.fragment)
     if parts.scheme not in {"nats", "tls"} or not parts.hostname or "@" in parts.netloc or not plain:

@@ -55,7 +55,7 @@ def test_nothing_else_of_nats_py_is_overridden():
 
 
 async def test_our_attributes_are_not_theirs():
-    login = Login(Known("u", "p"), Discarded(), name="test", complained=Heard())
+    login = Login(Known("u", "p"), Discarded(), name="test", complained=Heard(), informed=Heard())
     ours = {
         "ended",
         "unsent",
@@ -63,6 +63,7 @@ async def test_our_attributes_are_not_theirs():
         "_discards",
         "_label",
         "_complained",
+        "_informed",
         "_handlers",
         "_tls",
         "_done",

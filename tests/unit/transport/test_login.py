@@ -15,7 +15,7 @@ from transport.refusals import describe
 
 
 def login() -> Login:
-    return Login(Known("u", "p"), Discarded(), name="test", complained=Heard())
+    return Login(Known("u", "p"), Discarded(), name="test", complained=Heard(), informed=Heard())
 
 
 @pytest.mark.parametrize(("size", "gives_way"), [(64 * 1024, True), (10, False)])

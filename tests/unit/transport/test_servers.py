@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes.link import connection
 from transport.connection import BadServerError
+from transport.rounds import Address
 
 
 @pytest.mark.parametrize(
@@ -19,12 +20,21 @@ from transport.connection import BadServerError
     ],
 )
 async def test_what_sites_write(written, used):
-    assert connection("rpc", written, "u", "p")._servers == [used]
+    assert await connection("rpc", written, "u", "p")._rounds.next() == Address(used)
 
 
 @pytest.mark.parametrize(
     "written",
-    ["", "nats://", "http://broker:80", "broker:port", "nats://broker:99999", "nats://u:secret@broker", "a/b"],
+    [
+        "",
+        "nats://",
+        "http://broker:80",
+        "broker:port",
+        "nats://broker:99999",
+        "nats://u:secret@broker",
+        "a/b",
+        "[broker]:1",
+    ],
 )
 async def test_what_is_no_broker_is_refused_by_name(written):
     with pytest.raises(BadServerError) as caught:

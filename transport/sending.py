@@ -1,0 +1,44 @@
+"""What becomes of a message that is to be sent: it is on its way, or it was not sent and why.
+
+Rules:
+1. A message is on its way once it was handed to a login, and belongs to that login alone.
+2. A reason is a value; figures are its detail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fsm.errors import UsherError
+
+
+class WhyNot(StrEnum):
+    """Why nothing was sent."""
+
+    DISCONNECTED = "disconnected"
+    CONGESTED = "congested"
+    TOO_LARGE = "too_large"
+
+
+class NotSentError(UsherError):
+    """Nothing was sent"""
+
+    def __init__(self, why: WhyNot, detail: str = "") -> None:
+        """Hold why, and in figures."""
+        super().__init__()
+        self.why = why
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A message that is on its way: over which login; `command` is what to ask `Connection.withdraw` for."""
+
+    connection: str
+    command: bytes
+
+
+Ended = Callable[[str, Sequence[bytes]], None]
+"""Told at the end of a login: its id, and the commands that were never handed to a socket."""
