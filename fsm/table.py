@@ -13,6 +13,7 @@ from typing import Final
 
 from fsm import actions as do
 from fsm import guards as when
+from fsm import partings as parted
 from fsm import waits as wait
 from fsm.effects import Effect
 from fsm.events import Trigger as On
@@ -62,6 +63,8 @@ _SEEN: Final = (
 _DUE: Final = (
     row("admit", S.DISCOVERED, On.DUE_ADMIT, "its turn has come", when=when.in_the_room, opens=Opens.FIRST),
     *ignore("not-in-the-room", ALL, (On.DUE_ADMIT,), "it does not wait for admission"),
+    row("look-first", _PARTING, On.DUE_STEP, "it was told to leave, and that is long ago: find out whether it has",
+        when=parted.parted_long_ago, do=(wait.stop_waiting,), opens=Effect.LOOK),
     row("step-too-late", _SENDING, On.DUE_STEP, "what was learnt is too old to act on: begin anew", when=when.facts_too_old,
         to=S.DISCOVERED, do=_ANEW),
     row("step-not-yet", _SENDING, On.DUE_STEP, "an earlier request that changes the node may still be alive",
@@ -104,6 +107,8 @@ _THROUGH: Final = (
     row("shutdown-returned", S.INVENTORIED, On.DONE, "it was shut down and started anew: the helper is asked again",
         when=when.found_new_process, to=S.REPROVISION,
         do=(do.settle, do.because(Reason.CAME_BACK), wait.wait_after_return)),
+    row("still-there", _PARTING, On.DONE, "it has not left, and what was learnt is too old to act on: begin anew",
+        when=parted.there_long_after, to=S.DISCOVERED, do=(do.settle, do.begin_anew)),
     row("shutdown-again", S.INVENTORIED, On.DONE, "it is still there: tell it again when quiet", when=when.found_same_process,
         do=(do.settle, wait.await_shutdown, wait.wait_until_quiet)),
     row("shutdown-in-vain", S.INVENTORIED, On.DONE, "it does not shut down", when=when.was_look, to=S.FAILED,

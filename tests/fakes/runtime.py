@@ -96,6 +96,10 @@ class LawfulStore(MemoryStore):
         super().__init__()
         self.refusals: dict[str, Exception] = {}
 
+    def killed(self) -> None:
+        """The process ends: what it has handed over and what is not durable yet never was."""
+        self._waiting.clear()
+
     def commit(self, unit: Unit) -> asyncio.Future[None]:
         assert unit.snapshot.sound(), unit
         error = self.refusals.pop(unit.snapshot.node, None)

@@ -127,8 +127,16 @@ def unanswered_csr() -> Scene:
     return scene.until(Effect.FETCH_INVENTORY).done()
 
 
+def told_long_ago() -> Scene:
+    """The restart went unanswered and a look found it there; then usher was down for longer than facts may be old."""
+    scene = through(Effect.RESTART).fails(Certainty.UNKNOWN).due().done(OLD)
+    return too_old(scene).due()
+
+
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
+    "look-first": told_long_ago,
+    "still-there": lambda: told_long_ago().done(OLD),
     "inventoried-not-yet": unanswered_csr,
     "configured-not-yet": clock_went_back,
     "defer": lambda: through(HELPER).done(helper(Verdict.DEFER)),
