@@ -22,6 +22,7 @@ class Reason(StrEnum):
     PAUSED = "paused"
     STOPPING = "stopping"
     DISK_FULL = "disk_full"
+    RESTORED = "restored"
     RESTARTED_US = "restarted_us"
     # what the node said
     LOCK_HELD = "lock_held"
@@ -75,6 +76,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.PAUSED: "usher is paused, nothing was sent; this costs no try",
     Reason.STOPPING: "usher was stopping, nothing was sent; this costs no try",
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",
+    Reason.RESTORED: "requests from before a restore may be alive for a minute, nothing was sent; this costs no try",
     Reason.RESTARTED_US: "usher ended while this was under way; this costs no try",
     Reason.LOCK_HELD: "another provisioner holds the node's provisioning lock",
     Reason.WRONG_TOKEN: "the node refused the token that usher is configured with",

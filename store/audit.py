@@ -4,12 +4,15 @@ Rules:
 1. It reads row after row in the order of the commits, a page at a time, and names the first row that is wrong.
 2. It trusts nothing that it can compute: links, digests, positions, the sequence of each node, the last row of each.
 3. A payload that was deleted is no fault: its digest is part of the link.
+4. A row has the lineage that `lineages` has for its position; the last of them is the database's own.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +20,8 @@ from store.chain import ENVELOPE, FLEET_ENVELOPE, START, digest, link
 from store.reader import Reader, open_reader
 
 _PAGE: Final = 1000
+_AGE: Final = "fleet_position"
+"""Each lineage but the first begins with an entry of the journal of the fleet."""
 _HEADS: Final = """
 SELECT n.node AS node, n.seq AS seq FROM nodes n
 WHERE n.seq IS NOT (SELECT max(h.seq) FROM history h WHERE h.node = n.node)
@@ -76,23 +81,44 @@ def verify(reader: Reader) -> Verdict:
     if fault is None:
         fleet_rows, _, fault = _walk(reader, "journal", FLEET_ENVELOPE, None)
     if fault is None:
-        fault = _heads(reader)
+        fault = _heads(reader) or _lineage(reader)
     named = reader.rows(_POLICIES)
     return Verdict(rows, fleet_rows, len(seqs), head.hex(), fault, named[0]["policy"] if named else None)
 
 
 def _walk(reader: Reader, table: str, columns: str, seqs: dict[str, int] | None) -> tuple[int, bytes, Fault | None]:
     """How many rows verify, the last link, and the first fault."""
-    lineage = reader.meta().lineage
+    lineages = _lineages(reader, table)
     position, previous = _floor(reader) if seqs is not None else (0, START)
     count, floored = 0, position > 0
     for row in _rows(reader, table, columns, position):
+        lineage = _at(lineages, row["position"])
         what = _wrong(row, columns, lineage, position + 1, previous) or _gap(row, seqs, floored)
         if what:
             return count, previous, Fault(table, row["position"], row.get("node", ""), row.get("seq", 0), what)
         position, previous = row["position"], row["hash"]
         count += 1
     return count, previous, None
+
+
+def _lineages(reader: Reader, table: str) -> list[tuple[int, str]]:
+    """From which position of a chain on which lineage is the rows', in order."""
+    first = "position" if table == "history" else "fleet_position"
+    query = f"SELECT {first} AS first, lineage FROM lineages ORDER BY {_AGE}"  # noqa: S608 constants of this room
+    return [(row["first"], row["lineage"]) for row in reader.rows(query)]
+
+
+def _at(lineages: list[tuple[int, str]], position: int) -> str:
+    found = bisect_right(lineages, position, key=itemgetter(0))
+    return lineages[found - 1][1] if found else ""
+
+
+def _lineage(reader: Reader) -> Fault | None:
+    """A database whose own lineage is not the last that it notes."""
+    noted, own = reader.rows(f"SELECT lineage FROM lineages ORDER BY {_AGE} DESC LIMIT 1"), reader.meta().lineage  # noqa: S608 a constant
+    if noted and noted[0]["lineage"] == own:
+        return None
+    return Fault("meta", 0, "", 0, f"its lineage {own} is not the last that it notes")
 
 
 def _floor(reader: Reader) -> tuple[int, bytes]:

@@ -27,8 +27,8 @@ from store.journal import Journal
 from transport.reports import Report
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
-from usher.effects.site import NOTHING_MORE, Ports, SiteFacts
-from usher.harmless import Harmless
+from usher.effects.site import Ports, SiteFacts
+from usher.harmless import NOTHING_MORE, Harmless
 from usher.network import Network, Told, Way
 
 GRACE: Final = 2.0
@@ -142,6 +142,10 @@ class Daemon:
     def full(self, is_full: bool) -> None:
         """The disk is full, or it is not any more (law 8)."""
         (self.engine.hold if is_full else self.engine.release)(Reason.DISK_FULL)
+
+    def restoring(self, is_held: bool) -> None:
+        """The database is being restored: what is sent now would not be known afterwards."""
+        (self.engine.hold if is_held else self.engine.release)(Reason.RESTORED)
 
     def way_open(self, is_open: bool) -> None:
         """The way to the nodes opened or closed."""

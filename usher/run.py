@@ -42,6 +42,7 @@ from usher.config.site import Site
 from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
 from usher.database.desk import Jobs
+from usher.database.start import Aftermath, open_database, say_full
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter, MonitorPortError
 from usher.metrics.gauges import read_gauges
@@ -186,22 +187,16 @@ def _words(error: BaseException) -> str:
     return str(error) if isinstance(error, UsherError) else f"a bug: {told(error)}"
 
 
-def _say_full(is_full: bool) -> None:
-    """Before there is a daemon to hold."""
-    if is_full:
-        logs.say(_logger, logging.ERROR, "the disk of the state directory is full: the start waits for room")
-
-
 async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[], None]) -> Daemon:
     """Open the database, raise the epoch, take up the fleet, begin to serve."""
     full: list[Callable[[bool], None]] = []
 
     def on_full(is_full: bool) -> None:
-        (full[0] if full else _say_full)(is_full)
+        (full[0] if full else say_full)(is_full)
 
     ring = settings.ring()
     logs.hide([*settings.outside.secrets, *(key.raw.hex() for key in ring.keys)])
-    journal = settings.open(settings.state.database, on_full)
+    journal = await open_database(settings.state.database, settings.open, on_full)
     stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()
     now = settings.outside.clock.now()
@@ -225,14 +220,24 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     full.append(daemon.full)
     await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
     status = Status(daemon, tally, settings.site.site, took_up)
-    jobs = Jobs(settings.state, lambda: journal, settings.outside.clock.wall, restart, Sealing(settings.keys, vault))
+    jobs = Jobs(
+        settings.state,
+        lambda: journal,
+        settings.outside.clock.wall,
+        restart,
+        Sealing(settings.keys, vault),
+        daemon.restoring,
+    )
     stack.push_async_callback(jobs.close)
     control = ControlServer(settings.state.socket, daemon, status, jobs)
     await control.start()
     stack.push_async_callback(control.close)
     paused = fleet is not None and fleet.kind == "pause"
+    aftermath = Aftermath(daemon, settings.state.database, settings.policy.request_life, stack)
+    aftermath.hold()
     took_up.opened(len(journal.open_effects()))
     await daemon.start(FleetEntry(fleet.at, fleet.kind, fleet.name, fleet.reason) if fleet and paused else None)
+    aftermath.settle()
     took_up.started(daemon.taken_up)
     return daemon
 

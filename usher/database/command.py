@@ -15,16 +15,18 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from fsm.errors import UsherError
 from store.journal import Journal
 from store.repository import open_store
+from store.restoring import take_in
 from usher.control.client import NoDaemonError, ask
 from usher.control.protocol import LONGEST_REASON, Ask, Command
 from usher.database.desk import Jobs
-from usher.database.jobs import JOBS, Document, Job, find
+from usher.database.jobs import JOBS, READINGS, Document, Job, find
 from usher.state import LockedError, StateDirectory, state_directory
 from usher.views.common import add_json, add_state
 from usher.views.text import visible
@@ -35,7 +37,16 @@ WELL, TROUBLE, WRONG, NO_DAEMON = 0, 1, 2, 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`usher db ...`: a parser for each job."""
     subparsers = parser.add_subparsers(metavar="JOB", required=True, title="jobs")
-    for name in JOBS:
+    _add(subparsers, JOBS)
+
+
+def add_readings(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`usher nodes ...`: a parser for each job that opens what is sealed."""
+    _add(subparsers, READINGS)
+
+
+def _add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], names: Iterable[str]) -> None:
+    for name in names:
         job = find(name)
         what = f"{job.what[0].upper()}{job.what[1:]}. {job.codes}"
         added = subparsers.add_parser(
@@ -98,10 +109,13 @@ async def _alone(state: StateDirectory, request: Ask) -> Document:
 
     jobs = Jobs(state, journal, lambda: time.time_ns() // 1_000_000)
     try:
-        return await jobs.begin(request.job, request.arguments, getpass.getuser(), request.reason)
+        document = await jobs.begin(request.job, request.arguments, getpass.getuser(), request.reason)
     finally:
         if opened:
             await opened[0].close()
+    if jobs.anew:
+        take_in(state.database)
+    return document
 
 
 def _working(progress: Any) -> None:

@@ -13,7 +13,6 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from threading import Thread
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -24,6 +23,7 @@ from security.vault import KeyRing, SealedVault
 from store.entries import FleetEntry
 from store.journal import Journal
 from usher.database.jobs import Document, Job, JobError, find
+from usher.database.threads import in_thread
 from usher.state import StateDirectory
 from usher.vault import Sealing
 
@@ -45,11 +45,13 @@ class Jobs:
         now: Callable[[], int],
         restart: Callable[[], None] | None = None,
         sealing: Sealing | None = None,
+        hold: Callable[[bool], None] | None = None,
     ) -> None:
         """`journal` is asked when a job first needs it; `restart` has the daemon stop, and start anew at once.
 
-        `sealing` is the daemon's vault.
+        `sealing` is the daemon's vault; `hold` has it send nothing, or send again.
         """
+        self.hold = hold
         self.state, self.journal, self.now, self.sealing = state, journal, now, sealing
         self.loop = asyncio.get_running_loop()
         self.progress = ""
@@ -91,7 +93,7 @@ class Jobs:
 
     async def _do(self, job: Job, desk: Desk, arguments: Mapping[str, Any]) -> Document:
         try:
-            return await _in_thread(partial(job.run, desk, arguments))
+            return await in_thread(partial(job.run, desk, arguments))
         except UsherError:
             raise
         except Exception as error:
@@ -112,12 +114,20 @@ class Desk:
         """Hold who asks and why; `at` is the time in milliseconds."""
         self._jobs = jobs
         self.state, self.name, self.reason = jobs.state, name, reason
-        self.at = jobs.now()
+        self.now, self.at = jobs.now, jobs.now()
         self.serving, self.sealing = jobs.serving, jobs.sealing
 
     def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """store.journal.Journal.maintain: the writer's connection to itself, while commits wait."""
         return self.on_loop(lambda: self._jobs.journal().maintain(job))
+
+    def look(self, read: Callable[[Journal], T]) -> T:
+        """Read what is committed, on the daemon's loop."""
+
+        async def looked() -> T:
+            return read(self._jobs.journal())
+
+        return self.on_loop(looked)
 
     def note(self, kind: str, document: Mapping[str, Any]) -> None:
         """An entry of the journal of the fleet under the operator's name, durable when this returns."""
@@ -136,6 +146,16 @@ class Desk:
 
         self.on_loop(used)
 
+    def hold(self, *, held: bool) -> None:
+        """Have the daemon send nothing from now on, or go on; without one there is nothing to hold."""
+        hold = self._jobs.hold
+
+        async def told() -> None:
+            if hold is not None:
+                hold(held)
+
+        self.on_loop(told)
+
     def on_loop(self, call: Callable[[], Awaitable[T]]) -> T:
         """Have something done on the daemon's loop, and wait for it."""
 
@@ -150,32 +170,10 @@ class Desk:
         if self._jobs.ending:
             raise JobError("usher ended meanwhile: ask again when it runs")
 
+    def going_on(self) -> bool:
+        """Whether usher goes on, for work that asks now and then."""
+        return not self._jobs.ending
+
     def start_anew(self) -> None:
         """When the job has been answered, usher stops in order and starts anew from the state directory."""
         self._jobs.anew = True
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Run it on a thread that an interpreter which ends does not wait for."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def told(result: T | None, error: Exception | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # the one or the other
-
-    def run() -> None:
-        result, failed = None, None
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 it is raised where the job is awaited
-            failed = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(told, result, failed)
-
-    Thread(target=run, name="job", daemon=True).start()
-    return await future

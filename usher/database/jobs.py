@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 JOBS: Final[dict[str, str]] = {
+    "backup": "usher.database.backup:JOB",
+    "restore": "usher.database.restore:JOB",
     "vacuum": "usher.database.vacuum:JOB",
     "rekey": "usher.database.rekey:JOB",
 }
-"""Which module has which job; only the one that was asked for is loaded."""
+"""Which module has which job of `usher db`; only the one that was asked for is loaded."""
+READINGS: Final[dict[str, str]] = {
+    "output": "usher.database.output:JOB",
+    "contents": "usher.database.contents:JOB",
+}
+"""The jobs of `usher nodes`, which open what is sealed."""
 
 
 class JobError(UsherError):
@@ -71,7 +78,7 @@ class Job:
 
 def find(name: str) -> Job:
     """The job of that name; raises JobError."""
-    place = JOBS.get(name)
+    place = (JOBS | READINGS).get(name)
     if place is None:
         raise JobError(f"there is no job {name!r:.40}; known are {', '.join(JOBS)}")
     module, _, attribute = place.partition(":")

@@ -32,7 +32,7 @@ _PASSES: Final = 20
 
 def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
     """Seal all anew, and note which key replaced which."""
-    sealing = _sealing(desk, str(arguments.get("key_file") or ""))
+    sealing = sealing_of(desk, str(arguments.get("key_file") or ""))
     place, before = sealing.place, sealing.vault.ring
     ring = _both(place, before)
     first, old = ring.keys[0], tuple(key for key in before.keys if key.id != ring.keys[0].id)
@@ -56,8 +56,8 @@ def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
     return document
 
 
-def _sealing(desk: Desk, named: str) -> Sealing:
-    """The daemon's vault, or one over the key file where no daemon runs."""
+def sealing_of(desk: Desk, named: str) -> Sealing:
+    """The daemon's vault, or one over the key file where no daemon runs; raises JobError."""
     if desk.sealing is not None:
         if named and Path(named) != desk.sealing.place.path:
             raise JobError(f"the daemon's key file is {desk.sealing.place.path}: leave --key-file out")
