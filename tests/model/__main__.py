@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 import time
 
+from fsm.policy import Policy
 from tests.model.search import search
-from tests.model.usher import Rules
+from tests.model.usher import X509, Rules
 
 
 def main(arguments: list[str]) -> None:
-    """Search, and say how large and how long it was."""
+    """Search both kinds of node, and say how large and how long it was."""
     faults = int(arguments[0]) if arguments else 3
-    began = time.perf_counter()
-    result = search(Rules(), faults=faults, wide="wide" in arguments)
-    print(f"{result.worlds} worlds, {result.moves} moves, {time.perf_counter() - began:.1f} s; ends: {result.ends}")
+    for kind, policy in (("ed25519", Policy()), ("x509", X509)):
+        began = time.perf_counter()
+        result = search(Rules(policy=policy), faults=faults, wide="wide" in arguments)
+        took = time.perf_counter() - began
+        print(f"{kind}: {result.worlds} worlds, {result.moves} moves, {took:.1f} s; ends: {result.ends}")
 
 
 main(sys.argv[1:])

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Port
 from fsm.events import Certainty, Due, DueKind, Hint, HintKind, Operator, Sent, Verb
+from fsm.reasons import Reason
 from fsm.states import ENDS, State
-from tests.model.usher import Outcome, Rules, alive, conclude, crash, key_of, must, order, post
+from tests.model.usher import Outcome, Rules, alive, check_start, conclude, crash, key_of, must, order, post
 from tests.model.world import (
     AWAY,
     DEAF,
@@ -32,6 +33,7 @@ from tests.model.world import (
     leave,
     start,
     vanish,
+    younger,
 )
 
 TIMEOUT = 10_000
@@ -65,7 +67,7 @@ def moves(rules: Rules, world: World, *, faulty: bool, wide: bool) -> Iterator[M
         yield Move("admit", 0, post(rules, world, Due(DueKind.ADMIT)))
     else:
         yield from passing(rules, world, faulty=faulty)
-    if world.node.mode is Mode.DOWN and (faulty or not world.node.parts):
+    if world.node.mode is Mode.DOWN and world.node.comes <= world.now and (faulty or not world.node.parts):
         back = world._replace(node=start(world.node, world.now))
         yield Move("comes back", int(world.node.parts), post(rules, back, Hint(HintKind.STARTUP)))
     if world.snapshot.held and world.asked:
@@ -97,6 +99,10 @@ def sending(rules: Rules, world: World, *, faulty: bool) -> Iterator[Move]:
         quiet.configuration(world.snapshot.facts) if doing.effect is Effect.CONFIGURE else "",
         key_of(world.snapshot) if doing.effect is Effect.CONFIGURE else "",
     )
+    first = rules.x509 and rules.looks_first and doing.effect is Effect.CONFIGURE
+    if first and (missing := looked_first(world)) is not None:
+        yield Move(missing[0], 0, conclude(rules, started, missing[1]))
+        return
     waiting = Waiting(request, world.now + TIMEOUT)
     if faulty:
         yield Move("request lost", 1, started._replace(waiting=waiting))
@@ -104,6 +110,14 @@ def sending(rules: Rules, world: World, *, faulty: bool) -> Iterator[Move]:
         yield Move("request delayed", 1, started._replace(waiting=waiting, net=(*world.net, request)))
     for before in overtaken(started, request):
         yield from _answered(rules, request, before, faulty=faulty)
+
+
+def looked_first(world: World) -> tuple[str, Outcome] | None:
+    """Why an x509 node is not sent its configuration: it is looked at first, over the same connection."""
+    sent = Sent(world.now, str(world.connection))
+    if not world.node.listens(world.now):
+        return "nobody", Outcome(None, Reply(nobody=True), sent)
+    return ("another process", Outcome(Certainty.NOT_SENT, reason=Reason.FACTS_LOST)) if younger(world) else None
 
 
 def _answered(rules: Rules, request: Request, before: Before, *, faulty: bool) -> Iterator[Move]:
@@ -212,7 +226,7 @@ def passing(rules: Rules, world: World, *, faulty: bool) -> Iterator[Move]:
     """Time moves to the next thing that can happen."""
     node, waiting, awaited = world.node, world.waiting, world.snapshot.awaited
     answer = waiting.deadline - (waiting.late is not None) if waiting else 0
-    times = [node.leaves, node.comes, answer, awaited.at if awaited else 0]
+    times = [node.leaves, node.comes if node.comes > world.now else 0, answer, awaited.at if awaited else 0]
     times += [node.deaf if node.deaf > world.now else 0]
     times += [r.sent + LIFE - 1 for r in world.net]
     coming = [time for time in times if time]
@@ -224,8 +238,9 @@ def passing(rules: Rules, world: World, *, faulty: bool) -> Iterator[Move]:
         yield Move("leaves", 0, world._replace(node=leave(node, world.now, AWAY)))
         if faulty and not node.parts:
             yield Move("leaves slowly", 1, world._replace(node=leave(node, world.now, SLOW)))
-    elif node.comes and node.comes <= world.now:
+    elif node.mode is Mode.STARTING and node.comes <= world.now:
         there = world._replace(node=start(node, world.now))
+        check_start(there)
         heard = there.node.mode is Mode.PROVISIONING
         yield Move("starts", 0, post(rules, there, Hint(HintKind.STARTUP)) if heard else there)
     elif waiting and answer <= world.now:
@@ -264,7 +279,7 @@ def faults(rules: Rules, world: World, *, wide: bool) -> Iterator[Move]:
         yield Move(
             "restarts by itself", 1, world._replace(node=leave(node._replace(parts=False, ours=False), world.now, AWAY))
         )
-        yield Move("vanishes", 1, world._replace(node=vanish(node)))
+        yield Move("vanishes", 1, world._replace(node=vanish(node, world.now)))
         yield Move("broker away", 1, _away(rules, world, node))
     if wide:
         yield from wider(rules, world)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from fsm.snapshot import unseen
 from fsm.states import State
 from tests.model.moves import moves
-from tests.model.usher import Broken, Rules
-from tests.model.world import LIFE, Mode, World
+from tests.model.usher import Broken, Rules, key_of
+from tests.model.world import LIFE, Mode, Node, World, younger
 
 OLD = 200_000
 """Milliseconds after which it does not matter any more how long ago something was."""
@@ -45,9 +45,9 @@ class Graph(NamedTuple):
     ends: dict[int, str]
 
 
-def search(rules: Rules, *, faults: int, wide: bool = False, most: int = MOST) -> Result:
-    """Visit everything; raises Found with the way to what is broken."""
-    first = World(START, unseen("node"))
+def search(rules: Rules, *, faults: int, wide: bool = False, only: str = "", most: int = MOST) -> Result:
+    """Visit everything; raises Found with the way to what is broken. `only` is how the names of the faults begin."""
+    first = World(START, unseen("node"), Node(x509=rules.x509))
     graph = Graph({identity(first): 0}, [(-1, "begin")], [()], {})
     levels: list[list[tuple[int, World]]] = [[(0, first)], *([] for _ in range(faults + 1))]
     count = 0
@@ -59,7 +59,7 @@ def search(rules: Rules, *, faults: int, wide: bool = False, most: int = MOST) -
             if number in expanded:
                 continue
             expanded.add(number)
-            count += _expand(rules, graph, number, world, levels, spent, wide=wide, last=spent == faults)
+            count += _expand(rules, graph, number, world, levels, spent, wide=wide, only=only, last=spent == faults)
             if len(graph.came) > most:
                 raise Found(f"more than {most} worlds: something grows without end\n{_way(graph, number)}")
     _liveness(graph)
@@ -78,6 +78,7 @@ def _expand(
     spent: int,
     *,
     wide: bool,
+    only: str,
     last: bool,
 ) -> int:
     free: list[int] = []
@@ -90,6 +91,8 @@ def _expand(
             raise Found(f"{broken}\n{_way(graph, number)}\n  then it broke, in {world}") from None
         if move is None:
             break
+        if move.cost and not move.name.startswith(only):
+            continue
         count += 1
         key = identity(move.world)
         known = graph.ids.get(key)
@@ -112,6 +115,8 @@ def _end(world: World, graph: Graph, number: int) -> str:
     state = "held" if snapshot.held else snapshot.state.value
     if snapshot.held:
         return state
+    if node.mode is Mode.DEAD and snapshot.state is State.GONE:
+        return "gone, and dead by its own restart"
     if snapshot.state is State.PROVISIONED and node.mode is Mode.SERVER and snapshot.previous_key == node.token:
         return state
     if snapshot.state in {State.RETIRED, State.GONE} and node.mode is Mode.DOWN and node.parts:
@@ -186,7 +191,7 @@ def identity(world: World) -> Any:
         s.state,
         (doing.effect, doing.open, doing.tries, doing.seq == 0, doing.epoch == world.epoch) if doing else None,
         (ago(s.awaited.at), s.awaited.kind) if s.awaited else None,
-        (facts.jwt is None, facts.inventory is None, name(facts.key and facts.key.public_key)),
+        (facts.jwt is None, facts.inventory is None, name(key_of(s))),
         (name(facts.helper and facts.helper.digest), name(facts.token and facts.token.digest), facts.configured != ""),
         (ago(quiet.until), name(quiet.connection), ago(quiet.since), name(_part(quiet.digest))) if quiet else None,
         (ago(s.parting.at), s.parting.acknowledged, s.parting.count) if s.state is not State.PROVISIONED else None,
@@ -202,12 +207,13 @@ def identity(world: World) -> Any:
         ago(node.leaves),
         node.parts,
         node.ours,
-        ago(node.comes),
+        ago(node.comes) if node.mode is Mode.STARTING else max(node.comes - now, 0),
         max(node.deaf - now, 0),
         max(node.locked - now, 0),
         name(node.seed),
         name(node.token),
         name(_part(node.configuration)),
+        younger(world),
     )
     waiting = world.waiting
     opened = waiting.request.opened if waiting else -1
@@ -220,6 +226,7 @@ def identity(world: World) -> Any:
             name(_part(r.configuration)),
             name(r.token),
             r.process and r.process == node.process,
+            r.sent <= node.lost,
         )
         for r in world.net
     )

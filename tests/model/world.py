@@ -3,9 +3,11 @@
 Rules:
 1. Everything is a frozen value; time is virtual, in milliseconds, and moves only to the next thing that can happen.
 2. The node does what wire/provisioning.md §2 and §6 say: one mutex in the agent, which a restart holds while it sleeps;
-   at its start it compares seed and token, and deletes both where they do not fit.
+   at its start it compares seed and token, and deletes both where they do not fit. An x509 node compares nothing: each
+   gencsr overwrites its key, and configured with a certificate for another key it cannot come back.
 3. A request lives until sent + 2 x ttl. Requests of one connection arrive in order; an old connection's may arrive
-   after a new one's.
+   after a new one's. An x509 node's configuration dies with the disk that it was for: nobody replaces a machine while
+   that is held back on its way (a node with a token would heal, one with a certificate would not).
 4. `Truth` is what happened, never what usher believes: the invariants are checked against it.
 """
 
@@ -26,6 +28,8 @@ SLOW = 6_000
 """How long a node is away at its re-exec: as captured, and when its disk or its broker is slow."""
 LEAVES = 8_000
 """Between the answer to a shutdown and the end of the process."""
+REPLACED = 2_000
+"""How long a machine is away that comes back without its disk, where that matters (x509): at least."""
 DEAF = 4_000
 """How long the node is away when the broker was away (it reconnects after usher does)."""
 LOCKED = 120_000
@@ -39,19 +43,25 @@ class Mode(StrEnum):
     SERVER = "server"
     STARTING = "starting"
     DOWN = "down"
+    DEAD = "dead"
 
 
 class Node(NamedTuple):
-    """A server: its process, and its disk. Keys and configurations are names; a token is the name of its key."""
+    """A server: its process, and its disk. Keys and configurations are names; a token is the name of its key.
 
+    Of an x509 node `seed` is its private key and `token` its certificate.
+    """
+
+    x509: bool = False
     mode: Mode = Mode.PROVISIONING
     process: int = 1
     started: int = 0
     leaves: int = 0  # when the sleeping restart or shutdown ends this process; the mutex is held until then
     parts: bool = False  # it leaves for good
     ours: bool = False  # this process began because usher restarted the one before
-    comes: int = 0  # when a starting process is there
+    comes: int = 0  # when a starting process is there, or the earliest time at which a lost machine is replaced
     deaf: int = 0  # until when its connection is away
+    lost: int = 0  # when the machine before was lost with its disk
     locked: int = 0  # until when another provisioner has the lock
     seed: str = ""
     token: str = ""
@@ -122,7 +132,7 @@ def execute(  # noqa: PLR0911 one answer for each action of the agent
 ) -> tuple[Node, Reply | None]:
     """What a listening node makes of a request; no reply while the mutex is held (the call hangs, and dies there)."""
     if request.effect in {Effect.LOOK, Effect.FETCH_INVENTORY}:
-        return node, Reply(age=-(-(now - node.started) // 1000) * 1000)
+        return node, Reply(age=age(node, now))
     if node.leaves:
         return node, None
     if request.effect is Effect.RESTART:
@@ -133,11 +143,24 @@ def execute(  # noqa: PLR0911 one answer for each action of the agent
         return node._replace(leaves=now + LEAVES, parts=True), Reply()
     if node.locked > now:
         return node, Reply(refusal="Could not obtain provisioning lock")
+    if request.effect is Effect.NEW_CSR:
+        return node._replace(seed=key), Reply(key=key)
     if request.effect is Effect.NEW_KEY:
         return node._replace(seed=key, token=""), Reply(key=key)
     if request.effect is Effect.CONFIGURE:
         return node._replace(token=request.token, configuration=request.configuration), Reply()
     return node, Reply()
+
+
+def age(node: Node, now: int) -> int:
+    """What a process says of its age: whole seconds, never too young."""
+    return -(-(now - node.started) // 1000) * 1000
+
+
+def younger(world: World) -> bool:
+    """Whether the process is younger than what was learnt of the node, by more than a look cuts off (x509)."""
+    learnt = world.snapshot.facts.at
+    return world.node.x509 and learnt > 0 and world.node.started - learnt >= 1000
 
 
 def leave(node: Node, now: int, away: int) -> Node:
@@ -148,14 +171,22 @@ def leave(node: Node, now: int, away: int) -> Node:
 
 
 def start(node: Node, now: int) -> Node:
-    """A process starts: as a server when seed and token fit its configuration, else to be provisioned without both."""
+    """A process starts: as a server when seed and token fit its configuration, else to be provisioned without both.
+
+    An x509 node that is configured starts as a server in any case, and with a certificate for another key it never
+    connects again: nobody but its owner can help it.
+    """
     fits = node.configuration != "" and node.seed != "" and node.seed == node.token
     fresh = node._replace(process=node.process + 1, started=now, comes=0, locked=0, parts=False)
     if fits:
         return fresh._replace(mode=Mode.SERVER)
+    if node.x509:
+        return fresh._replace(mode=Mode.DEAD if node.configuration else Mode.PROVISIONING)
     return fresh._replace(mode=Mode.PROVISIONING, seed="", token="")
 
 
-def vanish(node: Node) -> Node:
+def vanish(node: Node, now: int) -> Node:
     """The machine is lost with its disk; whoever comes back under this name is new."""
-    return Node(mode=Mode.DOWN, process=node.process)
+    if not node.x509:
+        return Node(mode=Mode.DOWN, process=node.process)
+    return Node(x509=True, mode=Mode.DOWN, process=node.process, comes=now + REPLACED, lost=now)

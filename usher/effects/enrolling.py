@@ -5,6 +5,7 @@ Rules:
 2. What the helper answers is checked here before anything is signed or sent: unsafe or empty configurations stop it.
 3. What the helper said for people is sealed, whatever it is; only what usher itself knows becomes a detail.
 4. configure always carries all ten inputs, empty ones too (wire/provisioning.md §3.6); repeated, the same bytes.
+5. A node with a certificate is looked at before it is sent that: another machine under its name would have no key.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ import orjson
 
 from fsm.effects import Intent
 from fsm.errors import HelperError, TokenError
-from fsm.events import Ack, Certainty, CsrFacts, Done, HelperFacts, KeyFacts, TokenFacts, Verdict
+from fsm.events import Ack, Certainty, CsrFacts, Done, Failed, HelperFacts, KeyFacts, Sighting, TokenFacts, Verdict
 from fsm.ports import HelperCall, HelperReply, NodeCsr, NodeKey, Outcome, Reply, TokenOrder
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.unit import Secret
-from usher.effects import answers
+from usher.effects import answers, reading
 from usher.effects.asking import AGENT, ask
 from usher.effects.hand import Name
 from usher.effects.site import Ports, SiteFacts
 
 SEALED: Final = "what it said is sealed: usher nodes output NODE"
 _LONGEST_DIRECTORY = 200
+_ANOTHER = "another process answers than the one that made the key: it may be another machine"
 _KEEPS = 'its configuration does not turn plugin.choria.server.provision off: set it to "false"'
 
 
@@ -142,7 +144,9 @@ def sign_token(ports: Ports, intent: Intent, snapshot: Snapshot) -> Outcome:
 
 
 async def configure(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
-    """Give the node its configuration and its token."""
+    """Give the node its configuration and its token, or its certificate."""
+    if snapshot.facts.csr is not None and (missing := await _missing(ports, intent, snapshot)) is not None:
+        return missing
     reply = ports.hand.find_reply(snapshot)
     token = ports.hand.find(snapshot, Name.TOKEN)["token"] if snapshot.facts.token else ""
     directory = ports.hand.find(snapshot, Name.CSR)["ssldir"] if snapshot.facts.csr else reply.ssldir
@@ -166,6 +170,23 @@ async def configure(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sna
         return Outcome(Done(intent.effect, intent.id, Ack(message, digest), answer.sent))
 
     return await ask(ports, intent, AGENT, "configure", data, learn)
+
+
+async def _missing(ports: Ports, intent: Intent, snapshot: Snapshot) -> Outcome | None:
+    """Why the node that made the key is not there any more; None if it is (docs/decisions/0015).
+
+    A process that is younger than what was learnt of the node may be another machine, without its disk. A node with a
+    token would find that out by itself at its start; one with a certificate for a key that it does not have is dead.
+    """
+    outcome = await reading.look(ports, intent)
+    body = outcome.body
+    if isinstance(body, Failed) or not isinstance(body.facts, Sighting) or body.sent is None:
+        return outcome
+    if not body.facts.present:
+        return answers.failed(intent, Certainty.NOT_DELIVERED, Reason.ABSENT, "nobody is there", body.sent)
+    if body.facts.age < body.sent.at - snapshot.facts.at:
+        return answers.failed(intent, Certainty.NOT_SENT, Reason.FACTS_LOST, _ANOTHER)
+    return None
 
 
 def _verdict(reply: HelperReply) -> Verdict:
