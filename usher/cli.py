@@ -115,6 +115,7 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(metavar="ACTION", required=True, title="actions")
     listing.add_arguments(subparsers)
     import_module("usher.views.nodes_show").add_arguments(subparsers)
+    import_module("usher.database.command").add_readings(subparsers)
     operate.add_verbs(subparsers)
 
 

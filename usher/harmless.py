@@ -63,6 +63,10 @@ class Harmless:
                 yield from _texts(value)
 
 
+NOTHING_MORE: Final = Harmless()
+"""The list as it is, where a site has no redact_keys."""
+
+
 @lru_cache(maxsize=4096)
 def _shows(redact: tuple[str, ...], section: Section, name: str) -> bool:
     folded = name.lower()

@@ -225,7 +225,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         lambda: journal,
         settings.outside.clock.wall,
         restart,
-        Sealing(settings.keys, vault),
+        Sealing(settings.keys, vault, settings.outside.secrets, settings.outside.harmless),
         daemon.restoring,
     )
     stack.push_async_callback(jobs.close)

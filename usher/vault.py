@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from security.vaultfile import read_ring, write_ring
 from store.entries import FleetEntry
 from store.journal import Journal
 from usher import logs
+from usher.harmless import Harmless
 from usher.state import StateDirectory
 
 SETTING: Final = "vault_key_file"
@@ -49,10 +50,15 @@ class KeyPlace:
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """The vault that is in use, and where its keys are."""
+    """The vault that is in use, and where its keys are.
+
+    `secrets` are the site's own, `harmless` says which values may be shown: a daemon knows them, a command does not.
+    """
 
     place: KeyPlace
     vault: SealedVault
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    harmless: Harmless | None = None
 
 
 def key_place(named: str, environ: Mapping[str, str], state: StateDirectory) -> KeyPlace:

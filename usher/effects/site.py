@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from fsm.ports import Clock, Helper, Requests, Rpc, Signer, Verifier
 from usher.effects.hand import Hand
-from usher.harmless import Harmless
-
-NOTHING_MORE: Final = Harmless()
-"""The list as it is, where a site has no redact_keys."""
+from usher.harmless import NOTHING_MORE, Harmless
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """A helper to copy: it decides what one node's configuration shall be (wire/provisioning.md §4).
 
 Usher starts it once for each node, writes one JSON document to its standard input, and reads one from its standard
-output. It has ten seconds, exit code 0 means that the answer counts, and what it prints to standard error is shown by
-`usher nodes why NODE`.
+output. It has ten seconds, exit code 0 means that the answer counts, and what it prints to standard error is kept
+sealed, for `usher nodes output NODE`.
 
 Rules:
 1. Decide from what is given alone: the same node gets the same answer, since usher may ask again after a crash.

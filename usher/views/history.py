@@ -2,7 +2,7 @@
 
 Rules:
 1. Lines stand in the order in which they were committed; with a limit they are the newest.
-2. What the helper printed to its standard error stands below the line that it belongs to.
+2. A note stands below the line that it belongs to. What the helper says is no note: it is sealed (usher nodes output).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _history(args: argparse.Namespace) -> None:
 
 
 def lines(past: Sequence[Past], width: int | None) -> Iterator[str]:
-    """A line a transition, each followed by what the helper printed; two lines where the terminal is too narrow."""
+    """A line a transition, each followed by its note; two lines where the terminal is too narrow."""
     if not past:
         yield "nothing of its history is kept"
         return
@@ -61,7 +61,7 @@ def lines(past: Sequence[Past], width: int | None) -> Iterator[str]:
         yield next(told)
     for each, text in zip(past, told, strict=True):
         yield from (_fitting(line, width) for line in text.splitlines())
-        yield from (_fitting(f"    stderr | {visible(line)}", width) for line in each.note.splitlines())
+        yield from (_fitting(f"    note | {visible(line)}", width) for line in each.note.splitlines())
     if past[0].seq > 1:
         yield f"(from seq {past[0].seq}: earlier lines are not shown, see --limit)"
 

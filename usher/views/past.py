@@ -54,7 +54,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One transition. `detail` is who said what, `note` what the helper printed to its standard error."""
+    """One transition. `detail` is who said what, `note` a text beside it."""
 
     position: int
     at: int

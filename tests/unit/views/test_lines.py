@@ -65,7 +65,7 @@ def test_a_transition_is_a_line_with_what_the_helper_printed_below():
         f"{local(NOW, 'milliseconds')}  6    1    failed  fail  inventoried -> failed  "
         "run_helper refused (helper_failed)  no such datacentre"
     )
-    assert lines[2:4] == ["    stderr | one", "    stderr | \\x1b[2J"]
+    assert lines[2:4] == ["    note | one", "    note | \\x1b[2J"]
     assert lines[4] == "(from seq 6: earlier lines are not shown, see --limit)"
 
 
