@@ -18,10 +18,15 @@ _random: Final = SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a connection behaves; seconds and bytes. A silent broker is noticed after two to three `ping`."""
+    """How a connection behaves; seconds and bytes. A silent broker is noticed after two to three `ping`.
+
+    `settling` is how long after an outage nodes may be on their way back: a server waits 20 s, and up to half of that
+    more, before it tries again (wire/protocol.md §6.1).
+    """
 
     connect_timeout: float = 2.0
     ping: float = 10.0
+    settling: float = 35.0
     backoff: tuple[float, ...] = BACKOFF
     most_waiting: int = 16 * 1024 * 1024
 

@@ -185,11 +185,18 @@ class RpcClient:
         self._memory.over(request_id, asked)
 
     def _nobody(self, request_id: str, asked: Asked) -> None:
-        """The broker says that nobody is subscribed. It stays known: an answer after this gives a forger away."""
+        """The broker says that nobody is subscribed. It stays known: an answer after this gives a forger away.
+
+        After an outage that says nothing of the node yet: it was not delivered, and the node may be on its way back.
+        """
         if asked.waiting is None:
             self._discards.count("late_absence")
             return
         asked.absent = True
+        if not self._connection.settled:
+            detail = "nobody is there yet: the broker was away a moment ago"
+            self._fail(request_id, asked, CallError(Certainty.NOT_SENT, Reason.DISCONNECTED, detail))
+            return
         self._fail(request_id, asked, CallError(Certainty.NOT_DELIVERED, Reason.ABSENT, sent=asked.sent))
 
     def _useless(self, request_id: str, asked: Asked, reason: Reason, detail: str) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from fsm.events import Certainty
 from fsm.reasons import Reason
-from tests.fakes.link import fill, handed_over
+from tests.fakes.link import Heard, asking, fill, handed_over, provisioner, started
 from tests.fakes.scene import staged
 from transport.connection import Options
-from transport.reports import Connected, Disconnected
+from transport.reports import Connected, Disconnected, Refused, Report
 
 pytestmark = pytest.mark.network
 
@@ -137,3 +137,28 @@ async def test_a_request_that_a_stuck_broker_did_not_take_is_taken_back(broker, 
         (await scene.next()).answer()
         await after
         assert [asked.call.action for asked in scene.asked.items] == ["ping"]
+
+
+async def test_after_an_outage_nobody_is_absent_before_nodes_had_the_time_to_come_back(broker, proxy):
+    settling = Options(backoff=(0.01,), settling=3600.0)
+    async with staged(broker, proxy.url, way=settling) as scene:
+        before = await scene.fails(asyncio.ensure_future(scene.rpc.call(asking("n2.example.net"))))
+        assert (before.certainty, before.reason) == (Certainty.NOT_DELIVERED, Reason.ABSENT)
+        proxy.cut()
+        await scene.report.kind(Connected, 2)
+        after = await scene.fails(asyncio.ensure_future(scene.rpc.call(asking("n2.example.net"))))
+        assert (after.certainty, after.reason, after.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
+        scene.link._settling.end()
+        late = await scene.fails(asyncio.ensure_future(scene.rpc.call(asking("n2.example.net"))))
+        assert late.certainty is Certainty.NOT_DELIVERED
+
+
+async def test_a_broker_that_was_away_at_the_start_was_away_for_the_nodes_too(broker, proxy):
+    proxy.refuse()
+    link = provisioner(proxy.url, broker, report=(report := Heard[Report]()))
+    async with started(link):
+        assert link.settled
+        await report.kind(Refused)
+        proxy.refuse(refusing=False)
+        await report.kind(Connected)
+        assert not link.settled

@@ -1,0 +1,38 @@
+"""Settling: after an outage of the broker its nodes are on their way back, and may be slower than we are.
+
+Rules:
+1. The first login of a process is settled if nothing went wrong before it: the nodes had no reason to leave.
+2. Any other is settled after so many seconds; until then, that nobody is subscribed proves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Settling:
+    """Of one connection; seconds of the loop's own clock."""
+
+    def __init__(self, seconds: float) -> None:
+        """Nothing has gone wrong yet."""
+        self._seconds = seconds
+        self._disturbed = False
+        self._until = 0.0
+
+    def disturb(self) -> None:
+        """A login ended, or did not come to be."""
+        self._disturbed = True
+
+    def begin(self) -> None:
+        """A login has come to be."""
+        if self._disturbed:
+            self._until = asyncio.get_running_loop().time() + self._seconds
+
+    def end(self) -> None:
+        """The nodes are known to be back."""
+        self._until = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether nodes have had the time to come back."""
+        return asyncio.get_running_loop().time() >= self._until
