@@ -89,8 +89,9 @@ class Watched(sqlite3.Connection):
         """Run one statement; one that marks an effect as started is where its intent is all there is."""
         if statement is sql.START_EFFECT and self.fate.strikes(Failpoint.AFTER_INTENT, self._effect(*values[:2])):
             die()
-        if statement.lstrip().upper().startswith("VACUUM INTO"):
+        if statement.startswith("VACUUM"):  # the backup before a migration, and the file that is written anew after it
             self._step_of_a_migration()
+            self._migrates = True
         return super().execute(statement, values)
 
     def executescript(self, script: str, /) -> sqlite3.Cursor:
@@ -100,11 +101,6 @@ class Watched(sqlite3.Connection):
             self._step_of_a_migration()
             super().execute(statement)
         return self.cursor()
-
-    def backup(self, *args: Any, **options: Any) -> None:
-        """Copy the database; with a copy of half of it there is a place to die at."""
-        super().backup(*args, **options)
-        self._step_of_a_migration()
 
     def commit(self) -> None:
         """COMMIT, on the worker's thread; die before it, after it, or while the log is written back after it."""

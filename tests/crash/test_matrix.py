@@ -22,7 +22,7 @@ from usher.simulator.broker import BrokerMissingError, binary
 pytestmark = pytest.mark.network
 
 NODES = 16
-SOON = 2500  # the node leaves 2 s after its restart
+SOON = 3500  # the node leaves 2 s after its restart; a machine that is busy may be late
 STEP = 5  # of the migration
 
 

@@ -27,8 +27,6 @@ from tests.crash.invariants import violations
 from tests.crash.lives import live, mixed
 from tests.crash.wal import FRAME_HEADER, HEADER, Frame, Log, read_log
 
-EMPTY: Final = "empty"
-"""The mark of a database before its first transaction."""
 _TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 
 
@@ -159,8 +157,6 @@ def mark(path: Path) -> str:
     named = sha256()
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         tables = [row[0] for row in db.execute(_TABLES)]
-        if not tables:
-            return EMPTY
         named.update(repr(db.execute("PRAGMA user_version").fetchall()).encode())
         for table in tables:
             named.update(repr(db.execute(f"SELECT * FROM {table}").fetchall()).encode())  # noqa: S608 a table's name
