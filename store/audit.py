@@ -20,8 +20,9 @@ from store.chain import ENVELOPE, FLEET_ENVELOPE, START, digest, link
 from store.reader import Reader, open_reader
 
 _PAGE: Final = 1000
-_AGE: Final = "fleet_position"
-"""Each lineage but the first begins with an entry of the journal of the fleet."""
+_AGE: Final = "fleet_position, why"
+"""Each lineage but the first ('made') begins with an entry of the journal of the fleet."""
+_LAST_LINEAGE: Final = "SELECT lineage FROM lineages ORDER BY fleet_position DESC, why DESC LIMIT 1"
 _HEADS: Final = """
 SELECT n.node AS node, n.seq AS seq FROM nodes n
 WHERE n.seq IS NOT (SELECT max(h.seq) FROM history h WHERE h.node = n.node)
@@ -115,7 +116,7 @@ def _at(lineages: list[tuple[int, str]], position: int) -> str:
 
 def _lineage(reader: Reader) -> Fault | None:
     """A database whose own lineage is not the last that it notes."""
-    noted, own = reader.rows(f"SELECT lineage FROM lineages ORDER BY {_AGE} DESC LIMIT 1"), reader.meta().lineage  # noqa: S608 a constant
+    noted, own = reader.rows(_LAST_LINEAGE), reader.meta().lineage
     if noted and noted[0]["lineage"] == own:
         return None
     return Fault("meta", 0, "", 0, f"its lineage {own} is not the last that it notes")

@@ -44,7 +44,8 @@ def now() -> int:
 
 def make(path: Path, connect: Connect) -> None:
     """A new database at `path`, where nothing is; raises StoreError, StoreFullError, sqlite3.Error."""
-    if path.with_name(f"{path.name}-wal").exists():
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:  # a reader leaves an empty one
         raise refusals.orphaned(path)
     unfinished = path.with_name(f"{path.name}.new")
     try:

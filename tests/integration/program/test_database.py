@@ -1,0 +1,66 @@
+"""The database is kept while usher works: a real broker, a fleet, and `usher db` beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fsm.states import State
+from store.audit import audit
+from tests.fakes.whole import Whole, whole
+
+pytestmark = pytest.mark.network
+
+
+def lineage(database: Path) -> str:
+    """The database's own."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        found: str = db.execute("SELECT lineage FROM meta").fetchall()[0][0]
+    return found
+
+
+async def up(made: Whole, wanted: str) -> None:
+    """Wait until the daemon answers with the database of that lineage."""
+    answered = ""
+    while answered != wanted:
+        said = await made.ask("status", "--json")
+        answered = json.loads(said.out)["lineage"] if said.code != 3 else ""
+
+
+async def test_a_backup_is_made_and_restored_while_usher_works(tmp_path: Path):
+    async with whole(tmp_path / "w") as made:
+        daemon, database = made.daemon(), made.site.state / "usher.db"
+        made.fleet(20)
+        await made.until(5, State.PROVISIONED)
+        backup = json.loads((await made.ask("db", "backup", "--json")).out)
+        assert backup["nodes"] >= 5
+        assert Path(backup["file"]).parent == made.site.state / "backups"
+        await made.until(20, State.PROVISIONED)
+        first = lineage(database)
+
+        said = await made.ask("db", "restore", backup["file"], "--reason", "a drill", "--json")
+        assert said.code == 0, said.err
+        restored = json.loads(said.out)
+        await up(made, restored["lineage"])
+        assert lineage(database) == restored["lineage"] != first == lineage(Path(restored["kept"]))
+        status = json.loads((await made.ask("status", "--json")).out)
+        assert status["pid"] == daemon.pid
+        assert "restored" in status["holds"]
+        checked = await made.ask("db", "backup")
+        assert checked.code == 0, checked.out + checked.err
+        assert (await made.ask("db", "vacuum", "--reason", "a drill")).code == 0
+        os.kill(daemon.pid, 15)
+        assert await daemon.ended == 0
+    with closing(sqlite3.connect(database)) as db:
+        kinds = [kind for (kind,) in db.execute("SELECT kind FROM journal ORDER BY position")]
+        asked = db.execute("SELECT count(*) FROM history WHERE name = 'asked-to-reprovision'").fetchall()[0][0]
+        under_way = db.execute("SELECT count(*) FROM nodes WHERE state = 'discovered'").fetchall()
+    assert kinds == ["restored", "settled", "vacuum"]
+    assert asked + backup["nodes"] >= 0
+    assert under_way
+    assert audit(database).sound
