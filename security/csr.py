@@ -33,11 +33,13 @@ from fsm.reasons import Reason
 LONGEST: Final = 16_384
 """Characters of a request: one with an RSA key of 8192 bits has a fifth of it."""
 SHOWN: Final = 80
+MOST: Final = 100
+"""Alternative names: each is searched with each pattern."""
 SMALLEST, LARGEST = 2048, 8192
 """Bits of an RSA key. A larger one costs whoever checks its signatures more than it protects."""
 _EXPONENT: Final = 1 << 32
 _CURVES: Final = (SECP256R1, SECP384R1, SECP521R1)
-_PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----")
+_PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END \1-----")
 _LABEL: Final = "CERTIFICATE REQUEST"
 _PUPPET: Final = "1.3.6.1.4.1.34380.1.3."
 """Puppet's authorization extensions: with them a certificate has rights at a Puppet authority."""
@@ -174,6 +176,8 @@ def _alternatives(request: x509.CertificateSigningRequest) -> Iterator[str]:
         found = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return
+    if len(list(found)) > MOST:
+        _refuse(f"it has more than {MOST} alternative names")
     for name in found:
         match name:
             case x509.DNSName() | x509.RFC822Name() | x509.UniformResourceIdentifier():

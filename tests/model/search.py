@@ -115,8 +115,8 @@ def _end(world: World, graph: Graph, number: int) -> str:
     state = "held" if snapshot.held else snapshot.state.value
     if snapshot.held:
         return state
-    if node.mode is Mode.DEAD and snapshot.state is State.GONE:
-        return "gone, and dead by its own restart"
+    if node.mode is Mode.DEAD and snapshot.state in {State.GONE, State.UNSEEN}:
+        return f"{state}, and dead by its own restart"
     if snapshot.state is State.PROVISIONED and node.mode is Mode.SERVER and snapshot.previous_key == node.token:
         return state
     if snapshot.state in {State.RETIRED, State.GONE} and node.mode is Mode.DOWN and node.parts:

@@ -1,8 +1,8 @@
 """The table, searched: every world within so many faults keeps the invariants of design §6, and ends well.
 
 Both kinds of node, three faults deep here (109,000 worlds of nodes with tokens, 89,000 of nodes with certificates);
-two where operators, other provisioners and forged hints take part. Deeper by USHER_MODEL_FAULTS=4 (1,150,000 worlds)
-and USHER_MODEL_WIDE=3 (250,000), or `python -m tests.model 4` and `3 wide`.
+two where operators, other provisioners and forged hints take part. Deeper by USHER_MODEL_FAULTS=4 (1,150,000 and
+830,000 worlds) and USHER_MODEL_WIDE=3 (250,000 each), or `python -m tests.model 4` and `3 wide`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def test_one_fault_loses_no_x509_node():
 def test_operators_other_provisioners_and_forged_hints_break_nothing(policy: Policy):
     result = search(Rules(policy=policy), faults=WIDE, wide=True)
     ends = {end for end in result.ends if not end.endswith("as asked")}
-    assert ends <= {"provisioned", LEFT, GIVEN_UP} | ({DEAD} if policy is X509 else set())
+    forgotten = DEAD.replace("gone", "unseen")
+    assert ends <= {"provisioned", LEFT, GIVEN_UP} | ({DEAD, forgotten} if policy is X509 else set())
 
 
 @KINDS
