@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument(
         "--nodes", type=int, default=NODES, metavar="N", help=f"in flight in each cell (default {NODES})"
     )
-    parser.add_argument("--at-once", type=int, default=2, metavar="N", help="cells at once (default 2)")
+    parser.add_argument("--at-once", type=int, default=3, metavar="N", help="cells at once (default 3)")
     parser.add_argument("--only", default="", metavar="FAILPOINT[:EFFECT]", help="a row, or a cell, of the matrix")
     asked = parser.parse_args()
     begun = time.monotonic()
@@ -43,7 +43,7 @@ async def _all(chosen: Sequence[Cell], folder: Path, nodes: int, at_once: int) -
             try:
                 result = await play(cell, folder / str(number), nodes)
             except StageError as error:
-                result = Result(cell, nodes, 0, 0, (), 0, 0, 0.0, (), (), str(error))
+                result = Result(cell, nodes, 0, 0, (), 0, 0, 0.0, (), (), (), str(error))
             _progress(result)
             return result
 
@@ -51,11 +51,12 @@ async def _all(chosen: Sequence[Cell], folder: Path, nodes: int, at_once: int) -
 
 
 def _progress(result: Result) -> None:
+    waited = "".join(f", {count} waited ({row})" for row, count in result.waited)
     copied = "".join(f", {done} of {pages} pages written back" for done, pages in result.copied)
     print(
         f"{'ok' if result.well else 'FAILED'}  {result.cell}: {result.ended} of {result.nodes}, {result.deaths} deaths"
         f" with {'/'.join(map(str, result.flying))} in flight, {result.anew} anew, {result.interrupted} interrupted,"
-        f" {result.seconds:.0f} s{copied}",
+        f" {result.seconds:.0f} s{waited}{copied}",
         file=sys.stderr,
         flush=True,
     )
@@ -68,7 +69,9 @@ def _told(results: Sequence[Result], seconds: float) -> list[str]:
     deaths, failed = sum(result.deaths for result in results), sum(not result.well for result in results)
     counts = (
         f"{len(results)} cells, {deaths} deaths, {sum(result.ended for result in results)} nodes at their end, "
-        f"{sum(result.interrupted for result in results)} effects interrupted, {failed} cells failed"
+        f"{sum(result.interrupted for result in results)} effects interrupted, "
+        f"{sum(count for result in results for _, count in result.waited)} nodes waited for a request to run out, "
+        f"{failed} cells failed"
     )
     return [*table(results), "", f"{counts}; {seconds / 60:.1f} minutes"]
 

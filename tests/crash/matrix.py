@@ -1,6 +1,6 @@
 """The crash matrix: SIGKILL at every failpoint of every effect, with a fleet in flight, until all is well again.
 
-    python -m tests.crash [--nodes 200] [--at-once 2] [--only FAILPOINT[:EFFECT]]
+    python -m tests.crash [--nodes 200] [--at-once 3] [--only FAILPOINT[:EFFECT]]
 
 Rules:
 1. A cell is one life: the daemon dies twice at its failpoint, is started again each time, and brings every node to
@@ -34,11 +34,20 @@ _STEPS: Final = 64
 _ANEW: Final = """
 SELECT count(*) FILTER (WHERE generation > 1), (SELECT count(*) FROM effects WHERE certainty = 'interrupted') FROM nodes
 """
+_WAITED: Final = """
+SELECT name, count(DISTINCT node) FROM history
+WHERE name LIKE '%-not-yet' OR name IN ('restart-again', 'shutdown-again')
+GROUP BY name ORDER BY name
+"""
+"""The rows by which a node waits until what may still be alive of an interrupted request has run out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a cell. `flying` are the nodes in flight at each death, `copied` how far a checkpoint was."""
+    """What became of a cell. `flying` are the nodes in flight at each death, `copied` how far a checkpoint was.
+
+    `waited` are the nodes that waited for an interrupted request to run out, by the row that says so.
+    """
 
     cell: Cell
     nodes: int
@@ -49,6 +58,7 @@ class Result:
     interrupted: int
     seconds: float
     copied: tuple[tuple[int, int], ...]
+    waited: tuple[tuple[str, int], ...]
     broken: tuple[Violation, ...]
     failure: str = ""
 
@@ -75,9 +85,11 @@ async def play(cell: Cell, directory: Path, nodes: int, look_delay: int | None =
         ended = on.counts().get(on.end, 0)
         with closing(sqlite3.connect(on.database)) as database:
             anew, interrupted = database.execute(_ANEW).fetchall()[0]
+            waited = tuple(database.execute(_WAITED).fetchall())
     seconds = time.monotonic() - begun
+    flying = tuple(on.flying)
     return Result(
-        cell, nodes, ended, on.deaths, tuple(on.flying), anew, interrupted, seconds, tuple(copied), broken
+        cell, nodes, ended, on.deaths, flying, anew, interrupted, seconds, tuple(copied), waited, broken
     )  # fmt: skip
 
 

@@ -104,8 +104,8 @@ def test_each_failpoint_has_cells_and_a_sentence(failpoint: Failpoint):
 def test_the_matrix_names_what_failed():
     fine, bad, *_ = CELLS
     results = [
-        Result(fine, 9, 9, 2, (9, 9), 0, 3, 4.2, (), ()),
-        Result(bad, 9, 9, 2, (9, 9), 0, 3, 4.2, (), (Violation(6, "n1", 3, "x"),)),
+        Result(fine, 9, 9, 2, (9, 9), 0, 3, 4.2, (), (), ()),
+        Result(bad, 9, 9, 2, (9, 9), 0, 3, 4.2, (), (), (Violation(6, "n1", 3, "x"),)),
     ]
     lines = table(results)
     assert [line.count("|") for line in lines] == [len(EFFECTS) + 2] * (len(Failpoint) + 2)

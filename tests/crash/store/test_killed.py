@@ -1,4 +1,4 @@
-"""A process that is killed while it commits: what was acknowledged is there, and the database is whole."""
+"""A process that is killed from outside while it commits: what was acknowledged is there, the database is whole."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def killed_after(path: Path, root: Path, lines: int) -> dict[str, int]:
     return told
 
 
-@pytest.mark.parametrize("lines", [100, 3000, 9001])
+@pytest.mark.parametrize("lines", [100, 3000])
 async def test_what_was_acknowledged_survives(tmp_path: Path, root: Path, lines: int):
     path = tmp_path / "usher.db"
     told = killed_after(path, root, lines)
