@@ -97,11 +97,15 @@ class Jobs:
         except UsherError:
             raise
         except Exception as error:
+            if not self.serving:
+                raise
             _logger.exception("a job of the database failed: %s", self._name)
             raise JobError(f"this is a bug: {told(error)}; the log has its trace") from None
 
     def _done(self, task: asyncio.Task[Document]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
+            if not self.serving:
+                return  # whoever asked is told, and that is all
             _logger.warning("a job of the database failed: %s: %s", self._name, error)
         elif self.anew:
             self.loop.call_later(ANSWERED, self.answered)

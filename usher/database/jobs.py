@@ -28,8 +28,10 @@ Document = dict[str, Any]
 
 JOBS: Final[dict[str, str]] = {
     "backup": "usher.database.backup:JOB",
+    "check": "usher.database.check:JOB",
     "restore": "usher.database.restore:JOB",
     "vacuum": "usher.database.vacuum:JOB",
+    "downgrade-check": "usher.database.downgrade:JOB",
     "rekey": "usher.database.rekey:JOB",
 }
 """Which module has which job of `usher db`; only the one that was asked for is loaded."""
