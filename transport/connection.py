@@ -80,7 +80,7 @@ class Connection:
         self._discards = discards
         self._report = report
         self._options = options or Options()
-        self._settling = Settling(self._options.settling)
+        self.settling = Settling(self._options.settling)
         self._subscriptions: dict[str, Handler] = {}
         self._listeners: list[Ended] = []
         self._task: asyncio.Task[None] | None = None
@@ -128,11 +128,6 @@ class Connection:
     def max_payload(self) -> int:
         """The largest message that the broker takes, in bytes."""
         return self._login.max_payload if self._login is not None else _DEFAULT_PAYLOAD
-
-    @property
-    def settled(self) -> bool:
-        """Whether nodes have had the time to come back: nobody is absent because the broker was away before."""
-        return self._settling.over
 
     # -- what users do -----------------------------------------------------------------------------------------------
 
@@ -190,7 +185,7 @@ class Connection:
             address = await self._rounds.next()
             begun = loop.time()
             reason = await self._one_login(address) if address is not None else "no broker is known"
-            self._settling.disturb()
+            self.settling.disturb()
             again = 0.0
             if not reason and loop.time() - begun > _LASTING:
                 failures = 1
@@ -232,7 +227,7 @@ class Connection:
         if former is not None:
             self._tell(Disconnected(self.purpose, former.id, former.address.url, _LAME, 0))
             self._watch(self._retire(former.login))
-        self._settling.begin()
+        self.settling.begin()
         self._watch(self._see_out(stay))
         self._ready.set()
         self._tell(Connected(self.purpose, stay.id, stay.address.url))

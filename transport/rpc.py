@@ -172,6 +172,7 @@ class RpcClient:
         if asked.waiting is None or asked.request is None or asked.sent is None:
             self._discards.count("answer_after_absent" if asked.absent else "late_reply")
             return
+        self._connection.settling.heard(asked.node)
         try:
             answer = decode_answer(reply.payload)
         except WireError as error:
@@ -193,7 +194,7 @@ class RpcClient:
             self._discards.count("late_absence")
             return
         asked.absent = True
-        if not self._connection.settled:
+        if not self._connection.settling.is_back(asked.node):
             detail = "nobody is there yet: the broker was away a moment ago"
             self._fail(request_id, asked, CallError(Certainty.NOT_SENT, Reason.DISCONNECTED, detail))
             return

@@ -2,7 +2,8 @@
 
 Rules:
 1. The first login of a process is settled if nothing went wrong before it: the nodes had no reason to leave.
-2. Any other is settled after so many seconds; until then, that nobody is subscribed proves nothing.
+2. Any other is settled after so many seconds; until then, that nobody is subscribed proves nothing of a node that has
+   not been heard since the login began.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class Settling:
         self._seconds = seconds
         self._disturbed = False
         self._until = 0.0
+        self._back: set[str] = set()
 
     def disturb(self) -> None:
         """A login ended, or did not come to be."""
@@ -25,6 +27,7 @@ class Settling:
 
     def begin(self) -> None:
         """A login has come to be."""
+        self._back.clear()
         if self._disturbed:
             self._until = asyncio.get_running_loop().time() + self._seconds
 
@@ -32,7 +35,15 @@ class Settling:
         """The nodes are known to be back."""
         self._until = 0.0
 
+    def heard(self, node: str) -> None:
+        """A node has answered."""
+        if not self._over:
+            self._back.add(node)
+
+    def is_back(self, node: str) -> bool:
+        """Whether this node has come back, or has had the time to."""
+        return self._over or node in self._back
+
     @property
-    def over(self) -> bool:
-        """Whether nodes have had the time to come back."""
+    def _over(self) -> bool:
         return asyncio.get_running_loop().time() >= self._until

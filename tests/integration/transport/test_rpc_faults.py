@@ -148,7 +148,7 @@ async def test_after_an_outage_nobody_is_absent_before_nodes_had_the_time_to_com
         await scene.report.kind(Connected, 2)
         after = await scene.fails(asyncio.ensure_future(scene.rpc.call(asking("n2.example.net"))))
         assert (after.certainty, after.reason, after.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
-        scene.link._settling.end()
+        scene.link.settling.end()
         late = await scene.fails(asyncio.ensure_future(scene.rpc.call(asking("n2.example.net"))))
         assert late.certainty is Certainty.NOT_DELIVERED
 
@@ -157,8 +157,22 @@ async def test_a_broker_that_was_away_at_the_start_was_away_for_the_nodes_too(br
     proxy.refuse()
     link = provisioner(proxy.url, broker, report=(report := Heard[Report]()))
     async with started(link):
-        assert link.settled
+        assert link.settling.is_back("n1")
         await report.kind(Refused)
         proxy.refuse(refusing=False)
         await report.kind(Connected)
-        assert not link.settled
+        assert not link.settling.is_back("n1")
+
+
+async def test_who_has_answered_since_the_outage_and_is_gone_is_gone(broker, proxy):
+    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), settling=3600.0)) as scene:
+        proxy.cut()
+        await scene.report.kind(Connected, 2)
+        call = scene.call("restart")
+        (await scene.next()).answer()
+        await call
+        await scene.node.close()
+        async with asyncio.timeout(20):
+            while (error := await scene.fails(scene.call("daemon_stats"))).certainty is not Certainty.NOT_DELIVERED:
+                assert error.certainty is Certainty.UNKNOWN, "it was on its way out"
+        assert not scene.link.settling.is_back("n2.example.net")
