@@ -15,9 +15,10 @@ from fsm.codec import encode_event
 from fsm.effects import Effect
 from fsm.events import Body, Certainty, Event, HintKind, Verb, Verdict
 from fsm.machine import Decision
+from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.states import State
-from tests.unit.fsm.scenes import NEW, OLD, Scene, helper
+from tests.unit.fsm.scenes import NEW, OLD, X509, Scene, helper
 
 LIVES = Path(__file__).parent / "lives"
 
@@ -97,7 +98,24 @@ def shutdowns(scene: Scene) -> None:
     scene.due().done().due().done()
 
 
-EACH: tuple[Callable[[Scene], None], ...] = (whole, crashes, returns, refusals, silences, absences, shutdowns)
+def certificates(scene: Scene) -> None:
+    """An x509 node: usher is killed while the node makes its key, then no answer comes, then an operator asks anew."""
+    scene.until(Effect.NEW_CSR).crash(started=False).due().crash().due().due().fails(Certainty.UNKNOWN).due().due()
+    scene.asks(Verb.REPROVISION).until(Effect.FETCH_INVENTORY).done().due().to(State.PROVISIONED)
+
+
+UNDER = {"certificates": X509}
+"""The policy of a life whose network is not one with tokens."""
+EACH: tuple[Callable[[Scene], None], ...] = (
+    whole,
+    crashes,
+    returns,
+    refusals,
+    silences,
+    absences,
+    shutdowns,
+    certificates,
+)
 
 
 def main() -> None:
@@ -105,7 +123,7 @@ def main() -> None:
     LIVES.mkdir(exist_ok=True)
     for life in EACH:
         written.clear()
-        life(Recorder())
+        life(Recorder(UNDER.get(life.__name__, Policy())))
         (LIVES / f"{life.__name__}.jsonl").write_text("\n".join(written) + "\n")
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from fsm.codec import decode_event
 from fsm.machine import decide
+from fsm.policy import Policy
 from fsm.states import State
-from tests.replay.recording import EACH, LIVES, said
+from tests.replay.recording import EACH, LIVES, UNDER, said
 from tests.unit.fsm.scenes import Scene
 
 RECORDED = sorted(LIVES.glob("*.jsonl"))
@@ -18,7 +19,7 @@ RECORDED = sorted(LIVES.glob("*.jsonl"))
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_a_recorded_life_is_decided_as_it_was(path: Path):
-    scene = Scene()
+    scene = Scene(UNDER.get(path.stem, Policy()))
     for number, line in enumerate(path.read_text().splitlines(), 1):
         recorded = json.loads(line)
         event = decode_event(json.dumps(recorded.pop("event")).encode())
