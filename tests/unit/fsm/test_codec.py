@@ -18,6 +18,7 @@ from fsm.codec import (
 )
 from fsm.effects import Effect
 from fsm.events import (
+    CsrFacts,
     DueKind,
     Event,
     HelperFacts,
@@ -29,6 +30,7 @@ from fsm.events import (
     TokenFacts,
     Verdict,
 )
+from fsm.quiet import configuration
 from fsm.snapshot import Awaited, Doing, Facts, Looks, Parting, Quiet, Snapshot, unseen
 from fsm.states import State
 
@@ -52,6 +54,39 @@ def test_a_full_snapshot_fits_into_a_kilobyte():
     stored = encode_snapshot(FULL)
     assert len(stored) <= LARGEST
     assert decode_snapshot(stored) == FULL
+
+
+def test_an_x509_node_with_everything_held_fits_too():
+    csr = CsrFacts("a" * 64, "b" * 64, "/etc/choria/ssl", "csr_foreign_name")
+    held = replace(FULL, facts=replace(FULL.facts, key=None, token=None, csr=csr))
+    stored = encode_snapshot(held)
+    assert len(stored) <= LARGEST
+    assert decode_snapshot(stored) == held
+    assert orjson.loads(stored)["F"]["r"] == {
+        "d": "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo", "f": "u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7s",
+        "p": "/etc/choria/ssl", "c": "csr_foreign_name",
+    }  # fmt: skip
+
+
+EARLIER = (
+    b'{"v":1,"n":"web1.example.net","s":"enrolled","g":1,"q":8,"t":1795202697000,"f":1795202697000,"d":{"e":"configure",'
+    b'"q":7,"o":7,"E":1,"n":1,"t":1795202697000,"r":"AAAAAAAAAAAAAAAAAAAAAA==","s":1795202697000,"u":false},"w":{"t":'
+    b'1795202697750,"k":"step","s":750},"F":{"t":1795202697000,"j":{"d":"GxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxs",'
+    b'"i":"jti","p":true},"i":{"d":"LCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCw","v":"0.30.2","u":false},"k":{"k":'
+    b'"CgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgo","d":"/etc/choria"},"h":{"d":"Tk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5'
+    b'OTk4","v":"configure","m":"a word"},"o":{"i":"token","d":"PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0","x":'
+    b'1826738754,"s":""}},"Q":{"u":1795202757000,"c":"c1","s":1795202697000,"d":"4e4e4e4e4e4e4e4e.3d3d3d3d3d3d3d3d"},'
+    b'"a":true,"R":"no_answer","D":"so it said"}'
+)
+"""A node that usher 0.1.0 left while a configure had no answer."""
+
+
+def test_what_an_earlier_usher_stored_is_read_and_means_the_same():
+    snapshot = decode_snapshot(EARLIER)
+    assert (snapshot.state, snapshot.facts.csr) == (State.ENROLLED, None)
+    assert encode_snapshot(snapshot) == EARLIER
+    assert snapshot.quiet is not None
+    assert snapshot.quiet.digest == configuration(snapshot.facts)
 
 
 def test_what_has_its_default_is_left_out():
