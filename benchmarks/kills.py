@@ -75,6 +75,7 @@ class Figures:
     whole: float
     starting: float
     sent: int
+    looks: int
     reached: int
     units: int
     interrupted: int
@@ -187,6 +188,7 @@ def _figures(scene: _Scene, database: Path, report: Path) -> Figures:
     with closing(sqlite3.connect(database)) as db:
         first, restarted, last, units = db.execute(TIMES).fetchone()
         interrupted, unsent = db.execute(CLOSED).fetchone()
+        (looks,) = db.execute("SELECT count(*) FROM effects WHERE effect = 'look' AND status = 'done'").fetchone()
         (anew,) = db.execute("SELECT count(*) FROM nodes WHERE generation > 1").fetchone()
     return Figures(
         kills=scene.kills,
@@ -195,6 +197,7 @@ def _figures(scene: _Scene, database: Path, report: Path) -> Figures:
         whole=(last - first) / 1000,
         starting=scene.starting,
         sent=requests(database),
+        looks=looks,
         reached=sum(count for node in told for action, count in node["requests"].items() if action != "discovery"),
         units=units,
         interrupted=interrupted,
@@ -252,6 +255,7 @@ ROWS: Final[tuple[tuple[str, Callable[[Figures], float], str], ...]] = (
     ("from the first hint to the last restart, s", lambda f: f.restarted, ",.1f"),
     ("until all were provisioned, s", lambda f: f.whole, ",.1f"),
     ("requests that were, or may have been, sent", lambda f: f.sent, ",.0f"),
+    ("of them looks that found nobody there any more", lambda f: f.looks, ",.0f"),
     ("requests that reached a node", lambda f: f.reached, ",.0f"),
     ("transitions", lambda f: f.units, ",.0f"),
     ("effects that were interrupted", lambda f: f.interrupted, ",.0f"),
