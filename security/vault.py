@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Final
 
 from nacl.bindings import (
+    crypto_aead_xchacha20poly1305_ietf_ABYTES,
     crypto_aead_xchacha20poly1305_ietf_decrypt,
     crypto_aead_xchacha20poly1305_ietf_encrypt,
     crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
@@ -26,6 +27,7 @@ _NONCE: Final = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 _VERSION: Final = b"\x01"
 _ID: Final = 8
 _HEADER: Final = len(_VERSION) + _ID
+_TAG: Final = crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,7 +90,7 @@ class SealedVault:
         """The bytes that were sealed for that place; None if no key of the ring opens them there."""
         header, nonce = sealed[:_HEADER], sealed[_HEADER : _HEADER + _NONCE]
         key = self._by_header.get(header)
-        if key is None or len(nonce) < _NONCE:
+        if key is None or len(sealed) < _HEADER + _NONCE + _TAG:
             return None
         try:
             opened: bytes = crypto_aead_xchacha20poly1305_ietf_decrypt(
@@ -101,4 +103,4 @@ class SealedVault:
 
 def sealed_by(sealed: bytes) -> str:
     """The id of the key that sealed an entry; empty for bytes that are no entry."""
-    return sealed[1:_HEADER].hex() if sealed[:1] == _VERSION and len(sealed) > _HEADER + _NONCE else ""
+    return sealed[1:_HEADER].hex() if sealed[:1] == _VERSION and len(sealed) >= _HEADER + _NONCE + _TAG else ""
