@@ -23,6 +23,7 @@ from store.trouble import translated
 
 PAGE: Final = 1000
 """Nodes that are read at once when a start takes them up."""
+_ENDS: Final = tuple(sorted(state.value for state in ENDS))
 _RESTLESS: Final = tuple(state.value for state in State if state not in ENDS and state is not State.UNSEEN)
 
 
@@ -49,6 +50,14 @@ class Shelf:
                 after = rows[-1][:2] if len(rows) == PAGE else None
         for (body,) in self._rows(sql.ROUSED):
             yield decode_snapshot(body)
+
+    def aged(self, before: int, most: int) -> list[str]:
+        """Nodes at rest that have been in their state since then (milliseconds) or longer, no more than so many."""
+        found: list[str] = []
+        for state in _ENDS:
+            if len(found) < most:
+                found += [node for (node,) in self._rows(sql.AGED, (state, before, most - len(found)))]
+        return found
 
     def open_effects(self) -> list[tuple[EffectId, bool]]:
         """The effects that are open, oldest first, and whether each was started."""
@@ -97,6 +106,10 @@ class Lending:
     def active(self) -> Iterator[Snapshot]:
         """Every node that has something under way, due, or waits for admission; nothing may be committed meanwhile."""
         return self._shelf.active()
+
+    def aged(self, before: int, most: int) -> list[str]:
+        """Nodes at rest that have been in their state since then (milliseconds) or longer, no more than so many."""
+        return self._shelf.aged(before, most)
 
     def open_effects(self) -> list[tuple[EffectId, bool]]:
         """The effects that are open, oldest first: what an earlier process left for fsm.recovery."""

@@ -52,6 +52,10 @@ ROUSED: Final = """
 SELECT body FROM nodes INDEXED BY nodes_roused
 WHERE active = 1 AND (state = 'unseen' OR state = 'provisioned' OR state = 'retired' OR state = 'gone')
 """
+AGED: Final = """
+SELECT node FROM nodes INDEXED BY nodes_by_state WHERE state = ? AND since <= ? AND held = 0 AND active = 0
+ORDER BY since LIMIT ?
+"""
 BODY: Final = "SELECT body FROM nodes WHERE node = ?"
 BLOB: Final = "SELECT data FROM blobs WHERE digest = ?"
 SECRET: Final = "SELECT data FROM vault WHERE node = ? AND generation = ? AND name = ?"  # noqa: S105 SQL

@@ -2,6 +2,7 @@
 
 Rules:
 1. Nothing but paths is here: whoever only reads asks for the newest version, and must not load what writes for it.
+2. A version is the number in a file's name; the newest file is the version that this usher writes and reads.
 """
 
 from __future__ import annotations

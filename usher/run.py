@@ -35,6 +35,7 @@ from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
 from usher import logs
+from usher.aging import aging_of
 from usher.compat import Compat
 from usher.config.loading import load, surroundings
 from usher.config.problems import ConfigErrors, Problem, Severity
@@ -219,7 +220,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     daemon = Daemon(settings.outside, journal, vault, settings.policy, epoch, observers, told)
     full.append(daemon.full)
     await _serve_monitoring(settings.site, stack, daemon, tally, recorder)
-    status = Status(daemon, tally, settings.site.site, took_up)
+    aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
+    status = Status(daemon, tally, settings.site.site, took_up, aging)
     jobs = Jobs(
         settings.state,
         lambda: journal,

@@ -49,6 +49,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "window": None,
                 "reasons": {reason.value: count for reason, count in reader.reasons(TOP)},
                 "bugs": None,
+                "aged": None,
                 "recovery": None,
             }
     except (StoreError, OSError):
@@ -91,6 +92,8 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
         shown.append(f"in flight  {document['in_flight']} of at most {document['window']}")
     if document["reasons"]:
         shown.append("failed     " + ", ".join(f"{reason} {count}" for reason, count in document["reasons"].items()))
+    if document.get("aged"):
+        shown.append(f"closed     {_count(document['aged'], 'record')} of nodes at rest for longer than keep_nodes")
     recovery = document.get("recovery")
     if recovery and recovery["nodes"]:
         shown.append(f"started    {taken_up(recovery)}{_lasted(recovery)}")

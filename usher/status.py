@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fsm.reasons import WHAT
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
+from usher.aging import Aging
 from usher.daemon import Daemon
 from usher.metrics.recovery import TakeUp
 from usher.outside import VERSION
@@ -24,9 +25,11 @@ TOP: Final = 5
 class Status:
     """The document, made when somebody asks."""
 
-    def __init__(self, daemon: Daemon, tally: Tally, site: str, take_up: TakeUp | None = None) -> None:
+    def __init__(
+        self, daemon: Daemon, tally: Tally, site: str, take_up: TakeUp | None = None, aging: Aging | None = None
+    ) -> None:
         """Hold what is asked."""
-        self._daemon, self._tally, self._site, self._take_up = daemon, tally, site, take_up
+        self._daemon, self._tally, self._site, self._take_up, self._aging = daemon, tally, site, take_up, aging
         self._started = daemon.clock.now()
 
     @property
@@ -57,6 +60,7 @@ class Status:
             "window": engine.admission.window,
             "reasons": dict(self._top_reasons()),
             "bugs": self._tally.crashes,
+            "aged": self._aging.closed if self._aging is not None else None,
             "recovery": self._take_up.document() if self._take_up is not None else None,
         }
 

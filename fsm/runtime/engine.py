@@ -135,6 +135,10 @@ class Engine:
         """How many nodes something is to happen to: waiting, in flight, or due later."""
         return len(self._nodes) + len(self._asleep)
 
+    def resting(self, node: str) -> bool:
+        """Whether what is committed of a node holds at this moment: nothing is under way, due or being decided."""
+        return not (node in self._nodes or node in self._asleep or node in self._mail)
+
     async def stop(self, seconds: float) -> int:
         """Stop taking work, let what is under way end for so long, finish what can still be committed."""
         self.hold(Reason.STOPPING)

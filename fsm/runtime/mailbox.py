@@ -42,6 +42,10 @@ class Mailboxes:
         """How many turns are running."""
         return len(self._boxes)
 
+    def __contains__(self, node: str) -> bool:
+        """Whether a turn of this node is running."""
+        return node in self._boxes
+
     def begin(self, node: str, letter: Letter) -> bool:
         """Begin a turn for this letter; if one is running already the letter waits, and the answer is False."""
         if node not in self._boxes:

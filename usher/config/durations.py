@@ -19,6 +19,8 @@ _NUMBER: Final = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _LONG_FORM: Final = re.compile(rf"([+-]?{_NUMBER})([wWdDMYy])", re.ASCII)
 _GO_FORM: Final = re.compile(rf"([+-]?)((?:{_NUMBER}(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
 _GO_PIECE: Final = re.compile(rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_NOTHING: Final = frozenset({"0", "+0", "-0"})
+"""What Go reads without a unit."""
 _LONGEST: Final = 290 * 365 * 24 * _HOUR
 """Go's durations end a little beyond 292 years."""
 
@@ -41,6 +43,8 @@ def _parse(text: str) -> float:
     if go:
         seconds = sum(float(number) * _GO[unit] for number, unit in _GO_PIECE.findall(go[2]))
         return -seconds if go[1] == "-" else seconds
+    if text in _NOTHING:
+        return 0.0
     if re.fullmatch(rf"[+-]?{_NUMBER}", text):
         raise ValueError("it has no unit")
     raise ValueError("it is not a duration")

@@ -69,6 +69,11 @@ KEYS: Final[dict[str, Key]] = {
     "inject_provision_false": Key(Kind.SWITCH, False, "turn provisioning off where the helper did not say"),
     "strictness": Key(Kind.TEXT, "compatible", "compatible, or strict: refuse what the older program let pass"),
     "facts_max_age": Key(Kind.DURATION, "15m", "how old what is known of a node may be before it is asked anew"),
+    "keep_nodes": Key(
+        Kind.DURATION,
+        "30d",
+        "how long a node is kept that is at rest; then its record is closed, its history stays; 0 is for ever",
+    ),
     "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
 }
 

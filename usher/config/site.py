@@ -25,6 +25,7 @@ from usher.config.values import Reader
 from usher.state import DEFAULT
 
 _MINUTE: Final = 60.0
+_HOUR: Final = 60 * _MINUTE
 _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _STRICTNESS: Final = ("compatible", "strict")
@@ -66,6 +67,7 @@ class Site:
     inject_provision_false: bool
     strict: bool
     facts_max_age: float
+    keep_nodes: float
     retry_cap: float
     problems: tuple[Problem, ...] = ()
 
@@ -129,6 +131,8 @@ def _check_limits(reader: Reader, values: dict[str, Any]) -> None:
     limit("helper_max_output", _SMALLEST_OUTPUT, f"a number of bytes, at least {_SMALLEST_OUTPUT}", 1 << 27)
     limit("facts_max_age", _MINUTE, "at least 1m")
     limit("retry_cap", 5, "at least 5s")
+    if values["keep_nodes"]:
+        limit("keep_nodes", _HOUR, "at least 1h, or 0s to keep nodes for ever")
 
 
 def _check_missing(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:

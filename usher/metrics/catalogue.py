@@ -46,6 +46,7 @@ _OWN: Final = (
     ("usher_rejected_total", Kind.COUNTER, "Events that changed nothing, by what ignored or rejected them"),
     ("usher_discards_total", Kind.COUNTER, "Messages that were received and not used, by why"),
     ("usher_compat_total", Kind.COUNTER, "What strictness: strict would refuse, by check"),
+    ("usher_aged_total", Kind.COUNTER, "Nodes at rest for longer than keep_nodes, whose record was closed"),
     ("usher_bugs_total", Kind.COUNTER, "Nodes that usher quarantined because it could not handle them"),
     ("usher_recovered_nodes", Kind.GAUGE, "Nodes that the start took up: waiting, in flight, or due later"),
     (

@@ -13,6 +13,7 @@ from typing import Final
 
 from usher.views import common
 from usher.views.book import open_book
+from usher.views.closed import closing
 from usher.views.documents import line
 from usher.views.past import Past
 from usher.views.text import columns, cut, fits, local, table, visible
@@ -46,7 +47,8 @@ def _history(args: argparse.Namespace) -> None:
     if args.json:
         common.answer_all(line(each) for each in past)
     else:
-        common.say(lines(past, common.width()))
+        said = closing(past, common.now())
+        common.say([*lines(past, common.width()), *([f"({said})"] if said else [])])
 
 
 def lines(past: Sequence[Past], width: int | None) -> Iterator[str]:

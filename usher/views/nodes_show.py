@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fsm.snapshot import Snapshot
-from fsm.states import FACTS
+from fsm.states import FACTS, State
 from usher.views import common, nodes_why
 from usher.views.book import open_book
+from usher.views.closed import closing
 from usher.views.documents import whole
 from usher.views.story import awaited
 from usher.views.text import span, visible, when
@@ -40,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> None:
     with open_book(common.database(args)) as book:
         snapshot = common.known(book, args.node)
+        past = book.history(args.node, 1, snapshot.seq) if snapshot.state is State.UNSEEN else ()
+    said = closing(past, common.now())
     if args.json:
-        common.answer(whole(snapshot))
+        common.answer(whole(snapshot) | ({"closed": said} if said else {}))
     else:
-        common.say(lines(snapshot, common.now()))
+        common.say([*lines(snapshot, common.now()), *([said] if said else [])])
 
 
 def lines(snapshot: Snapshot, now: int) -> Iterator[str]:

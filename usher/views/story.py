@@ -18,6 +18,7 @@ from fsm.reasons import WHAT, Reason
 from fsm.snapshot import Awaited, Snapshot
 from fsm.states import FACTS, State
 from store.views import FleetView
+from usher.views.closed import closing
 from usher.views.past import SAID, Past
 from usher.views.text import visible, when
 
@@ -60,7 +61,7 @@ def story(snapshot: Snapshot, past: Sequence[Past], now: int, paused: FleetView 
     same = failure is not None and failure.ended is not None and failure.ended.reason is snapshot.reason
     return Story(
         where=_where(snapshot, now),
-        brought=_brought(snapshot, past),
+        brought=closing(past, now) or _brought(snapshot, past),
         evidence=_evidence(snapshot),
         why="" if same else _why(snapshot),
         failed=_failed(failure, now) if failure else "",
