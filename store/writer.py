@@ -20,6 +20,7 @@ from store import statements as sql
 from store.batches import Heads, Mismatch, Prepared, waves
 from store.chain import START, digest, link
 from store.entries import FleetEntry
+from store.place import Place
 from store.trouble import translated
 
 COLLECT_AT = 512  # digests that may have lost their last reference before the blobs are looked at
@@ -33,7 +34,7 @@ class Writer:
 
     def __init__(self, db: sqlite3.Connection, lineage: str) -> None:
         """Take a connection without implicit transactions, and read where the chains stand."""
-        self._db = db
+        self._db, self._place = db, Place(db)
         self.lineage = lineage
         self._heads = self._committed = self._read_heads()
         self._loose: set[str] = set()
@@ -60,6 +61,7 @@ class Writer:
 
     def begin(self) -> None:
         """Open the transaction of a batch; raises StoreError, StoreFullError."""
+        self._place.check()
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
