@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from transport.credentials import Credentials
 from transport.discovery import Discovery
 from transport.lifecycle import Lifecycle
 from transport.reports import Connected, Discards, Disconnected, Report
+from transport.rounds import Servers
 from transport.rpc import RpcClient
 from transport.wire.caller import Caller
 
@@ -34,7 +35,7 @@ RPC = "rpc"
 class Way:
     """How to reach the broker, and as whom; seconds between two discoveries, and for each step of a login."""
 
-    servers: Sequence[str]
+    servers: Servers
     credentials: Credentials
     caller: Caller
     tls: ssl.SSLContext | None

@@ -29,8 +29,12 @@ from security.problems import CredentialError
 from security.signer import FileSigner
 from security.verifier import TokenVerifier
 from transport.credentials import CertificateFileError, tls_context
+from transport.rounds import Servers
+from transport.srv import SrvResolver
 from transport.wire.caller import Caller
+from usher.brokers import Brokers
 from usher.config.client import ClientConfig
+from usher.config.identity import SystemNames
 from usher.config.policy import policy_of
 from usher.config.problems import ConfigErrors, Problem
 from usher.config.site import Site
@@ -102,7 +106,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, requests)
 
     way = Way(
-        servers=[server.url for server in client.servers],
+        servers=client_servers(client, clock),
         credentials=BrokerLogin(credentials, *nats_user(site, client)),
         caller=Caller(client.identity, credentials.caller, credentials.token, credentials.sign),
         tls=tls,
@@ -125,6 +129,13 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         secrets=_secrets(site, client),
         harmless=Harmless(site.redact_keys),
     ), policy_of(site, signer.id)
+
+
+def client_servers(client: ClientConfig, clock: Clock) -> Servers:
+    """The addresses that are written, or how to find some at each round of logins."""
+    if client.servers:
+        return [server.url for server in client.servers]
+    return Brokers(client, SrvResolver(), SystemNames(), clock.monotonic)
 
 
 def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:

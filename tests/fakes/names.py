@@ -4,11 +4,12 @@ from __future__ import annotations
 
 
 class FixedNames:
-    """A host name, and what DNS says to it."""
+    """A host name, what DNS says to it, and what facter says; `asked` are the facts that were asked for."""
 
-    def __init__(self, host: str, domain_name: str = "") -> None:
-        """Answer these."""
-        self._host, self._domain_name = host, domain_name
+    def __init__(self, host: str, domain_name: str = "", **facts: str) -> None:
+        """Answer these; a fact `networking.domain` is given as `domain`."""
+        self._host, self._domain_name, self._facts = host, domain_name, facts
+        self.asked: list[str] = []
 
     def host(self) -> str:
         """The host name."""
@@ -18,3 +19,8 @@ class FixedNames:
         """What DNS says, if it is asked for the right host."""
         assert host == self._host
         return self._domain_name
+
+    def fact(self, name: str) -> str:
+        """What facter says."""
+        self.asked.append(name)
+        return self._facts.get(name.rpartition(".")[2], "")

@@ -58,6 +58,26 @@ def load_yaml(path: Path) -> tuple[dict[str, Any], list[Problem]]:
     return {str(key): value for key, value in document.items()}, [_twice(path, *at) for at in repeated]
 
 
+def key_lines(path: Path) -> dict[str, int]:
+    """The line of each setting, those of a group as `group.setting`; empty if the file cannot be read."""
+    try:
+        root = _Loader(_read(path)).get_single_node()
+    except (ConfigErrors, yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    return _lines_of(root, "")
+
+
+def _lines_of(node: yaml.Node | None, prefix: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode):
+            name = prefix + key.value.lower()
+            found[name] = key.start_mark.line + 1
+            if not prefix:
+                found |= _lines_of(value, f"{name}.")
+    return found
+
+
 def _parse(path: Path, text: str) -> tuple[Any, list[tuple[str, int]]]:
     try:
         loader = _Loader(text)

@@ -1,8 +1,8 @@
 """The name of this machine, as go-choria finds it when the configuration does not say.
 
 Rules:
-1. The system's host name if it has two dots or more, else the name that DNS has for its first IPv4 address, else the
-   host name (go-choria: config.go). Facter, which go-choria asks in between, is not run: `identity` can be configured.
+1. The system's host name if it has two dots or more, else the name that DNS has for its first IPv4 address, else what
+   facter says, else the host name (go-choria: config.go).
 2. Nothing is raised: a machine without a name has the empty one, and its reader says so.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import socket
 from typing import Protocol
+
+from usher.config import facter
 
 
 class Names(Protocol):
@@ -21,6 +23,10 @@ class Names(Protocol):
 
     def domain_name(self, host: str) -> str:
         """What DNS calls the first IPv4 address of a host; empty if nothing."""
+        ...
+
+    def fact(self, name: str) -> str:
+        """What facter says; empty if nothing."""
         ...
 
 
@@ -39,11 +45,19 @@ class SystemNames:
         except (OSError, UnicodeError, IndexError):
             return ""
 
+    def fact(self, name: str) -> str:
+        """What facter says; empty if nothing."""
+        return facter.fact(name)
 
-def machine_identity(names: Names) -> str:
-    """The identity of this machine."""
+
+def machine_identity(names: Names) -> tuple[str, str]:
+    """The identity of this machine, and where it is from."""
     host = names.host()
     if host.count(".") > 1:
-        return host
+        return host, "the host name of this machine"
     name = names.domain_name(host)
-    return name if name not in ("", "localhost") else host
+    if name not in ("", "localhost"):
+        return name, "the name that DNS has for this machine"
+    if told := names.fact(facter.FQDN):
+        return told, f"facter {facter.FQDN}"
+    return host, "the host name of this machine"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,7 +54,20 @@ class Findings:
 
 def surroundings(now: int, state: Path | None = None) -> Surroundings:
     """The surroundings of this process."""
-    return Surroundings(dict(os.environ), Path.cwd(), now, state=state)
+    environ = dict(os.environ)
+    return Surroundings(environ, working_directory(environ), now, state=state)
+
+
+def working_directory(environ: Mapping[str, str]) -> Path:
+    """Where we are, by the name that the shell has for it, as Go says it; `/` if it is gone."""
+    named = environ.get("PWD", "")
+    with suppress(OSError, ValueError):
+        if named.startswith("/") and Path(named).samefile("."):
+            return Path(named)
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path("/")
 
 
 def inspect(config: Path, choria_config: Path | None, around: Surroundings) -> Findings:

@@ -13,7 +13,9 @@ from typing import Final
 from usher.config.client import ClientConfig
 from usher.config.loading import Findings
 from usher.config.problems import Problem, Severity
+from usher.config.servers import FALLBACK, SERVICES
 from usher.config.site import Site
+from usher.config.source import Source
 
 _SECRETS: Final = ("token", "broker_provisioning_password")
 _LEFT_OUT: Final = ("file", "problems", "command")
@@ -73,8 +75,10 @@ def client_values(client: ClientConfig) -> dict[str, object]:
     """The client's settings."""
     return {
         "file": str(client.file),
+        "files": [str(file) for file in client.files],
         "identity": client.identity,
         "servers": [server.url for server in client.servers],
+        "lookup": "" if client.servers else _lookup(client),
         "token_file": str(client.token_file),
         "seed_file": str(client.seed_file),
         "ca": "" if client.ca is None else str(client.ca),
@@ -82,6 +86,26 @@ def client_values(client: ClientConfig) -> dict[str, object]:
         "user": client.user,
         "password": "set" if client.password else "not set",
     }
+
+
+def _lookup(client: ClientConfig) -> str:
+    """Where brokers are looked for, in order."""
+    asked = [f"SRV {service}.{client.lookup.domain or 'DOMAIN'}" for service in SERVICES] if client.lookup else []
+    return ", ".join([*asked, FALLBACK.url])
+
+
+def source_lines(sources: Iterable[Source]) -> list[str]:
+    """A line for where each value is from."""
+    return [
+        f"{'from':8} {source.key}: {source.where}"
+        + (f" (not {', '.join(source.instead_of)})" if source.instead_of else "")
+        for source in sources
+    ]
+
+
+def source_values(sources: Iterable[Source]) -> dict[str, dict[str, object]]:
+    """The same for a program: each key's place, and the places that it overrides."""
+    return {source.key: {"from": source.where, "instead_of": list(source.instead_of)} for source in sources}
 
 
 def _plain(value: object) -> object:
@@ -93,7 +117,9 @@ def _plain(value: object) -> object:
 
 
 def _listed(values: dict[str, object]) -> str:
-    return ", ".join(f"{name} {_words(value)}" for name, value in values.items() if name != "file" and value != "")
+    return ", ".join(
+        f"{name} {_words(value)}" for name, value in values.items() if name != "file" and value not in ("", [])
+    )
 
 
 def _words(value: object) -> str:

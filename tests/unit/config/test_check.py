@@ -17,6 +17,7 @@ from tests.fakes.site import ISSUER, NODE, NOW, ORGANIZATION, SIGNER, changed, c
 from usher.config import check
 from usher.config.loading import Configuration, Findings, Surroundings, inspect, load
 from usher.config.problems import ConfigErrors, Severity
+from usher.config.servers import Lookup
 
 DAY = 86_400_000
 
@@ -198,7 +199,7 @@ def test_the_reference_site_starts_unchanged_but_for_paths(site: SiteFiles, shar
     site.cfg.write_text((shared / "reference" / "issuer-network.cfg").read_text().replace(old, new))
     loaded = site.load()
     assert [problem.severity for problem in loaded.problems] == [Severity.WARNING] * len(loaded.problems)
-    assert [server.url for server in loaded.client.servers] == ["nats://puppet:4222"]
+    assert (loaded.client.servers, loaded.client.lookup) == ((), Lookup("", "facter's networking.domain"))
     assert (loaded.site.workers, loaded.site.interval, loaded.client.identity) == (4, 60, "provisioner_signer")
     assert (loaded.site.logfile, loaded.site.site, loaded.site.token) == ("/dev/stdout", "testing", "s3cret")
 

@@ -6,42 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.client_file import GOOD, usable, without
 from tests.fakes.names import FixedNames
-from usher.config.client import HOSTS, PROVIDER, ClientConfig, load_client, read_client
+from usher.config.client import HOSTS, PROVIDER, load_client, read_client
 from usher.config.options import user_file
-from usher.config.problems import ConfigErrors, Problem, Severity
-from usher.config.servers import Server, parse_server
-
-GOOD = """\
-plugin.security.provider = choria
-plugin.security.choria.token_file = /etc/t.jwt
-plugin.security.choria.seed_file = /etc/s.seed
-plugin.choria.middleware_hosts = broker:4222
-identity = me.example.net
-"""
-
-
-@pytest.fixture
-def read(tmp_path: Path):
-    def read(
-        text: str, names: FixedNames | None = None, **environ: str
-    ) -> tuple[ClientConfig | None, tuple[Problem, ...]]:
-        path = tmp_path / "etc" / "client.conf"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        return read_client(path, environ, tmp_path, names or FixedNames("host"))
-
-    return read
-
-
-def usable(read_result: tuple[ClientConfig | None, tuple[Problem, ...]]) -> ClientConfig:
-    client, problems = read_result
-    assert client is not None, problems
-    return client
-
-
-def without(line: str) -> str:
-    return "".join(kept for kept in GOOD.splitlines(keepends=True) if not kept.startswith(line))
+from usher.config.problems import ConfigErrors, Severity
+from usher.config.servers import Server
 
 
 def test_an_ordinary_file(read):
@@ -96,65 +66,6 @@ def test_the_nearest_project_file_counts(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "server"),
-    [
-        ("b:4222", Server("b", 4222)),
-        (" nats://b.example.net:4222 ", Server("b.example.net", 4222)),
-        ("TLS://b:1/path?x", Server("b", 1, "tls")),
-        ("nats://user:pass@b:4222", Server("b", 4222)),
-        ("[::1]:4222", Server("::1", 4222)),
-        ("nats://[fe80::1%eth0]:4222", Server("fe80::1%eth0", 4222)),
-        ("10.0.0.1:65535", Server("10.0.0.1", 65535)),
-    ],
-)
-def test_a_server(text: str, server: Server):
-    assert parse_server(text) == server
-
-
-def test_an_ipv6_server_has_its_brackets_in_its_url():
-    assert parse_server("[::1]:4222").url == "nats://[::1]:4222"
-    assert parse_server("tls://b:1").url == "tls://b:1"
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("b", "it is not host:port"),
-        ("", "it is not host:port"),
-        (":4222", "it is not host:port"),
-        ("::1:4222", "it is not host:port"),
-        ("b:x", "it is not host:port"),
-        ("b:0", "0 is no port"),
-        ("b:65536", "65536 is no port"),
-        ("wss://b:1", "the scheme wss is not supported"),
-    ],
-)
-def test_what_is_no_server_says_so(read, text: str, what: str):
-    with pytest.raises(ValueError, match=what):
-        parse_server(text)
-    client, problems = read(without("plugin.choria.middleware") + f"plugin.choria.middleware_hosts = a:1, {text}\n")
-    assert client is None
-    assert what in str(problems[0])
-
-
-def test_several_servers_keep_their_order(read):
-    text = without("plugin.choria.middleware") + "plugin.choria.middleware_hosts = b:1, nats://a:2 ,[::1]:3\n"
-    assert [server.url for server in usable(read(text)).servers] == ["nats://b:1", "nats://a:2", "nats://[::1]:3"]
-
-
-@pytest.mark.parametrize(
-    ("line", "says"), [("", "SRV records is not supported yet"), ("plugin.choria.use_srv = 0\n", "")]
-)
-def test_without_servers_it_is_the_last_resort_of_go_choria(read, line: str, says: str):
-    client = usable(read(without("plugin.choria.middleware") + line))
-    assert [server.url for server in client.servers] == ["nats://puppet:4222"]
-    said = client.problems[0]
-    assert said.severity is Severity.WARNING
-    assert ("SRV" in said.what) == bool(says)
-    assert "add the line `plugin.choria.middleware_hosts = broker.example.net:4222`" in said.next_step
-
-
-@pytest.mark.parametrize(
     ("names", "identity"),
     [
         (FixedNames("a.example.net", "other.example.net"), "a.example.net"),
@@ -183,12 +94,6 @@ def test_an_identity_that_is_not_written_is_the_machines(read, names: FixedNames
         (GOOD + "plugin.nats.credentials = /x\n", "plugin.nats.credentials", "not supported"),
         (GOOD + "plugin.security.client_anon_tls = yes\n", "plugin.security.client_anon_tls", "not supported"),
         (GOOD + "plugin.security.cipher_suites = X\n", "plugin.security.cipher_suites", "not supported"),
-        (GOOD + "plugin.choria.network.connect_timeout = 3x\n", "plugin.choria.network.connect_timeout", "'3x'"),
-        (
-            GOOD + "plugin.choria.network.connect_timeout = 3m\n",
-            "plugin.choria.network.connect_timeout",
-            "at most 120s",
-        ),
     ],
 )
 def test_what_matters_and_is_wrong_or_not_supported_is_refused_by_name(read, text: str, setting: str, says: str):
@@ -236,3 +141,63 @@ def test_the_users_own_file_is_found_where_go_choria_finds_it(tmp_path: Path):
     assert user_file({"HOME": str(tmp_path)}) == tmp_path / ".mcollective"
     (tmp_path / ".choriarc").write_text("")
     assert user_file({"HOME": str(tmp_path)}) == tmp_path / ".choriarc"
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds", "says"),
+    [
+        (["5"], 5, ""),
+        (["1m30s"], 90, ""),
+        (["3x"], 2, "'3x' cannot be used: it is not a duration; 2s counts"),
+        (["5s", "3x"], 5, "5s counts"),
+        (["3m"], 120, "at most 120s is allowed; 120s counts"),
+        (["0"], 2, "longer than nothing; 2s counts"),
+        (["-1s"], 2, "longer than nothing"),
+        (["9" * 5000], 120, "at most 120s"),
+    ],
+)
+def test_a_timeout_that_cannot_be_used_leaves_what_there_was(read, written: list[str], seconds: float, says: str):
+    text = "".join(f"plugin.choria.network.connect_timeout = {each}\n" for each in written)
+    client = usable(read(GOOD + text))
+    assert client.connect_timeout == seconds
+    assert [problem.severity for problem in client.problems] == ([Severity.MISTAKE] if says else [])
+    assert says in "".join(map(str, client.problems))
+
+
+def test_the_environment_counts_where_go_choria_looks_at_it(read):
+    text = GOOD + "plugin.nats.user = u\nplugin.nats.pass = p\n"
+    given = {"MCOLLECTIVE_NATS_USERNAME": "eu", "MCOLLECTIVE_NATS_PASSWORD": "ep"}
+    client = usable(read(text, **given))
+    assert (client.user, client.password) == ("eu", "ep")
+    client = usable(read(GOOD, **given))
+    assert (client.user, client.password) == ("", "")
+    assert usable(read(GOOD, MCOLLECTIVE_NATS_CREDENTIALS="/x")).user == ""
+
+
+def test_a_federation_of_the_environment_is_refused(read):
+    client, problems = read(GOOD, CHORIA_FED_COLLECTIVE="a")
+    assert client is None
+    assert problems[0].where == "the environment variable CHORIA_FED_COLLECTIVE"
+    assert usable(read(GOOD, CHORIA_FED_COLLECTIVE=""))
+
+
+@pytest.mark.parametrize("alone", ["plugin.nats.user = u", "plugin.nats.pass = s3cret"])
+def test_a_user_without_a_password_does_not_count(read, alone: str):
+    client = usable(read(GOOD + alone + "\n"))
+    assert (client.user, client.password) == ("", "")
+    assert client.problems[0].severity is Severity.MISTAKE
+    assert "s3cret" not in str(client.problems)
+
+
+def test_a_path_with_control_characters_is_refused(read):
+    client, problems = read(GOOD.replace("/etc/t.jwt", "/etc/\0t"))
+    assert client is None
+    assert "is not the name of a file" in problems[0].what
+
+
+def test_facter_is_asked_for_the_identity_after_dns(read):
+    names = FixedNames("a", "", fqdn="a.example.net")
+    assert usable(read(without("identity"), names)).identity == "a.example.net"
+    assert names.asked == ["networking.fqdn"]
+    client = usable(read(without("identity"), FixedNames("a", "a.example.org", fqdn="a.example.net")))
+    assert client.identity == "a.example.org"
