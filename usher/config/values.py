@@ -88,7 +88,9 @@ def _fits(kind: Kind, value: Any) -> bool:
                 and math.isfinite(value)
                 and value == int(value)
             )
-        case Kind.TEXT | Kind.DURATION:
+        case Kind.DURATION:
+            return isinstance(value, str) or (value == 0 and not isinstance(value, bool))
+        case Kind.TEXT:
             return isinstance(value, str)
         case Kind.TEXTS:
             return isinstance(value, list) and all(isinstance(item, str) for item in value)
@@ -100,6 +102,8 @@ def _plain(key: Key, value: Any) -> Any:
     match key.kind:
         case Kind.WHOLE:
             return int(value)
+        case Kind.DURATION:
+            return str(value)
         case Kind.TEXTS:
             return tuple(value) or key.default
         case Kind.GROUP:

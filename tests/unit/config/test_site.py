@@ -72,6 +72,12 @@ def test_our_own_settings_have_defaults_too(load):
     site = load()
     assert (site.helper_timeout, site.helper_max_output, site.inject_provision_false) == (10, 1 << 20, False)
     assert (site.strict, site.facts_max_age, site.retry_cap, site.monitor_address) == (False, 900, 600, "")
+    assert site.keep_nodes == 30 * 24 * 3600
+
+
+@pytest.mark.parametrize("nothing", ["0", "0s", "'0'", "0d"])
+def test_nodes_can_be_kept_for_ever(load, nothing: str):
+    assert load(f"keep_nodes: {nothing}\n").keep_nodes == 0
 
 
 def test_the_helper_is_split_and_the_secrets_are_known(load):
@@ -145,6 +151,8 @@ def test_the_state_directory_follows_the_service_manager(load, environ: dict[str
         ("helper_timeout: 10", "helper_timeout", "add a unit, as in 10s"),
         ("helper_max_output: 10", "helper_max_output", "at least 1024"),
         ("facts_max_age: 1s", "facts_max_age", "at least 1m"),
+        ("keep_nodes: 5m", "keep_nodes", "at least 1h, or 0s to keep nodes for ever"),
+        ("keep_nodes: false", "keep_nodes", "it is true or false, it must be a duration"),
         ("retry_cap: 1s", "retry_cap", "at least 5s"),
     ],
 )
