@@ -255,7 +255,7 @@ ROWS: Final[tuple[tuple[str, Callable[[Figures], float], str], ...]] = (
     ("from the first hint to the last restart, s", lambda f: f.restarted, ",.1f"),
     ("until all were provisioned, s", lambda f: f.whole, ",.1f"),
     ("requests that were, or may have been, sent", lambda f: f.sent, ",.0f"),
-    ("of them looks that found nobody there any more", lambda f: f.looks, ",.0f"),
+    ("of them looks that were answered, or found nobody", lambda f: f.looks, ",.0f"),
     ("requests that reached a node", lambda f: f.reached, ",.0f"),
     ("transitions", lambda f: f.units, ",.0f"),
     ("effects that were interrupted", lambda f: f.interrupted, ",.0f"),

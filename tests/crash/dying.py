@@ -96,7 +96,7 @@ class Watched(sqlite3.Connection):
 
     def executescript(self, script: str, /) -> sqlite3.Cursor:
         """Run a migration, statement after statement: each of them is a place to die at."""
-        for statement in _statements(script):
+        for statement in statements(script):
             self._migrates = True
             self._step_of_a_migration()
             super().execute(statement)
@@ -150,7 +150,7 @@ def _die_when_it_changes(path: Path, before: int) -> None:
     die()
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """The statements of a script; a trigger, which has semicolons of its own, is one."""
     text = ""
     for part in re.split(r"(?<=;)", script):
@@ -187,17 +187,18 @@ class DyingRpc:
             return await self._rpc.call(request)
         sending = asyncio.ensure_future(self._rpc.call(request))
         await asyncio.sleep(0)
-        await self._flush()
+        await flush(self._broker)
         die()
         return await sending
 
-    async def _flush(self) -> None:
-        """Until the broker has read what was handed over: nothing waits in the process, and a PING is answered."""
-        login = self._broker._login
-        assert login is not None, "no request is made without a login"
-        while login.waiting:  # noqa: ASYNC110 the flusher writes at the loop's next turn, and says so nowhere
-            await asyncio.sleep(0)
-        await login.settle(_SOON)
+
+async def flush(broker: Broker) -> None:
+    """Until the broker has read what was handed over: nothing waits here, and a PING behind it is answered."""
+    login = broker._login
+    assert login is not None, "no request is made without a login"
+    while login.waiting:  # noqa: ASYNC110 the flusher writes at the loop's next turn, and says so nowhere
+        await asyncio.sleep(0)
+    await login.settle(_SOON)
 
 
 class DyingHelper:

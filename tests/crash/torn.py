@@ -74,6 +74,7 @@ class Torn:
         for size in sorted(set(sizes), reverse=True):
             os.truncate(log, size)
             path.with_name("usher.db-shm").unlink(missing_ok=True)
+            self.opened += 1
             self._equal(mark(path), self.expected(size), f"the log cut at byte {size}")
 
     def spoiled(self, positions: Iterable[int], random: Random) -> None:
@@ -99,6 +100,7 @@ class Torn:
     def deep(self) -> list[Violation]:
         """Open each committed state as the daemon does, and ask for every invariant; what is broken."""
         cuts = (0, *(end.end for end in self.ends))
+        self.opened += len(cuts)
         return [found for cut in cuts for found in open_whole(self._copy(self.of.log[:cut], self.of.database))]
 
     def _before(self, position: int) -> str:
@@ -126,7 +128,6 @@ class Torn:
         return path
 
     def _equal(self, found: str, expected: str, what: str) -> None:
-        self.opened += 1
         if found != expected:
             state = self.marks.index(found) if found in self.marks else f"none that was ever committed: {found}"
             raise TornError(f"{what}: it opens to state {state}, not {self.marks.index(expected)}")
