@@ -112,7 +112,14 @@ SPECS: Final[dict[Effect, Spec]] = {
         Port.HELPER, Unknown.REPEAT, 3, False, (), "ask the site what the node's configuration shall be"
     ),
     Effect.SIGN_TOKEN: Spec(Port.SIGNER, Unknown.REPEAT, 3, False, (), "make the node's server token"),
-    Effect.CONFIGURE: Spec(Port.RPC, Unknown.REPEAT, 5, True, (), "give the node its configuration and its token"),
+    Effect.CONFIGURE: Spec(
+        Port.RPC,
+        Unknown.REPEAT,
+        5,
+        True,
+        (),
+        "give the node its configuration and its token, or its certificate once a look finds who made the key",
+    ),
     Effect.RESTART: Spec(Port.RPC, Unknown.LOOK, 3, True, (), "have the node restart into its configuration"),
     Effect.SHUTDOWN: Spec(Port.RPC, Unknown.LOOK, 3, True, (), "have the node shut down, as the helper wishes"),
     Effect.LOOK: Spec(

@@ -33,7 +33,7 @@ FACTS: Final[dict[State, str]] = {
     State.UNSEEN: "no record is held, or an operator had it forgotten: where every life begins",
     State.DISCOVERED: "it was seen and waits to be admitted, or is being read",
     State.INVENTORIED: "its token is verified, its inventory is held",
-    State.ENROLLED: "its key is proven, the helper has answered, the credentials are made",
+    State.ENROLLED: "its key is proven or its request checked, the helper has answered, the credentials are made",
     State.CONFIGURED: "it has acknowledged its configuration",
     State.RESTARTED: "it has acknowledged the restart, or was sent it and found gone",
     State.PROVISIONED: "it left provisioning",
