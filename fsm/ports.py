@@ -4,6 +4,7 @@ Rules:
 1. A port belongs to who uses it; adapters translate at the boundary, no library's type or error crosses it.
 2. A call either gives a frozen value or raises the one error that its docstring names.
 3. Times are milliseconds since 1970 unless a name says otherwise.
+4. What may hold a secret is no part of a value's repr: an error or a debugger that shows one shows none.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Request:
     node: str
     agent: str
     action: str
-    data: Mapping[str, object]
+    data: Mapping[str, object] = field(repr=False)
     ttl: int
     timeout: float
 
@@ -58,8 +59,8 @@ class Reply:
     """An answer of the node that was asked: the RPC status, its text, its data, the node's clock (nanoseconds)."""
 
     code: int
-    message: str
-    data: dict[str, Any]
+    message: str = field(repr=False)
+    data: dict[str, Any] = field(repr=False)
     time_ns: int
     sent: Sent
 
@@ -98,9 +99,9 @@ class HelperCall:
     """What a helper is given; `inventory` is JSON text with sorted keys, `claims` the verified token's."""
 
     identity: str
-    inventory: str
+    inventory: str = field(repr=False)
     key: NodeKey | None
-    claims: Mapping[str, object] | None
+    claims: Mapping[str, object] | None = field(repr=False)
     environment: Mapping[str, str] = field(default_factory=dict)
     csr: NodeCsr | None = None
 
@@ -111,17 +112,17 @@ class HelperReply:
 
     defer: bool = False
     shutdown: bool = False
-    msg: str = ""
-    key: str = ""
+    msg: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
     certificate: str = ""
     ca: str = ""
     ssldir: str = ""
-    configuration: Mapping[str, str] = field(default_factory=dict)
-    action_policies: Mapping[str, str] = field(default_factory=dict)
-    opa_policies: Mapping[str, str] = field(default_factory=dict)
-    server_claims: Mapping[str, Any] = field(default_factory=dict)
+    configuration: Mapping[str, str] = field(default_factory=dict, repr=False)
+    action_policies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    opa_policies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    server_claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     upgrade: str = ""
-    stderr: str = ""
+    stderr: str = field(default="", repr=False)
 
 
 class Helper(Protocol):
@@ -137,7 +138,7 @@ class Helper(Protocol):
 class ProvisioningClaims:
     """A verified provisioning token: all its claims as the helper gets them, its id, whether `chpd` is set."""
 
-    claims: Mapping[str, Any]
+    claims: Mapping[str, Any] = field(repr=False)
     jti: str
     provisions_by_default: bool
 
@@ -188,15 +189,15 @@ class TokenOrder:
     public_key: str
     at: int
     entropy: bytes
-    claims: Mapping[str, Any]
-    configuration: Mapping[str, str]
+    claims: Mapping[str, Any] = field(repr=False)
+    configuration: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerToken:
     """A signed server token; `expires` in Unix seconds, `signer` an id, `checks` what `strict` would have refused."""
 
-    text: str
+    text: str = field(repr=False)
     jti: str
     expires: int
     signer: str

@@ -15,7 +15,13 @@ from typing import Final
 APPLICATION_ID: Final = 0x75736872  # "ushr"
 BUSY: Final = 2.0
 """Seconds that a statement waits for a lock that somebody else holds."""
-_SETTINGS: Final = ("foreign_keys = ON", "recursive_triggers = ON", "wal_autocheckpoint = 0", "synchronous = FULL")
+_SETTINGS: Final = (
+    "foreign_keys = ON",
+    "recursive_triggers = ON",
+    "wal_autocheckpoint = 0",
+    "synchronous = FULL",
+    "secure_delete = ON",  # what is dropped from the vault is in no free page, whatever SQLite was built with
+)
 
 Connect = Callable[[Path], sqlite3.Connection]
 

@@ -72,7 +72,7 @@ class ClientConfig:
     lookup: Lookup | None
     connect_timeout: float
     user: str
-    password: str
+    password: str = field(repr=False)
     problems: tuple[Problem, ...] = ()
     sources: tuple[Source, ...] = ()
     files: tuple[Path, ...] = ()
