@@ -81,6 +81,8 @@ async def test_the_machine_is_lost_and_the_state_directory_is_on_another(tmp_pat
         daemon = made.hurried()
         await made.until_left(fleet)
         await made.until(NODES, State.PROVISIONED)
+        status = await made.ask("status")
+        assert (status.code, "started    took up " in status.out) == (0, True)
         await made.stopped(daemon)
         assert made.rows("SELECT epoch FROM meta")[0][0] == epoch + 1
         took_up = [line for line in made.log(daemon) if line["msg"].startswith("took up")]
