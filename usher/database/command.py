@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from fsm.errors import UsherError
 from store.journal import Journal
@@ -31,6 +31,7 @@ from usher.state import LockedError, StateDirectory, state_directory
 from usher.views.common import add_json, add_state
 from usher.views.text import visible
 
+RESTORED_BY: Final = "restore"
 WELL, TROUBLE, WRONG, NO_DAEMON = 0, 1, 2, 3
 
 
@@ -88,15 +89,27 @@ def done(state: StateDirectory, request: Ask) -> Document:
     try:
         document: Document = ask(state, request, _working)["result"]
     except NoDaemonError as nobody:
-        try:
-            state.lock()
-        except LockedError:
-            raise nobody from None
+        _own(state, request, nobody)
         try:
             return asyncio.run(_alone(state, request))
         finally:
             state.unlock()
     return document
+
+
+def _own(state: StateDirectory, request: Ask, nobody: NoDaemonError) -> None:
+    """Take the lock, since no daemon answers; raises NoDaemonError, StateError."""
+    if request.job == RESTORED_BY:
+        state.prepare()  # the disk may be a new one
+    elif not state.path.is_dir():
+        raise nobody
+    try:
+        state.lock()
+    except LockedError as locked:
+        if state.socket.exists():
+            raise nobody from None
+        step = "it starts, waits for room on a full disk, or is another command: ask again, or see its log"
+        raise NoDaemonError(str(state.path), locked.problem, step) from None
 
 
 async def _alone(state: StateDirectory, request: Ask) -> Document:
