@@ -38,8 +38,13 @@ _CLIENT: Final = """
 | `plugin.security.choria.seed_file` | the ed25519 seed of that token: 64 hexadecimal characters, mode 0600 |
 | `plugin.security.choria.ca` | verify the broker's certificate with it; else nothing is verified, as in Choria |
 | `identity` | the name that usher sends as; default the name of the machine |
-| `plugin.choria.middleware_hosts` | the brokers, `host:port`, commas between; default `puppet:4222`, no SRV yet |
-| `plugin.choria.network.connect_timeout` | seconds to connect |
+| `plugin.choria.middleware_hosts` | the brokers, `host:port`, commas between; else they are looked for in DNS |
+| `plugin.choria.use_srv` | look for brokers in DNS when none are written; default yes |
+| `plugin.choria.srv_domain` | the domain to look in; `$CHORIA_SRV_DOMAIN` wins; default what facter says |
+| `plugin.choria.network.connect_timeout` | how long a step of a login may take; default `2s`, at most `120s` |
+| `plugin.nats.user`, `plugin.nats.pass` | who logs in when the YAML has no `broker_provisioning_password` |
+
+Which files are read, what wins, and how the brokers are found: [choria-configuration.md](choria-configuration.md).
 """
 
 _METRICS: Final = """# Metrics and probes
