@@ -165,7 +165,7 @@ def put_off(author: Author) -> Iterator[Unit]:
     yield author.due()
 
 
-def waiting(author: Author) -> Iterator[Unit]:
+def waiting(_author: Author) -> Iterator[Unit]:
     """In the waiting room."""
     yield from ()
 

@@ -39,16 +39,25 @@ def main() -> int:
     """Serve until a signal."""
     parser = argparse.ArgumentParser()
     run.add_arguments(parser)
-    settings = run.read(parser.parse_args())
+    return serve(inline(run.read(parser.parse_args())))
+
+
+def inline(settings: run.Settings) -> run.Settings:
+    """The same settings with the helper in the process."""
     made = settings.outside.ports
 
     def ports(network: Network, hand: Hand) -> Ports:
         return replace(made(network, hand), helper=InlineHelper(answer))
 
+    return replace(settings, outside=replace(settings.outside, ports=ports))
+
+
+def serve(settings: run.Settings) -> int:
+    """Serve until a signal; answers the exit code."""
     logs.set_up(settings.site.logfile, settings.site.loglevel)
     settings.state.prepare()
     settings.state.lock()
-    return asyncio.run(run.serve(replace(settings, outside=replace(settings.outside, ports=ports))))
+    return asyncio.run(run.serve(settings))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,10 @@ class RunError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is measured; `limit` in seconds, `helper` is inline or exec, `connections` of the fleet."""
+    """What is measured; `limit` in seconds, `helper` is inline or exec, `connections` of the fleet.
+
+    `daemon` is the module (and its first words) that runs the daemon where the helper is inline, `fleet` words more.
+    """
 
     nodes: int
     helper: str
@@ -72,6 +75,8 @@ class Setting:
     workers: int
     directory: Path
     limit: float
+    daemon: tuple[str, ...] = ("benchmarks.inline_daemon",)
+    fleet: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +187,12 @@ def _settings(setting: Setting, folder: str, port: int) -> dict[str, Any]:
 def _daemon(setting: Setting, site: DemoSite) -> list[str]:
     if setting.helper == "exec":
         return usher(*site.daemon())
-    return [sys.executable, "-m", "benchmarks.inline_daemon", *site.daemon()[1:]]
+    return [sys.executable, "-m", *setting.daemon, *site.daemon()[1:]]
 
 
 def _fleet(setting: Setting, site: DemoSite) -> list[str]:
     words = ["--names", "node-{:05d}", "--connections", str(setting.connections), "--together", "--once", "--json"]
-    return usher(*site.fleet(setting.nodes), *words)
+    return usher(*site.fleet(setting.nodes), *words, *setting.fleet)
 
 
 def _free_port() -> int:
