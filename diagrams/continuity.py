@@ -177,7 +177,7 @@ def _wait(state: State, row: Row, lives: Sequence[Life]) -> Sequence[str]:
 
 def _capped(row: Row, longest: int) -> str:
     grows = any(action.__name__ in {"fail", "wait_after_return"} for action in row.actions)
-    return f"{_span(Policy().retry_cap)} (grows)" if grows else (_span(longest) if longest else "not at all")
+    return f"{_span(Policy().retry_cap)} (grows)" if grows else (_span(longest) if longest else "at once")
 
 
 def _fleet() -> Iterator[str]:

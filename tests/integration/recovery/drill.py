@@ -50,9 +50,12 @@ class Drill(Whole):
         self.children.append(child)
         return child
 
-    async def killed_in_the_middle(self, least: int = 6) -> None:
-        """A daemon that is killed when some nodes have restarted, and others are before that."""
+    async def killed_in_the_middle(self, least: int = 6, hold: str = "") -> None:
+        """A daemon that is killed when some nodes have restarted, and others are before that; one may be held."""
         daemon = self.hurried()
+        if hold:
+            await self.until(NODES, *State)
+            assert (await self.ask("nodes", "quarantine", hold, "--reason", "a drill")).code == 0
         await self.until(least, State.RESTARTED, State.PROVISIONED)
         os.kill(daemon.pid, signal.SIGKILL)
         assert await daemon.ended == -signal.SIGKILL
