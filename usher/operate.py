@@ -19,7 +19,7 @@ from fsm.events import Verb
 from fsm.identity import is_safe
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
 from usher.control.protocol import LONGEST_REASON, Ask, Command
-from usher.standing import lines, stored, trouble
+from usher.standing import lines, stored, trouble, unreadable
 from usher.state import state_directory
 from usher.views.common import add_json, add_state, now
 from usher.views.text import visible
@@ -76,6 +76,9 @@ def status(args: argparse.Namespace) -> int:
     except NoDaemonError as error:
         held = stored(state.database)
         if held is None:
+            why = unreadable(state.database)
+            if why:
+                print(f"usher: {visible(why)}", file=sys.stderr)
             return _failed(error)
         _show(args, held)
         return NO_DAEMON

@@ -57,6 +57,7 @@ from usher.state import StateDirectory
 from usher.status import Status
 from usher.tally import Tally
 from usher.vault import KeyPlace, Sealing, VaultKeyError, key_place, open_ring, take_up
+from usher.views.common import directory
 
 WRONG: Final = 2
 FAILED: Final = 1
@@ -95,7 +96,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, metavar="FILE", help="the site's YAML file")
     parser.add_argument("--choria-config", metavar="FILE", help="the Choria client configuration (default: as choria)")
     parser.add_argument("--pid", metavar="FILE", help="write the process id there; removed at a clean exit")
-    parser.add_argument("--state", metavar="DIR", help="the state directory (default: state_directory of the YAML)")
+    parser.add_argument(
+        "--state", type=directory, metavar="DIR", help="the state directory (default: as the YAML says)"
+    )
     parser.add_argument("--debug", action="store_true", help="log everything, to standard error")
 
 

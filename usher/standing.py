@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +55,16 @@ def stored(database: Path) -> dict[str, Any] | None:
             }
     except (StoreError, OSError):
         return None
+
+
+def unreadable(database: Path) -> str:
+    """Why the database that is there cannot be read, with the next step; empty if nothing is wrong with it."""
+    try:
+        if os.path.lexists(database):
+            open_reader(database).close()
+    except (StoreError, OSError) as error:
+        return str(error)
+    return ""
 
 
 def trouble(document: Mapping[str, Any]) -> str:

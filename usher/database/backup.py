@@ -68,11 +68,12 @@ def _arguments(args: argparse.Namespace) -> Document:
 
 def lines(document: Document) -> list[str]:
     """For a person."""
-    held = f"{document['nodes']} nodes, {document['rows']} rows of history"
+    held = f"{document['nodes']} nodes, {document['rows']} rows of history, schema version {document['schema']}"
     return [
-        f"{document['file']}: {size(document['bytes'])}, {held}, schema version {document['schema']}",
-        f"sha256 {document['sha256']}",
-        f"the vault's key is not in it: {document['vault_key']} (without it, nodes under way begin anew)",
+        f"copied: {held}, {size(document['bytes'])}",
+        f"  file       {document['file']}",
+        f"  sha256     {document['sha256']}",
+        f"  not in it  the vault's key, {document['vault_key']}: without it, nodes under way begin anew",
     ]
 
 

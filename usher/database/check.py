@@ -9,7 +9,6 @@ Rules:
 from __future__ import annotations
 
 import argparse
-import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -118,15 +117,11 @@ def _arguments(args: argparse.Namespace) -> Document:
 
 def lines(document: Document) -> list[str]:
     """For a person."""
-    named = shlex.quote(document["database"])
     if not document["sound"]:
-        said = [f"{fault['check']}: {fault['what']}" for fault in document["faults"]]
-        return [f"{named} is not sound", *said, f"next: {document['next']}"]
-    held = (
-        f"{document['nodes']} nodes, {document['rows']} rows of history, {document['fleet_rows']} entries of the fleet"
-    )
+        said = [f"  {fault['check']}: {fault['what']}" for fault in document["faults"]]
+        return [f"not sound: {document['database']}", *said, f"next: {document['next']}"]
     said = [
-        f"{named} is sound: {held}",
+        f"sound: {document['nodes']} nodes, {document['rows']} rows of history, {document['fleet_rows']} of the fleet",
         f"every row is bound to the one before it, the last by {document['head'][:16]}",
         f"{document['decided_again']} rows were decided again and lead to what is held",
     ]

@@ -111,7 +111,7 @@ def _arguments(args: argparse.Namespace) -> Document:
 def lines(document: Document) -> list[str]:
     """For a person."""
     tables = ", ".join(f"{rows} rows of table version {version}" for version, rows in document["tables"].items())
-    said = [f"{document['database']}: schema version {document['schema']}, {tables or 'no rows'}"]
+    said = [f"schema version {document['schema']}, {tables or 'no rows'}"]
     if document["opens"]:
         return [*said, f"usher {document['release']} could open it"]
     lost = document["lost"]

@@ -32,7 +32,7 @@ def run(desk: Desk, _: Mapping[str, Any]) -> Document:
 
 def lines(document: Document) -> list[str]:
     """For a person."""
-    said = [f"{document['database']}: {size(document['before'])} before, {size(document['after'])} now"]
+    said = [f"written anew: {size(document['before'])} before, {size(document['after'])} now"]
     if document["log_kept"]:
         said.append("its log could not be emptied since somebody reads the database: it is written back later")
     return said

@@ -56,12 +56,19 @@ class RefusedError(UsherError):
 def add_state(parser: argparse.ArgumentParser) -> None:
     """The option that says where the database is."""
     help_ = "the state directory (default: $STATE_DIRECTORY, else /var/lib/usher)"
-    parser.add_argument("--state", dest="state_directory", metavar="DIR", help=help_)
+    parser.add_argument("--state", dest="state_directory", type=directory, metavar="DIR", help=help_)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """The option for programs."""
     parser.add_argument("--json", action="store_true", help="answer in JSON, times in UTC")
+
+
+def directory(text: str) -> str:
+    """A directory that was named: an empty name is a variable that was not set, and never means the default."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: name the state directory, or leave --state out")
+    return text
 
 
 def count(text: str) -> int:

@@ -36,7 +36,7 @@ def test_a_backup_goes_where_it_is_told_and_overwrites_nothing(
     where = tmp_path / "here.db"
     said = told(capsys, state, "backup", str(where))
     assert "6 nodes, 34 rows of history" in said
-    assert f"the vault's key is not in it: {state}/vault.key" in said
+    assert f"not in it  the vault's key, {state}/vault.key: without it" in said
     before = where.read_bytes()
     assert "is there already, and no backup is written over" in told(capsys, state, "backup", str(where), code=1)
     assert where.read_bytes() == before

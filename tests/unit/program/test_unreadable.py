@@ -32,3 +32,21 @@ def test_a_forbidden_directory_says_whom_to_be(tmp_path: Path, capsys: pytest.Ca
 def test_the_next_step_is_named():
     assert "start it with usher run, or" in str(NoDaemonError("/s", "gone"))
     assert "gone; be root, or" in str(NoDaemonError("/s", "gone", "be root"))
+
+
+def test_a_database_that_cannot_be_read_is_said_beside_the_daemon_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "usher.db").write_bytes(b"no database" * 100)
+    assert cli.main(["status", "--state", str(tmp_path)]) == operate.NO_DAEMON
+    said = capsys.readouterr().err.splitlines()
+    assert "is no SQLite database: restore a backup (usher db restore " in said[0]
+    assert "start it with usher run" in said[1]
+
+
+@pytest.mark.parametrize("command", [["status"], ["db", "check"], ["nodes", "list"], ["run", "--config", "x"]])
+def test_an_empty_directory_never_means_the_default(command: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command, "--state", ""])
+    assert caught.value.code == 2
+    assert "name the state directory, or leave --state out" in capsys.readouterr().err
