@@ -15,8 +15,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,7 @@ from usher.metrics.recorder import Recorder
 from usher.metrics.recovery import TakeUp
 from usher.network import Told
 from usher.outside import VERSION, make_outside
+from usher.pidfile import PidFileError, pid_file
 from usher.standing import trouble
 from usher.state import StateDirectory
 from usher.status import Status
@@ -62,16 +63,6 @@ from usher.views.common import directory
 WRONG: Final = 2
 FAILED: Final = 1
 _logger = logging.getLogger("usher")
-
-
-class PidFileError(UsherError):
-    """The pid file cannot be written"""
-
-    def __init__(self, file: str, problem: str) -> None:
-        """Hold the file and what the system said."""
-        super().__init__()
-        self.file = file
-        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"usher: {error}", file=sys.stderr)
         return WRONG
     try:
-        with _pid_file(args.pid):
+        with pid_file(args.pid):
             return asyncio.run(serve(settings))
     except (MonitorPortError, PidFileError, VaultKeyError, CredentialError) as error:
         print(f"usher: {error}", file=sys.stderr)
@@ -285,19 +276,3 @@ def _tell(problems: Sequence[Problem]) -> None:
     for problem in problems:
         word = "error" if problem.severity is Severity.ERROR else "warning"
         print(f"usher: {word}: {problem}", file=sys.stderr)
-
-
-@contextmanager
-def _pid_file(name: str | None) -> Iterator[None]:
-    """The older program's --pid: mode 0644, removed at a clean exit."""
-    if name is None:
-        yield
-        return
-    path = Path(name)
-    try:
-        path.write_text(f"{os.getpid()}\n", encoding="ascii")
-        path.chmod(0o644)
-    except OSError as error:
-        raise PidFileError(name, error.strerror or str(error)) from None
-    yield
-    path.unlink(missing_ok=True)
