@@ -42,9 +42,9 @@ class Drill(Whole):
         """Switch them on."""
         return self.fleet(nodes, "--together", "--report", str(self.report))
 
-    def hurried(self) -> Child:
+    def hurried(self, *words: str) -> Child:
         """`usher run`, with shorter waits."""
-        command = [sys.executable, "-m", "tests.integration.recovery.hurried", *self.site.daemon()[1:]]
+        command = [sys.executable, "-m", "tests.integration.recovery.hurried", *self.site.daemon()[1:], *words]
         child = Child("daemon", command, self.site.directory / f"daemon-{len(self.children)}.log")
         child.start()
         self.children.append(child)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,26 @@ async def test_the_machine_is_lost_and_the_state_directory_is_on_another(tmp_pat
         assert took_up[0]["interrupted"] + took_up[0]["not_sent"] > 0
         assert took_up[0]["waiting"] == 0
         assert set(made.generations().values()) == {1}
+
+
+async def test_the_disk_is_full_and_then_is_not(tmp_path: Path):
+    """Work stops and nothing is sent; a kill meanwhile loses nothing; with room it goes on, and no node lost a try."""
+    async with drill(tmp_path / "w") as made:
+        daemon = made.hurried()
+        await made.until_so((made.state / "control.sock").exists)
+        await made.stopped(daemon)
+        fleet = made.servers()
+        daemon = made.hurried("--room", "6")
+        await made.until_so(lambda: any("disk" in line["msg"] and "full" in line["msg"] for line in made.log(daemon)))
+        status = await made.ask("status")
+        assert (status.code, "is full" in status.out) == (1, True)
+        os.kill(daemon.pid, signal.SIGKILL)
+        await daemon.ended
+        daemon = made.hurried("--room", "1")
+        await made.until_so(lambda: made.log(daemon))
+        os.kill(daemon.pid, signal.SIGUSR1)
+        await made.until(NODES, State.PROVISIONED)
+        await made.until_left(fleet)
+        await made.stopped(daemon)
+        assert set(made.generations().values()) == {1}
+        assert not made.rows_of("fail")
