@@ -42,6 +42,8 @@ from transport.wire.v2 import WireReply, decode_reply, encode_request
 __all__ = ["RpcClient"]
 
 NO_RESPONDERS: Final = 503
+LOST: Final = 5.0
+"""Seconds after the end of a login in which an answer to its requests may still come; nodes answer within one."""
 LARGEST_REPLY: Final = 1024 * 1024
 """Bytes of the largest answer that is decoded, as it travels: base64 makes a document 2.4 times as large."""
 
@@ -233,12 +235,18 @@ class RpcClient:
         finally:
             self._doubting = None
 
-    def _ended(self, _connection: str, unsent: Sequence[bytes]) -> None:
-        """A login ended: what never left is NOT_SENT, everything else goes on waiting."""
+    def _ended(self, connection: str, unsent: Sequence[bytes]) -> None:
+        """A login ended: what never left is NOT_SENT, everything else goes on waiting, for a while."""
+        loop = asyncio.get_running_loop()
         commands = {id(command) for command in unsent}
-        for request_id, asked in self._memory.under_way() if commands else ():
-            if asked.handed is not None and id(asked.handed.command) in commands:
+        for request_id, asked in self._memory.under_way():
+            if asked.handed is None or asked.handed.connection != connection:
+                continue
+            if id(asked.handed.command) in commands:
                 self._unsent(request_id, asked, "the connection was lost before it was sent")
+            elif asked.timer is not None and asked.timer.when() > loop.time() + LOST:
+                asked.timer.cancel()
+                asked.timer = loop.call_later(LOST, self._give_up, request_id, asked, "")
 
     def _unsent(self, request_id: str, asked: Asked, detail: str) -> None:
         self._fail(request_id, asked, CallError(Certainty.NOT_SENT, Reason.DISCONNECTED, detail))

@@ -13,6 +13,7 @@ from tests.fakes.link import (
     QUICK,
     Discarded,
     Heard,
+    Known,
     connection,
     started,
 )
@@ -177,3 +178,30 @@ async def test_a_broker_that_takes_no_messages_is_refused(broker, size):
         started(connection("rpc", url, "provisioner", "x", report=report)),
     ):
         assert (await report.kind(Refused)).reason == "the broker takes no messages"
+
+
+async def test_a_broker_that_always_says_that_it_goes_is_not_asked_again_at_once():
+    """It is used while the pause lasts, and what it names as its cluster is not believed to be addresses."""
+    report: Heard[Report] = Heard()
+    lines: Heard[bytes] = Heard()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","max_payload":1000}\r\n')
+        async for line in reader:
+            if line == b"PING\r\n":
+                writer.write(b'INFO {"ldm":true,"connect_urls":[7,"x","u:p@h:1"]}\r\nINFO {\r\nPONG\r\n')
+            lines(line)
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    url = f"nats://{HOST}:{server.sockets[0].getsockname()[1]}"
+    link = Connection(
+        "rpc", [url], Known("u", "p"), None, name="test", discards=Discarded(), report=report,
+        options=Options(backoff=(1000.0,)),
+    )  # fmt: skip
+    async with started(link):
+        await report.kind(Connected)
+        link.publish("a", b"still")
+        await lines.until(lambda items: b"still\r\n" in items)
+        assert [type(item) for item in report.items] == [Connected]
+        assert sum(line.startswith(b"CONNECT") for line in lines.items) == 1
+    server.close()
