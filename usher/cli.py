@@ -91,8 +91,14 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, (place, what) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
         if name == asked:
-            _register(place)(command)
+            _register("usher.cli:add_questions" if _asks(words) else place)(command)
     return parser
+
+
+def _asks(words: Sequence[str]) -> bool:
+    """Whether it is a question about nodes, which needs nothing of what changes them or opens what is sealed."""
+    named = [word for word in words if not word.startswith("-")]
+    return named[:1] == ["nodes"] and named[1:2] != [] and named[1] in {"list", "show", "why"}
 
 
 def _register(place: str) -> Register:
@@ -111,12 +117,17 @@ def _register(place: str) -> Register:
 
 def add_nodes(parser: argparse.ArgumentParser) -> None:
     """`usher nodes ...`: what reads, then what changes."""
-    operate, listing = import_module("usher.operate"), import_module("usher.views.nodes_list")
-    subparsers = parser.add_subparsers(metavar="ACTION", required=True, title="actions")
-    listing.add_arguments(subparsers)
-    import_module("usher.views.nodes_show").add_arguments(subparsers)
+    subparsers = add_questions(parser)
     import_module("usher.database.command").add_readings(subparsers)
-    operate.add_verbs(subparsers)
+    import_module("usher.operate").add_verbs(subparsers)
+
+
+def add_questions(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    """`usher nodes list`, `show` and `why`."""
+    subparsers = parser.add_subparsers(metavar="ACTION", required=True, title="actions")
+    import_module("usher.views.nodes_list").add_arguments(subparsers)
+    import_module("usher.views.nodes_show").add_arguments(subparsers)
+    return subparsers
 
 
 def _bug(error: Exception) -> int:
