@@ -101,7 +101,7 @@ def _said(ports: Ports, snapshot: Snapshot, **streams: str) -> tuple[Secret, ...
     spoken = {name: text for name, text in streams.items() if text}
     if not spoken:
         return ()
-    return (ports.hand.keep(snapshot, Name.OUTPUT, {"at": ports.clock.now(), **spoken}),)
+    return (ports.hand.seal(snapshot, Name.OUTPUT, {"at": ports.clock.now(), **spoken}),)
 
 
 def _sealed(detail: str, said: Sequence[Secret]) -> str:

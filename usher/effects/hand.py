@@ -63,6 +63,11 @@ class Hand:
         """The vault entry of this document, remembered."""
         return self._keep(snapshot, name, orjson.dumps(document))
 
+    def seal(self, snapshot: Snapshot, name: Name, document: Mapping[str, Any]) -> Secret:
+        """The vault entry of a document that no later step reads: it is not remembered."""
+        place = entry_place(snapshot.node, snapshot.generation, name)
+        return Secret(name, self._vault.seal(place, orjson.dumps(document)))
+
     def keep_blob(self, data: bytes) -> Blob:
         """The blob of these bytes, remembered."""
         digest = sha256(data).hexdigest()

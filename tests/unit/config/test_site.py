@@ -73,6 +73,14 @@ def test_our_own_settings_have_defaults_too(load):
     assert (site.helper_timeout, site.helper_max_output, site.inject_provision_false) == (10, 1 << 20, False)
     assert (site.strict, site.facts_max_age, site.retry_cap, site.monitor_address) == (False, 900, 600, "")
     assert site.keep_nodes == 30 * 24 * 3600
+    assert (site.vault_key_file, site.redact_keys) == ("", ())
+
+
+def test_values_can_be_hidden_by_their_names_and_no_repr_shows_a_secret(load):
+    site = load("redact_keys: [logfile, 'plugin.*', Inventory.Classes]\nvault_key_file: /run/secrets/usher\n")
+    assert site.redact_keys == ("logfile", "plugin.*", "Inventory.Classes")
+    assert site.vault_key_file == "/run/secrets/usher"
+    assert not any(secret in repr(site) for secret in site.secrets() if secret != "pass")
 
 
 @pytest.mark.parametrize("nothing", ["0", "0s", "'0'", "0d"])
