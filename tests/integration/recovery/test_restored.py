@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fsm.states import State
+from tests.crash.older import make_older
 from tests.integration.recovery.drill import NODES, drill
 
 pytestmark = pytest.mark.network
@@ -86,3 +87,20 @@ async def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path):
         assert refused.code == 1
         assert f"has schema version {version + 1}, this usher knows {version}" in refused.err
         assert made.database.read_bytes() == before
+
+
+async def test_a_database_of_an_older_release_is_brought_up_to_date_in_the_middle_of_a_fleet(tmp_path: Path):
+    """What the older release kept unsealed is dropped, so those in the middle begin anew; a backup is made before."""
+    async with drill(tmp_path / "w") as made:
+        fleet = made.servers()
+        await made.killed_in_the_middle()
+        make_older(made.database)
+        daemon = made.hurried()
+        await made.until_left(fleet)
+        await made.until_so(lambda: set(made.counts()) <= {State.PROVISIONED, State.GONE})
+        going_back = await made.ask("db", "downgrade-check")
+        await made.stopped(daemon)
+        assert any("the database was brought up to date" in line["msg"] for line in made.log(daemon))
+        (backup,) = (made.state / "backups").iterdir()
+        assert "-v1-" in backup.name
+        assert (going_back.code, str(backup) in going_back.out) == (1, True), going_back.out
