@@ -57,6 +57,7 @@ from usher.standing import trouble
 from usher.state import StateDirectory
 from usher.status import Status
 from usher.tally import Tally
+from usher.timekeeping import timekeeping_of
 from usher.vault import KeyPlace, Sealing, VaultKeyError, key_place, open_ring, take_up
 from usher.views.common import directory
 
@@ -184,6 +185,7 @@ def _words(error: BaseException) -> str:
 
 async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[], None]) -> Daemon:
     """Open the database, raise the epoch, take up the fleet, begin to serve."""
+    stack.enter_context(timekeeping_of(settings.state.path, settings.outside.clock))
     full: list[Callable[[bool], None]] = []
 
     def on_full(is_full: bool) -> None:

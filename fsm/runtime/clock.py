@@ -5,6 +5,7 @@ Rules:
 2. Waiting is measured on the monotonic clock; wall time is for people, for the wire, and for what survives a restart.
 3. A wall clock that jumps is believed after BELIEVED: until then decisions go on in the old time, so that no wait for
    an earlier request ends before that request can be dead. A clock that is slewed is followed at once.
+4. A process goes on in the time of the one before it: a jump while none ran is a jump like any other.
 """
 
 from __future__ import annotations
@@ -47,6 +48,15 @@ class SystemClock:
         if -JUMP <= offset - self._offset <= JUMP or self._is_believed(offset, passed):
             self._offset = self._other = offset
         return passed + self._offset
+
+    @property
+    def offset(self) -> int:
+        """Milliseconds since 1970 at which the machine started, in the time in which decisions are made."""
+        return self._offset
+
+    def go_on(self, offset: int) -> None:
+        """Begin in the time that an earlier process on this start of the machine had: this was its offset."""
+        self._offset = self._other = offset
 
     def wall(self) -> int:
         """Milliseconds since 1970 as the machine has it at this moment."""
