@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 FACTS: Final[dict[State, str]] = {
-    State.UNSEEN: "no record is held, or an operator had it forgotten: where every life begins",
+    State.UNSEEN: "no record is held, or it was closed, by an operator or by age: where every life begins",
     State.DISCOVERED: "it was seen and waits to be admitted, or is being read",
     State.INVENTORIED: "its token is verified, its inventory is held",
     State.ENROLLED: "its key is proven or its request checked, the helper has answered, the credentials are made",

@@ -186,7 +186,7 @@ _OPERATOR: Final = (
     *ignore("provisioned-retry", S.PROVISIONED, (On.OPERATOR_RETRY,), "it is provisioned, there is nothing to retry"),
     *ignore("unknown-node", S.UNSEEN,
             (On.OPERATOR_RETRY, On.OPERATOR_FORGET, On.OPERATOR_RELEASE, On.OPERATOR_REPROVISION), "no such node is known"),
-    row("forget", ALL - {S.UNSEEN}, On.OPERATOR_FORGET, "an operator asked: its record is closed, its history stays",
+    row("forget", ALL - {S.UNSEEN}, On.OPERATOR_FORGET, "an operator asked, or it has been at rest for keep_nodes: its record is closed, its history stays",
         to=S.UNSEEN, do=(do.abandon, do.forget)),
     *ignore("held-already", S.FAILED, (On.OPERATOR_QUARANTINE,), "it is held already", when=when.held),
     row("quarantine", ALL, On.OPERATOR_QUARANTINE, "it is held until an operator releases it", to=S.FAILED,
