@@ -49,6 +49,8 @@ def lines(parts: Parts, width: int) -> list[Line]:
     log, metrics = parts.measure(parts.log), parts.measure(parts.metrics)
     logs.set_up("discard", "info")
     loop, commit, batches = asyncio.run(parts.store(width))
+    bare, bare_commit, _ = asyncio.run(parts.store(width, blobs=False))
+    seal, chain, blobs = parts.measure(parts.seal), parts.measure(parts.chain), max(loop - bare, 0.0)
     performed = len(parts.lives[0].performed)
     return [
         Line("requests encoded", asked, parts.measure(parts.encode)),
@@ -57,13 +59,16 @@ def lines(parts: Parts, width: int) -> list[Line]:
         Line("provisioning token verified", 1, verify),
         Line("nonce proof verified", 1, prove),
         Line("server token signed", 1, issue),
-        Line("effects, beside the above", performed, parts.measure(parts.perform) - verify - prove - issue),
+        Line("effects, beside the above", performed, parts.measure(parts.perform) - verify - prove - issue - seal),
+        Line("secrets and inventory sealed", parts.sealed, seal),
         Line("decisions (the table)", turns, parts.measure(parts.decisions)),
         Line("event codec", turns, events),
         Line("units", turns, parts.measure(parts.units) - events),
         Line("snapshot codec", turns, snapshots),
-        Line(f"journal: statements, chain, batches of {width}", turns, loop - snapshots),
-        Line(f"journal: COMMIT, {batches / len(parts.lives):.2f} a node", 1, commit),
+        Line(f"journal: statements, batches of {width}", turns, loop - snapshots - chain - blobs),
+        Line("journal: chain", turns, chain),
+        Line("journal: the inventory's blob", 1, blobs + max(commit - bare_commit, 0.0)),
+        Line(f"journal: COMMIT, {batches / len(parts.lives):.2f} a node", 1, min(commit, bare_commit)),
         Line("log lines", turns, log),
         Line("metrics", turns + performed, metrics),
     ]

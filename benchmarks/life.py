@@ -123,13 +123,14 @@ class World:
         self.settings = run.read(parser.parse_args(site.daemon()[1:]))
         self.setup = Setup(site.provisioning_token.read_text(), self.settings.site.token, broker=broker.url)
         self.clock = Clock()
+        self.vault = SealedVault(KeyRing((VaultKey.fresh(),)))
         self.caller = self.settings.outside.way.caller
         self.life = Life("")
         self._server = server.start("", self.setup, 0, bytes(ENTROPY)).node
 
     def performer(self, rpc: object) -> tuple[Effects, Ports]:
         """The daemon's effects over this port `rpc`."""
-        hand = Hand(cast("Store", Nothing()), SealedVault(KeyRing((VaultKey.fresh(),))))
+        hand = Hand(cast("Store", Nothing()), self.vault)
         made = self.settings.outside.ports(
             cast("Network", SimpleNamespace(rpc=rpc)),
             hand,

@@ -11,6 +11,8 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +26,12 @@ from fsm.ports import HelperReply, Reply, Request, TokenOrder
 from fsm.reasons import Reason
 from fsm.runtime.observer import Transition
 from fsm.runtime.units import unit
-from fsm.unit import Unit
+from fsm.unit import Blob, Unit
+from store.chain import START, digest, link
 from store.repository import open_store
+from store.statements import Row, envelope
 from usher import logs
+from usher.effects.hand import blob_place, entry_place
 from usher.metrics.recorder import Recorder
 from usher.tally import Tally
 
@@ -61,6 +66,7 @@ class Parts:
         self._proofs, self._orders = self._find_proofs(), self._find_orders()
         self._replies = self._find_replies()
         self._turns = self._each("turns")
+        self._sealed, self._envelopes = self._find_sealed(), self._find_envelopes()
         self._said = [Transition(t.before, t.letter.event, t.decision, 1e-4, 4e-3) for t in self._turns]
 
     def _each(self, name: str) -> list[Any]:
@@ -127,7 +133,39 @@ class Parts:
     def _hand_reply(self, life: Life) -> Any:
         of = _effect(life, Effect.RUN_HELPER)
         secret = next(iter(of.outcome.secrets))
-        return HelperReply(**json.loads(secret.data))
+        opened = self.world.vault.open(entry_place(life.node, of.snapshot.generation, secret.name), secret.data)
+        return HelperReply(**json.loads(opened or b"{}"))
+
+    def _find_sealed(self) -> list[tuple[str, bytes]]:
+        """What is sealed for all nodes, and where it belongs."""
+        found: list[tuple[str, bytes]] = []
+        for done in self._each("performed"):
+            of = done.snapshot
+            kept = [(entry_place(of.node, of.generation, each.name), each.data) for each in done.outcome.secrets]
+            kept += [(blob_place(each.digest), each.data) for each in done.outcome.blobs]
+            found += [(place, self.world.vault.open(place, data) or b"") for place, data in kept]
+        return found
+
+    @property
+    def sealed(self) -> int:
+        """How much is sealed for a node."""
+        return len(self._sealed) // len(self.lives)
+
+    def seal(self) -> None:
+        """Whatever is kept beside the snapshots, sealed."""
+        for place, data in self._sealed:
+            self.world.vault.seal(place, data)
+
+    def chain(self) -> None:
+        """The digests of payloads and the links of envelopes."""
+        previous = START
+        for payload, columns in self._envelopes:
+            digest(payload)
+            previous = link(previous, columns)
+
+    def _find_envelopes(self) -> list[tuple[bytes, Row]]:
+        rows = [turn.unit.history for turn in self._turns]
+        return [(row.payload, envelope(row, place, "0" * 16, digest(row.payload))) for place, row in enumerate(rows)]
 
     def prove(self) -> None:
         """The node's signature over our nonce."""
@@ -198,20 +236,30 @@ class Parts:
 
     # -- the store -------------------------------------------------------------------------------------------------
 
-    async def store(self, width: int) -> tuple[float, float, int]:
+    async def store(self, width: int, *, blobs: bool = True) -> tuple[float, float, int]:
         """Microseconds a node of the loop's thread and of the COMMIT's, and how many batches there were."""
+        kept = "with" if blobs else "without"
         best, commits, batches = float("inf"), float("inf"), 0
         for number in range(ROUNDS):
-            journal = open_store(self.directory / f"{number}.db")
+            journal = open_store(self.directory / f"{kept}-{number}.db")
             await journal.begin_epoch()
             began, everything, batches = time.thread_time(), time.process_time(), 0
             for first in range(0, len(self.lives), width):
                 for together in zip(*(life.turns for life in self.lives[first : first + width]), strict=True):
-                    batches += await _batch(journal, [turn.unit for turn in together])
+                    batches += await _batch(journal, [_unit(turn.unit, number, blobs=blobs) for turn in together])
             own = time.thread_time() - began
             best, commits = min(best, own), min(commits, time.process_time() - everything - own)
             await journal.close()
         return best / len(self.lives) * 1e6, commits / len(self.lives) * 1e6, batches
+
+
+def _unit(unit: Unit, number: int, *, blobs: bool) -> Unit:
+    """The unit with blobs that no other node and no other round has, or with none."""
+    if not unit.blobs:
+        return unit
+    own = f"{number} {unit.history.node}".encode()
+    made = tuple(Blob(sha256(own + blob.data).hexdigest(), blob.data) for blob in unit.blobs)
+    return replace(unit, blobs=made if blobs else ())
 
 
 async def _batch(journal: Any, units: Sequence[Unit]) -> int:
