@@ -106,8 +106,9 @@ PLAIN: Final = (
         "What if the old process is not quite dead?",
         (
             "It holds the lock on the state directory as long as it lives, and a second start ends with 2 and names",
-            "it. A process that lost its lock all the same (a copied directory) cannot send: an intent of an older",
-            "epoch is not marked as started, and its next commit ends it, naming the row.",
+            "it. One that lost its lock all the same (somebody deleted the file) finds its intents closed: none is",
+            "marked as started any more, so none is sent, and its next commit ends it, naming the row. A copy of the",
+            "directory is another matter: see [recovery](recovery.md#the-machine-is-lost).",
         ),
     ),
     (

@@ -34,7 +34,8 @@ def document() -> str:
 
 def _moments() -> Iterator[str]:
     index = " · ".join(f"[{title}](#{_anchor(title)})" for title in _TITLES)
-    yield from (index, "", f"## {_TITLES[0]}", "")
+    lost = "If usher does not start, or something is lost: [recovery](recovery.md)."
+    yield from (lost, "", index, "", f"## {_TITLES[0]}", "")
     yield from grid(("killed when", "the database says", "the next start finds"), MOMENTS)
     yield ""
 

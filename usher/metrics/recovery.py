@@ -39,6 +39,9 @@ class TakeUp:
         self._watched: dict[str, Effect] = {}
         self._seconds: float | None = None
         self.nodes: int | None = None
+        for effect, spec in SPECS.items():
+            if spec.changes_node:
+                families["usher_recovered_waiting_total"].add(0, labels(effect=effect.value))
         self.closed: Counter[Certainty] = Counter()
         self.waiting = 0
 
