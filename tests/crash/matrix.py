@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from fsm.effects import Effect
+from store.versions import migrations
 from tests.crash.checks import Violation
 from tests.crash.failpoints import CELLS, EFFECTS, Cell, Death, Failpoint
 from tests.crash.older import make_older
@@ -29,8 +30,6 @@ from tests.crash.wal import written_back
 NODES: Final = 200
 FIRST: Final = 60
 """At which occurrence of the effect the first daemon dies, of 200 nodes; the second at a third of that."""
-_STEPS: Final = 64
-"""More steps than a migration has."""
 _ANEW: Final = """
 SELECT count(*) FILTER (WHERE generation > 1), (SELECT count(*) FROM effects WHERE certainty = 'interrupted') FROM nodes
 """
@@ -105,13 +104,23 @@ async def _die_twice(on: Stage, cell: Cell, first: int, copied: list[tuple[int, 
 
 async def _migrate(on: Stage, effect: Effect, first: int) -> bool:
     """Die with nodes in flight, be an older database, and die at each step of its migration until it is over."""
+    steps = 0
     if not await on.die(Death(Failpoint.AFTER_INTENT, effect, first)):
         return False
     make_older(on.database)
-    for step in range(1, _STEPS):
+    while _older(on.database):  # from step to step, until a start dies behind the last COMMIT
+        steps += 1
+        if not await on.die(Death(Failpoint.IN_MIGRATION, effect, steps)):
+            return False
+    for step in range(1, steps):  # and then the file is written anew
         if not await on.die(Death(Failpoint.IN_MIGRATION, effect, step)):
             return False
     return True
+
+
+def _older(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as database:
+        return bool(database.execute("PRAGMA user_version").fetchall()[0][0] < max(migrations()))
 
 
 def cells(only: str = "") -> tuple[Cell, ...]:
