@@ -127,6 +127,7 @@ async def provision(
     rig.seen(*nodes)
     for seconds in ends:
         await pass_time(seconds)
+        store.killed()
         await dies(rig)
         rig = machines.play(Rig(clock, store, policy))
         rig.engine.start()

@@ -11,6 +11,7 @@ from fsm.events import Ack, Certainty, Done, DueKind, Event, Failed, Payload, Se
 from fsm.policy import Policy
 from fsm.quiet import APART, after, configuration, forbids
 from fsm.reasons import Reason
+from fsm.recovery import waits_until_quiet
 from fsm.snapshot import NOTHING, Quiet, Snapshot
 from fsm.states import State
 from tests.unit.fsm.scenes import NOW, Scene, helper, through
@@ -143,6 +144,13 @@ def test_no_other_node_waits_after_a_restart_of_ours_but_for_the_looks_that_a_pa
     scene = through(effect).crash().due()
     assert scene.doing is (Effect.LOOK if effect is Effect.RESTART else effect)
     assert scene.row != "step-not-yet"
+
+
+def test_such_a_node_is_counted_as_waiting_from_its_first_transition_on_and_no_other_is():
+    assert waits_until_quiet(interrupted().snapshot)
+    assert waits_until_quiet(interrupted().due().snapshot)
+    others = set(Effect) - {Effect.NEW_CSR}
+    assert not any(waits_until_quiet(through(effect).crash().snapshot) for effect in others - {Effect.SHUTDOWN})
 
 
 def test_another_crash_meanwhile_lengthens_nothing():
