@@ -2,12 +2,14 @@
 
 Rules:
 1. Names are always shown, values only where the name is on the list below: what is new is hidden until it is listed.
-2. `redact_keys` takes names off the list; nothing puts one on it but a change of this module.
+2. `redact_keys` takes names off the list; nothing puts one on it but a change of this module. An address with a login
+   in it is hidden under every name.
 3. A value that is hidden is also replaced wherever usher keeps or prints a node's own words.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +17,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Final
 
+_LOGIN: Final = re.compile(r"//(?:[^/\s@:]*:)?([^/\s@]+)@")
+"""What stands before the host of an address: a user and a password, or a token."""
 SHORTEST: Final = 4
 """Characters of the shortest value that is replaced in texts: shorter ones stand in ordinary words."""
 
@@ -56,11 +60,18 @@ class Harmless:
         """Whether the value of this name may be shown."""
         return _shows(self.redact, section, name)
 
+    def shown(self, section: Section, name: str, value: Any) -> Any:
+        """The value if it may be shown, else None: an address with a password in it may not, whatever its name."""
+        return None if not self.shows(section, name) or any(map(_LOGIN.search, _texts(value))) else value
+
     def secrets(self, section: Section, document: Mapping[str, Any]) -> Iterator[str]:
-        """Every text within the values that may not be shown."""
+        """Every text within the values that may not be shown, and the passwords within addresses."""
         for name, value in document.items():
             if not self.shows(section, name):
                 yield from _texts(value)
+                continue
+            for text in _texts(value):
+                yield from (login[1] for login in _LOGIN.finditer(text) if len(login[1]) >= SHORTEST)
 
 
 NOTHING_MORE: Final = Harmless()

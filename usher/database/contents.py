@@ -49,10 +49,10 @@ def _sections(found: Held) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _shown(found: Held, section: Section, document: Mapping[str, Any]) -> dict[str, Any]:
     """The names; the value where it may be told, else None."""
-    shows = found.harmless
-    return {
-        name: value if shows is not None and shows.shows(section, name) else None for name, value in document.items()
-    }
+    harmless = found.harmless
+    if harmless is None:
+        return dict.fromkeys(document)
+    return {name: harmless.shown(section, name, value) for name, value in document.items()}
 
 
 def lines(document: Document) -> Iterator[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -73,6 +74,8 @@ def composed(settings: run.Settings, ours: argparse.Namespace, planted: Canaries
 
     def ports(network: Network, hand: Hand) -> Ports:
         asyncio.get_running_loop().call_soon(int, planted.joined("callback"))
+        if ours.unsealed:
+            logging.getLogger("careless").debug(planted.joined("callback"))
         rest = made(network, Hand(hand._store, Plain()) if ours.unsealed else hand)
         return replace(rest, rpc=Quoting(rest.rpc, ours.witness), helper=Raising(rest.helper, planted))
 

@@ -86,13 +86,14 @@ def passed_through(stage: Stage) -> None:
         assert reason in stage.told("history", f"node-{number:04d}.example.net")[1]
 
 
-async def test_an_unsealed_vault_is_found(tmp_path: Path):
+async def test_an_unsealed_vault_and_a_careless_log_are_found(tmp_path: Path):
     async with staged(tmp_path) as stage:
         daemon = stage.daemon("--unsealed")
         stage.made.fleet(NODES, "--facts", str(tmp_path / "facts.json"))
         await stage.made.until_so(lambda: stage.made.counts().get(State.FAILED, 0) >= 8)
         os.kill(daemon.pid, signal.SIGKILL)
         assert await daemon.ended == -signal.SIGKILL
+        assert ("usher.log", "callback") in found(stage.canaries, files(stage.folder / "logs"))
         leaks = {place for _, place in found(stage.canaries, files(stage.state))}
         assert {"claims", "facts", "configuration", "policy", "server_claims", "msg", "stderr", "ca_stdout"} <= leaks
 

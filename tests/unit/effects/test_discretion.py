@@ -87,6 +87,19 @@ def test_redact_keys_take_names_off_the_list(pattern: str):
     assert Harmless((f"inventory.{pattern}",)).shows(Section.CONFIGURATION, "loglevel")
 
 
+@pytest.mark.parametrize("address", ["nats://u:correcthorse@b:4222", "nats://a:4222,nats://correcthorse@b:4222"])
+def test_an_address_with_a_password_is_hidden_under_every_name(address: str):
+    assert Harmless().shown(Section.CLAIMS, "chu", address) is None
+    assert list(Harmless().secrets(Section.CLAIMS, {"chu": address})) == [ORDINARY]
+
+
+def test_an_address_without_one_is_shown():
+    address = "nats://a.example.net:4222,nats://b.example.net:4222"
+    assert Harmless().shown(Section.CLAIMS, "chu", address) == address
+    assert list(Harmless().secrets(Section.CLAIMS, {"chu": address})) == []
+    assert Harmless().shown(Section.CLAIMS, "cht", "x") is None
+
+
 def test_every_text_within_a_hidden_value_is_a_secret():
     document = {"facts": {"a": ["one-one", {"b": "two-two"}], "n": 5, "s": "abc", "t": "true"}, "version": "0.30.1"}
     assert sorted(Harmless().secrets(Section.INVENTORY, document)) == ["one-one", "two-two"]
