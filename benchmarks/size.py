@@ -4,7 +4,8 @@ Rules:
 1. Real processes, timed from their start: `usher run` against a broker of its own, each command as a person runs it.
 2. Two shapes of one fleet (benchmarks.fleets): mostly at rest, and the worst case, in which every node is under way.
 3. The database that is measured is a copy: what was built can be kept and measured again (--keep).
-4. A start counts once the daemon says that it is ready: connected, and every node taken up.
+4. A start counts once the daemon says that it is ready: connected, and every node taken up. Beside it stands that on
+   an empty directory: what is at rest must not cost a start anything.
 
     python -m benchmarks.size [--nodes 100000] [--rows 1000000] [--repeat 3] [--keep DIR] [--dir DIR] [--json]
 """
@@ -75,6 +76,7 @@ class Found:
     rows: int
     states: dict[str, int]
     starts: list[Start]
+    empty: list[Start]
     commands: dict[str, list[float]]
     disk: dict[str, int]
 
@@ -144,8 +146,9 @@ async def _measure(built: Path, shape: str, repeat: int, folder: Path) -> Found:
         nodes, rows, states = _shape(reader)
         disk = {row["name"]: row["bytes"] for row in reader.rows(_PAGES)}
     starts = [await _start(built, folder / f"{shape}-{number}".replace(" ", "-")) for number in range(repeat)]
+    empty = [await _start(None, folder / f"empty-{number}") for number in range(repeat)]
     timed = {shown.title: [_timed(shown, built) for _ in range(repeat)] for shown in commands(nodes)}
-    return Found(shape, nodes, rows, states, starts, timed, disk)
+    return Found(shape, nodes, rows, states, starts, empty, timed, disk)
 
 
 def _shape(reader: Reader) -> tuple[int, int, dict[str, int]]:
@@ -157,14 +160,15 @@ def _shape(reader: Reader) -> tuple[int, int, dict[str, int]]:
 # -- the start --------------------------------------------------------------------------------------------------------
 
 
-async def _start(built: Path, folder: Path) -> Start:
-    """Start the daemon on a copy, wait until it is ready, and until it has settled; then end it."""
+async def _start(built: Path | None, folder: Path) -> Start:
+    """Start the daemon on a copy (or on nothing), wait until it is ready and has settled; then end it."""
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(make_broker(folder))
         site = make_site(folder, broker, int(time.time()), {"logfile": str(folder / "usher.log"), "loglevel": "warn"})
-        for name in (DATABASE, VAULT_KEY):
-            shutil.copyfile(built / name, site.state / name)
-            (site.state / name).chmod(0o600)
+        if built is not None:
+            for name in (DATABASE, VAULT_KEY):
+                shutil.copyfile(built / name, site.state / name)
+                (site.state / name).chmod(0o600)
         daemon = Child("the daemon", usher(*site.daemon()), folder / "daemon.out")
         stack.push_async_callback(daemon.stop)
         began = time.monotonic()
@@ -236,8 +240,10 @@ def _lines(every: Sequence[Found]) -> Iterator[tuple[str, list[str]]]:
     yield "history rows", [f"{found.rows:,}" for found in every]
     yield "start to ready, s", [_spread([start.seconds for start in found.starts]) for found in every]
     yield "CPU of it, s", [_spread([start.cpu for start in found.starts]) for found in every]
+    yield "on an empty directory, s", [_spread([start.seconds for start in found.empty]) for found in every]
     yield "memory when ready, MB", [f"{max(start.ready_mb for start in found.starts):.0f}" for found in every]
     yield "peak memory, MB", [f"{max(start.peak_mb for start in found.starts):.0f}" for found in every]
+    yield "on an empty directory, MB", [f"{max(start.peak_mb for start in found.empty):.0f}" for found in every]
     for title in every[0].commands:
         yield f"`{title}`, s", [_spread(found.commands[title]) for found in every]
     yield "on disk, MB", [f"{sum(found.disk.values()) / 1e6:,.0f}" for found in every]
