@@ -182,22 +182,26 @@ class Connection:
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            address = await self._rounds.next()
-            begun = loop.time()
+            address, begun = await self._rounds.next(), loop.time()
             reason = await self._one_login(address) if address is not None else "no broker is known"
             self.settling.disturb()
             again = 0.0
             if not reason and loop.time() - begun > _LASTING:
-                failures = 1
-                again = 0.0 if self._login is not None else self._options.pause(failures)
+                failures, again = 1, 0.0 if self._login else self._options.pause(1)
             elif not reason or not self._rounds.more:
                 failures += 1
                 again = self._options.pause(failures)
-            if reason:
-                self._tell(Refused(self.purpose, address.url if address else "", reason, again))
-            elif address is not None:
-                self._rounds.left(address)
+            if address is not None and not reason:
+                self._rounds.left(address, going=self._login is not None)
+            else:
+                self._refused(address.url if address else "", reason, again)
             await asyncio.sleep(again)
+
+    def _refused(self, server: str, reason: str, again: float) -> None:
+        """Tell that an attempt was in vain: no news of the way while a login stands that is only to be left."""
+        said = f"{_LAME}, and {server} is no way out: {reason}"
+        refused = Refused(self.purpose, server, reason, again)
+        self._tell(Complaint(self.purpose, self._id, self._server, said) if self._login else refused)
 
     async def _one_login(self, address: Address) -> str:
         """Log in and stay until that is over; answers why it did not come to be, nothing if it did."""
@@ -225,7 +229,6 @@ class Connection:
         former, self._stay = self._stay, stay
         self._login, self._id, self._server = stay.login, stay.id, stay.address.url
         if former is not None:
-            self._tell(Disconnected(self.purpose, former.id, former.address.url, _LAME, 0))
             self._watch(self._retire(former.login))
         self.settling.begin()
         self._watch(self._see_out(stay))
@@ -260,7 +263,8 @@ class Connection:
     def _hear_news(self, stay: _Stay, text: bytes) -> None:
         news = read_news(text)
         self._rounds.learn(news.places, stay.address)
-        if news.lame:
+        if news.lame and stay is self._stay and not stay.over.done():
+            self._tell(Complaint(self.purpose, stay.id, stay.address.url, _LAME))
             stay.leave()
 
     async def _enter(self, login: Login, address: Address) -> str:

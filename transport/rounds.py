@@ -3,7 +3,8 @@
 Rules:
 1. What a cluster names is tried after what is configured and never instead of it: it may be unreachable from here.
 2. A round asks anew where the brokers are; while nobody can say, the last that was known counts.
-3. The server that was left is the last of what is configured: whoever threw us out is not asked first.
+3. The server that was left is the last of what is configured: whoever threw us out is not asked first; one that is
+   about to go is the last of all, once.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Rounds:
             raise BadServerError("")
         self._learned: list[Address] = []
         self._waiting: list[Address] = []
-        self._left = ""
+        self._left = self._going = ""
 
     @property
     def more(self) -> bool:
@@ -52,9 +53,9 @@ class Rounds:
             await self._begin()
         return self._waiting.pop(0) if self._waiting else None
 
-    def left(self, address: Address) -> None:
-        """The login at this server is over: a new round, in which it comes last."""
-        self._left, self._waiting = address.url, []
+    def left(self, address: Address, *, going: bool = False) -> None:
+        """The login at this server is over, or the server is about to go: a new round, in which it comes last."""
+        self._left, self._going, self._waiting = address.url, address.url if going else "", []
 
     def learn(self, places: Sequence[Place], source: Address) -> None:
         """What a server said about its cluster; nothing said changes nothing."""
@@ -69,7 +70,8 @@ class Rounds:
         known = {address.url for address in self._configured}
         ordered = sorted(self._configured, key=lambda address: address.url == self._left)
         more = [address for address in self._learned if address.url not in known | {self._left}]
-        self._waiting = [*dict.fromkeys(ordered), *more]
+        self._waiting = sorted([*dict.fromkeys(ordered), *more], key=lambda address: address.url == self._going)
+        self._going = ""
 
 
 def _addresses(found: Sequence[str]) -> list[Address]:

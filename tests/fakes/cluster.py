@@ -32,7 +32,7 @@ class Member(EmbeddedBroker):
         advertised = f"client_advertise: {json.dumps(self._advertise)}\n" if self._advertise else ""
         routes = ", ".join(f'"nats://{HOST}:{port}"' for port in self._routes if port != self._route)
         cluster = f'cluster {{ name: usher, listen: "{HOST}:{self._route}", routes: [ {routes} ] }}\n'
-        return f"{plain}{advertised}{cluster}lame_duck_grace_period: 500ms\nlame_duck_duration: 30s\n"
+        return f"{plain}{advertised}{cluster}lame_duck_grace_period: 2s\nlame_duck_duration: 30s\n"
 
     def duck(self) -> None:
         """Lame duck mode: no new logins, and everybody is told to go."""

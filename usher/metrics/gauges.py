@@ -10,7 +10,7 @@ from __future__ import annotations
 from fsm.effects import Port
 from fsm.reasons import Reason
 from fsm.states import State
-from transport.reports import Connected
+from transport.reports import Complaint, Connected
 from usher.daemon import Daemon
 from usher.metrics.families import labels
 from usher.metrics.recorder import Recorder
@@ -35,7 +35,7 @@ def read_gauges(recorder: Recorder, daemon: Daemon, tally: Tally) -> None:
         families["usher_effects_running"].set(executor.running(port), labels(port=port.value))
         families["usher_effects_queued"].set(executor.queued(port), labels(port=port.value))
     for purpose, report in daemon.reports.items():
-        families["usher_connected"].set(isinstance(report, Connected), labels(connection=purpose))
+        families["usher_connected"].set(isinstance(report, Connected | Complaint), labels(connection=purpose))
     for state in State:
         if state is not State.UNSEEN:
             families["usher_nodes"].set(tally.states[state], labels(state=state.value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,16 @@ import pytest
 
 from tests.fakes.client_file import GOOD, usable, without
 from tests.fakes.dns_server import DnsServer, serving
+from tests.fakes.link import QUICK, Discarded, Heard, Known, started
 from tests.fakes.names import FixedNames
+from transport.connection import Connection
+from transport.credentials import tls_context
+from transport.reports import Connected, Refused, Report
 from transport.srv import SrvResolver
 from usher.brokers import KEPT, Brokers, Found
 from usher.config.client import ClientConfig, read_client
 from usher.config.servers import FALLBACK, Server
+from usher.simulator.broker import EmbeddedBroker
 
 FIRST, SECOND = "_mcollective-server._tcp.example.net", "_x-puppet-mcollective._tcp.example.net"
 PUPPET = ("nats://puppet:4222",)
@@ -134,3 +140,19 @@ async def test_what_changes_is_logged_once(tmp_path: Path, caplog: pytest.LogCap
         server.records = {}
         await found()
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+
+
+@pytest.mark.network
+async def test_a_record_that_is_changed_is_found_by_the_next_round_of_logins(tmp_path: Path, broker: EmbeddedBroker):
+    report: Heard[Report] = Heard()
+    passing = itertools.count(step=KEPT)
+    async with serving(records={FIRST: ["0 0 1 localhost."]}) as server:
+        made = Brokers(client(tmp_path), SrvResolver(server.resolver), FixedNames("host"), lambda: next(passing))
+        link = Connection(
+            "rpc", made, Known("provisioner", broker.passwords.provisioner), tls_context(), name="test",
+            discards=Discarded(), report=report, options=QUICK,
+        )  # fmt: skip
+        async with started(link):
+            assert (await report.kind(Refused, 2)).server == "nats://localhost:1"
+            server.records[FIRST] = [f"0 0 {broker.port} localhost."]
+            assert (await report.kind(Connected)).server == f"nats://localhost:{broker.port}"

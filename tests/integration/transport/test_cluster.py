@@ -12,7 +12,7 @@ from tests.fakes.cluster import Member, cluster
 from tests.fakes.link import CALLER, QUICK, Discarded, Heard, Known, asking, connection, responder, running
 from transport.connection import Connection
 from transport.credentials import tls_context
-from transport.reports import Connected, Disconnected, Refused, Report
+from transport.reports import Complaint, Connected, Disconnected, Refused, Report
 from transport.rounds import Rounds
 from transport.rpc import RpcClient
 
@@ -87,12 +87,12 @@ async def test_a_lame_duck_is_left_before_it_goes_and_what_it_carried_still_arri
             first.duck()
             moved = await report.kind(Connected, 2)
             assert moved.server == second.url
-            assert report.items[1] == Disconnected("rpc", before, first.url, "the broker is about to go", 0)
+            assert report.items[1] == Complaint("rpc", before, first.url, "the broker is about to go")
             held.answer({"pong": 1})  # type: ignore[attr-defined]
             reply = await waiting
             assert reply.data == {"pong": 1}
             assert reply.sent.connection == before
-            assert [type(item) for item in report.items] == [Connected, Disconnected, Connected]
+            assert [type(item) for item in report.items] == [Connected, Complaint, Connected]
 
 
 async def reachable(client: RpcClient, asked: Heard[object]) -> None:
@@ -115,7 +115,8 @@ async def test_a_single_broker_that_goes_is_used_until_it_is_gone(tmp_path: Path
         async with running(link(members, report, only.url)) as rpc:
             before = rpc.connection
             only.duck()
-            await report.kind(Refused, 2)
+            said = await report.kind(Complaint, 3)
+            assert said.reason == f"the broker is about to go, and {only.url} is no way out: nobody listens there"
             assert rpc.connection == before
             rpc.publish("provisioning.node.n1", b"still")
             await only.astop()

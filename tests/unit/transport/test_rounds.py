@@ -48,6 +48,14 @@ async def test_who_was_left_comes_last_of_what_is_configured():
     assert await one_round(rounds) == [A, B]
 
 
+async def test_who_is_about_to_go_comes_last_of_all_once():
+    rounds = Rounds([A, B])
+    rounds.learn([Place("c", 4222)], Address(A))
+    rounds.left(Address(A), going=True)
+    assert await one_round(rounds) == [B, C, A]
+    assert await one_round(rounds) == [B, A, C]
+
+
 async def test_a_server_twice_is_one():
     assert await one_round(Rounds([A, B, A])) == [A, B]
 
