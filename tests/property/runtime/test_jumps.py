@@ -17,7 +17,7 @@ from fsm.runtime.admission import WIDEST
 from fsm.runtime.clock import SystemClock
 from fsm.states import State
 from tests.fakes.clock import START, JumpingClock, pass_time
-from tests.fakes.runtime import CONNECTION, DIGEST, POLICY, Rig, done, failed, names, virtual
+from tests.fakes.runtime import DIGEST, POLICY, Rig, done, failed, names, virtual
 
 FLEET = 120
 HOUR = 3_600_000
@@ -46,7 +46,7 @@ class Nodes:
 
     def __init__(self, seed: int) -> None:
         self._chance = Random(seed)  # noqa: S311 a test repeats itself
-        self._alive: dict[str, tuple[float, str]] = {}
+        self._alive: dict[str, tuple[float, str, str]] = {}
         self.early: list[Intent] = []
         self.most = 0
         self.sent: Counter[Effect] = Counter()
@@ -66,7 +66,8 @@ class Nodes:
 
     async def _answer(self, intent: Intent) -> Outcome:
         rig, node = self._rig, intent.id.node
-        sent, begun = Sent(rig.clock.now(), CONNECTION), rig.clock.monotonic()
+        way = self._chance.choice(("c1", "c2", "c3", "c4"))  # each login is short: little is proven over one
+        sent, begun = Sent(rig.clock.now(), way), rig.clock.monotonic()
         self.sent[intent.effect] += 1
         self.most = max(self.most, rig.engine.admission.flying)
         self._look_at(intent, begun)
@@ -74,10 +75,11 @@ class Nodes:
         changes = SPECS[intent.effect].changes_node
         if self._chance.random() < (0.25 if changes else 0.05):
             if changes and intent.effect is not Effect.NEW_KEY:
-                self._alive[node] = (begun + 60.0, self._bytes(intent))
+                self._alive[node] = (begun + 60.0, self._bytes(intent), way)
             await pass_time(22.0)
             return failed(intent, Certainty.UNKNOWN, Reason.NO_ANSWER, sent=sent)
-        if intent.effect in quiet.AGENT and node in self._alive and begun >= self._alive[node][0] - 59.0:
+        until, _, other = self._alive.get(node, (0.0, "", ""))
+        if intent.effect in quiet.AGENT and way == other and begun >= until - 59.0:
             del self._alive[node]  # the agent's mutex has let it go
         if self._chance.random() < 0.05:
             return failed(intent, Certainty.REFUSED, Reason.REFUSED, sent=sent)
@@ -89,7 +91,7 @@ class Nodes:
         return quiet.configuration(self._rig.snapshot(intent.id.node).facts)
 
     def _look_at(self, intent: Intent, at: float) -> None:
-        until, digest = self._alive.get(intent.id.node, (0.0, ""))
+        until, digest, _ = self._alive.get(intent.id.node, (0.0, "", ""))
         if at >= until - 0.001 or intent.effect is Effect.NEW_KEY or not SPECS[intent.effect].changes_node:
             return
         same = digest != "" and digest == quiet.configuration(self._rig.snapshot(intent.id.node).facts)
