@@ -15,16 +15,14 @@ from fsm import quiet
 from fsm.effects import SPECS, Effect, Port
 from fsm.events import Certainty, Due, DueKind, Hint, HintKind, Operator, Sent, Verb
 from fsm.reasons import Reason
-from fsm.states import ENDS, State
+from tests.model.faults import faults
 from tests.model.usher import Outcome, Rules, alive, check_start, conclude, crash, key_of, must, order, post
 from tests.model.world import (
     AWAY,
-    DEAF,
     LIFE,
-    LOCKED,
     SLOW,
     Mode,
-    Node,
+    Move,
     Reply,
     Request,
     Waiting,
@@ -32,7 +30,6 @@ from tests.model.world import (
     execute,
     leave,
     start,
-    vanish,
     younger,
 )
 
@@ -42,14 +39,6 @@ LISTED = 60_000
 """Milliseconds between two discoveries."""
 APART = 1_000
 """Milliseconds after which the node's agent cannot take two requests of one connection in the wrong order."""
-
-
-class Move(NamedTuple):
-    """One thing that can happen."""
-
-    name: str
-    cost: int
-    world: World
 
 
 def moves(rules: Rules, world: World, *, faulty: bool, wide: bool) -> Iterator[Move]:
@@ -263,43 +252,3 @@ def resting(rules: Rules, world: World) -> Iterator[Move]:
     if world.node.listens(world.now) and not world.snapshot.held:
         later = world._replace(now=world.now + (LISTED if world.snapshot.seq else 0))
         yield Move("listed", 0, post(rules, later, Hint(HintKind.LISTED)))
-
-
-# -- faults -----------------------------------------------------------------------------------------------------------
-
-
-def faults(rules: Rules, world: World, *, wide: bool) -> Iterator[Move]:
-    """What goes wrong outside of the sending itself."""
-    node, snapshot = world.node, world.snapshot
-    if world.waiting is not None:
-        yield Move("killed while it waits", 1, crash(rules, world))
-    elif snapshot.open is None and snapshot.awaited is not None:
-        yield Move("killed between", 1, crash(rules, world))
-    if node.mode in {Mode.PROVISIONING, Mode.SERVER}:
-        yield Move(
-            "restarts by itself", 1, world._replace(node=leave(node._replace(parts=False, ours=False), world.now, AWAY))
-        )
-        yield Move("vanishes", 1, world._replace(node=vanish(node, world.now)))
-        yield Move("broker away", 1, _away(rules, world, node))
-    if wide:
-        yield from wider(rules, world)
-
-
-def _away(rules: Rules, world: World, node: Node) -> World:
-    after = world._replace(connection=world.connection + 1, node=node._replace(deaf=world.now + DEAF))
-    if world.snapshot.open is None or world.waiting is not None:
-        return after
-    return conclude(rules, after, Outcome(Certainty.NOT_SENT))
-
-
-def wider(rules: Rules, world: World) -> Iterator[Move]:
-    """Operators, another provisioner, forged hints, a second machine."""
-    node, snapshot = world.node, world.snapshot
-    if node.mode is Mode.PROVISIONING and node.locked <= world.now:
-        yield Move("another provisioner", 1, world._replace(node=node._replace(locked=world.now + LOCKED)))
-    if snapshot.state in ENDS or snapshot.state is State.FAILED:
-        yield Move("forged hint", 1, post(rules, world, Hint(HintKind.STARTUP)))
-    asked = world._replace(asked=True)
-    yield Move("second answer", 1, post(rules, asked, Hint(HintKind.SECOND_ANSWER)))
-    for verb in (Verb.RETRY, Verb.FORGET, Verb.QUARANTINE, Verb.REPROVISION):
-        yield Move(f"operator {verb}", 1, post(rules, asked, Operator(verb, "op", "why not")))

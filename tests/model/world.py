@@ -127,6 +127,14 @@ class World(NamedTuple):
     asked: bool = False  # an operator interfered: what the node is and what usher says may differ for good
 
 
+class Move(NamedTuple):
+    """One thing that can happen."""
+
+    name: str
+    cost: int
+    world: World
+
+
 def execute(  # noqa: PLR0911 one answer for each action of the agent
     node: Node, request: Request, now: int, key: str
 ) -> tuple[Node, Reply | None]:
