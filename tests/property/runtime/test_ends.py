@@ -25,6 +25,7 @@ from tests.fakes.runtime import POLICY, LawfulStore, Rig, names, virtual
 HOUR = 3600.0
 X509 = Policy(features=frozenset({Feature.JWT, Feature.PKI}))
 NODES = names(16)
+PARTINGS = frozenset({Effect.RESTART, Effect.SHUTDOWN})
 BLIND = frozenset({Certainty.UNKNOWN, Certainty.INTERRUPTED, Certainty.INVALID})
 
 ends = st.lists(
@@ -109,14 +110,13 @@ def blindly(units: Sequence[Unit]) -> Iterator[str]:
     effect, unknown = None, False
     for unit in units:
         if unit.closes is not None and effect is not None:
-            parting = SPECS[effect].unknown.value == "look"
-            if parting and unit.closes.certainty in BLIND:
+            if effect in PARTINGS and unit.closes.certainty in BLIND:
                 unknown = True
             elif unit.closes.certainty is None and SPECS[effect].port is Port.RPC:
                 unknown = False
         if unit.opens is not None:
             effect = unit.opens.effect
-            if unknown and effect in {Effect.RESTART, Effect.SHUTDOWN}:
+            if unknown and effect in PARTINGS:
                 yield f"{unit.history.node} {unit.history.seq}"
 
 
