@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
@@ -18,6 +19,9 @@ from store.reader import PAGE, Reader, open_reader
 from store.views import FleetView, Group, HistoryView, NodeView
 from usher.views.openings import OpeningView, openings, openings_between
 from usher.views.past import Opened, Past, read
+
+MANY: Final = 1000
+"""Nodes a page where all of them are asked for."""
 
 
 class Book:
@@ -45,7 +49,7 @@ class Book:
         after: str | None = ""
         left = limit
         while after is not None and left != 0:
-            size = PAGE if left is None else min(left, PAGE)
+            size = MANY if left is None else min(left, PAGE)
             page = self._reader.nodes(state, reason, before, after, size)
             shown = [node for node in page.nodes if state is State.UNSEEN or node.state is not State.UNSEEN]
             yield from shown

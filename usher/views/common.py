@@ -144,7 +144,8 @@ def say(lines: Iterable[str], *, flush: bool = False) -> None:
     """Print lines; what the output's encoding does not have is escaped. `flush` has a reader see them at once."""
     encoding = sys.stdout.encoding or "utf-8"
     for line in lines:
-        sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        said = line if line.isascii() else line.encode(encoding, "backslashreplace").decode(encoding)
+        sys.stdout.write(said + "\n")
     if flush:
         sys.stdout.flush()
 

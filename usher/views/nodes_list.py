@@ -22,6 +22,8 @@ from usher.views.book import open_book
 from usher.views.documents import brief, in_the_room
 from usher.views.text import distance, milliseconds, span, table, visible
 
+READABLE = 1000
+"""Lines on a terminal: nobody reads more, and a hundred thousand take a second."""
 Word = TypeVar("Word", State, Reason)
 HEAD = ("NODE", "STATE", "FOR", "GEN", "REASON", "NEXT")
 PAGE = 200
@@ -54,7 +56,7 @@ def _list(args: argparse.Namespace) -> None:
         if args.json:
             common.answer_all(brief(view) for view in found)
         else:
-            common.say(lines(found, now, common.width()))
+            common.say(bounded(found, now, common.width(), args.limit))
 
 
 def _mistaken(args: argparse.Namespace) -> None:
@@ -63,6 +65,17 @@ def _mistaken(args: argparse.Namespace) -> None:
     if given in set(State) and not Path(given).is_dir():
         said = f"--state names the state directory; the nodes in a state are listed by: usher nodes list --in {given}"
         raise common.RefusedError(said, common.NOTHING_TO_READ)
+
+
+def bounded(found: Iterable[NodeView], now: int, width: int | None, limit: int | None) -> Iterator[str]:
+    """The lines; on a terminal of a long list the beginning alone, unless a limit was named."""
+    left = iter(found)
+    if width is None or limit is not None:
+        yield from lines(left, now, width)
+        return
+    yield from lines(islice(left, READABLE), now, width)
+    if next(left, None) is not None:
+        yield f"(the first {READABLE} by name: --limit N shows more, and a pipe gets all of them)"
 
 
 def lines(found: Iterable[NodeView], now: int, width: int | None) -> Iterator[str]:

@@ -129,3 +129,14 @@ def test_the_nearest_names(typed, near):
 def test_a_number_of_lines_is_checked(typed):
     with pytest.raises(argparse.ArgumentTypeError):
         common.count(typed)
+
+
+@pytest.mark.parametrize(
+    ("width", "limit", "beyond", "lines", "more"),
+    [(120, None, 1, 1, True), (None, None, 1, 2, False), (120, 2000, 1, 2, False), (120, None, 0, 1, False)],
+)
+def test_a_terminal_gets_the_beginning_of_a_long_list(width, limit, beyond, lines, more):
+    found = [replace(VIEW, node=f"n{number}") for number in range(nodes_list.READABLE + beyond)]
+    told = list(nodes_list.bounded(found, NOW, width, limit))
+    assert told[-1].startswith("(the first 1000 by name") is more
+    assert len(told) == nodes_list.READABLE + lines + more
