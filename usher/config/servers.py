@@ -19,7 +19,7 @@ SERVICES: Final = ("_mcollective-server._tcp", "_x-puppet-mcollective._tcp")
 _PLAIN: Final = ("nats", "tls")
 _WEB: Final = ("ws", "wss")
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#]*)@)?([^/?#]*)([/?#].*)?")
-_PLACE: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[0-9A-Za-z._-]+)?)\]|([^\s:\[\]@/?#]+)):([0-9]{1,9})")
+_PLACE: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[0-9A-Za-z._-]+)?)\]|([A-Za-z0-9_.-]+)):([0-9]{1,9})")
 _HIGHEST: Final = 65535
 
 

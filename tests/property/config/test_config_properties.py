@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.names import FixedNames
+from transport.servers import server_url
 from usher.config.client import read_client
 from usher.config.durations import parse_duration
 from usher.config.keys import FEATURES, KEYS
@@ -75,3 +76,23 @@ def outcome(text: str) -> str:
 def test_a_server_reads_back_from_its_url(host: str, port: int):
     server = Server(host, port)
     assert parse_server(server.url) == server
+
+
+HOST = st.text(max_size=8) | st.ip_addresses().map(str) | st.ip_addresses(v=6).map("[{}%eth0]".format)
+
+
+@given(
+    st.builds("{}{}{}:{}{}".format, st.sampled_from(["", "nats://", "TLS://", "x://", "ws://"]),
+              st.sampled_from(["", "u@", "u:s3cret@"]), HOST | st.ip_addresses(v=6).map("[{}]".format),
+              st.integers(-1, 70_000), st.sampled_from(["", "/", "/x?y#z", "@", " "]))
+)  # fmt: skip
+def test_a_server_that_a_configuration_may_name_is_one_that_can_be_tried(text: str):
+    assert "s3cret" not in tried(text)
+
+
+def tried(text: str) -> str:
+    try:
+        server = parse_server(text)
+    except ValueError as error:
+        return str(error)
+    return server_url(server.url) + server.dropped
