@@ -23,6 +23,8 @@ _SETTINGS: Final = (
     "secure_delete = ON",  # what is dropped from the vault is in no free page, whatever SQLite was built with
 )
 
+Database = sqlite3.Connection
+"""What a job of maintenance is given, for whoever passes it on without knowing what it is."""
 Connect = Callable[[Path], sqlite3.Connection]
 
 

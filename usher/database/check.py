@@ -9,25 +9,17 @@ Rules:
 from __future__ import annotations
 
 import argparse
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from security.vault import sealed_by
-from store import integrity
-from store.audit import audit
-from store.folding import fold
-from store.identity import identify, opened
-from store.integrity import Finding
-from store.refusals import older, restoring
-from store.versions import migrations
+from store.checking import Checked, check
+from store.refusals import restoring
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 
-MOST: Final = 5
+MOST = 5
 """Faults that are told."""
 
 
@@ -37,74 +29,35 @@ def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
     if not isinstance(named, str) or (named and not Path(named).is_absolute()):
         raise JobError("file must be an absolute path")
     path = Path(named) if named else desk.state.database
-    document: Document = {"database": str(path), "sound": True, "faults": [], "next": ""}
-    with opened(path) as db:
-        identity = identify(db, path)
-        document |= {"schema": identity.version, "lineage": identity.lineage, "nodes": identity.nodes}
-        if identity.version < max(migrations()):
-            raise older(path, identity.version, max(migrations()))
-        found = _structure(desk, db, path)
-        if not found:
-            found = _contents(desk, db, document, path)
-    document["faults"] = [{"check": each.check, "what": each.what} for each in islice(found, MOST)]
-    if found:
-        step = restoring(desk.state.database) if not named else "usher db backup"
-        document |= {"sound": False, "next": step}
-    return document
+    keys = desk.sealing.vault.ring.ids if desk.sealing is not None and not named else None
+    checked = check(path, sealed_by, keys, desk.say, desk.going_on)
+    step = "" if not checked.findings else "usher db backup" if named else restoring(desk.state.database)
+    return {
+        "database": str(path),
+        "sound": not checked.findings,
+        "faults": [{"check": each.check, "what": each.what} for each in checked.findings[:MOST]],
+        "next": step,
+        "schema": checked.identity.version,
+        "lineage": checked.identity.lineage,
+        "nodes": checked.identity.nodes,
+        **_reached(checked),
+    }
 
 
-def _structure(desk: Desk, db: sqlite3.Connection, path: Path) -> list[Finding]:
-    desk.say(f"pages and indexes of {path}")
-    with _interruptible(desk, db):
-        return list(islice(integrity.structure(db), MOST))
-
-
-def _contents(desk: Desk, db: sqlite3.Connection, document: Document, path: Path) -> list[Finding]:
-    """One moment of the database, since it goes on meanwhile; the chain is read beside it, page by page."""
-    desk.say("the chain")
-    verdict = audit(path)
-    found = [Finding("chain", str(verdict.fault))] if verdict.fault else []
-    db.execute("BEGIN")
-    with _interruptible(desk, db):
-        found += islice(integrity.statements(db), MOST)
-        found += islice(integrity.snapshots(db, lambda count: desk.say(f"{count} nodes")), MOST)
-        unsealed, keys = integrity.sealed(db, sealed_by)
-        found += [*unsealed, *_unknown(desk, db, keys)]
-        folded = fold(db, lambda count: desk.say(f"{count} rows of history decided again"))
-        document |= {
-            "rows": verdict.rows,
-            "fleet_rows": verdict.fleet_rows,
-            "head": verdict.head,
-            "decided_again": folded.rows,
-            "nodes_not_decided": folded.left_alone,
-            "loose_blobs": integrity.unreferenced(db),
-            "keys": keys,
-        }
-    db.execute("ROLLBACK")
-    return found + ([Finding("history", folded.fault)] if folded.fault else [])
-
-
-def _unknown(desk: Desk, db: sqlite3.Connection, keys: Mapping[str, int]) -> Iterator[Finding]:
-    """Keys that sealed something, and that the daemon does not hold; without one, that the database does not know."""
-    known = {key for (key,) in db.execute("SELECT key FROM vault_keys").fetchall()}
-    if desk.sealing is not None:
-        known = set(desk.sealing.vault.ring.ids)
-    for key in sorted(keys.keys() - known):
-        yield Finding("keys", f"{keys[key]} entries are sealed by the key {key}, which is not at hand: they are lost")
-
-
-@contextmanager
-def _interruptible(desk: Desk, db: sqlite3.Connection) -> Iterator[None]:
-    """When usher ends, so does the check."""
-    db.set_progress_handler(lambda: not desk.going_on(), 100_000)
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if not desk.going_on():
-            raise JobError("usher ended meanwhile: ask again when it runs") from None
-        raise error from None
-    finally:
-        db.set_progress_handler(None, 0)
+def _reached(checked: Checked) -> Document:
+    """Over how much the checks went that were reached."""
+    verdict, folded = checked.verdict, checked.folded
+    if verdict is None or folded is None:
+        return {}
+    return {
+        "rows": verdict.rows,
+        "fleet_rows": verdict.fleet_rows,
+        "head": verdict.head,
+        "decided_again": folded.rows,
+        "nodes_not_decided": folded.left_alone,
+        "loose_blobs": checked.loose_blobs,
+        "keys": dict(checked.keys),
+    }
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -20,6 +19,7 @@ import orjson
 from fsm.errors import UsherError
 from fsm.traces import told
 from security.vault import KeyRing, SealedVault
+from store.connections import Database
 from store.entries import FleetEntry
 from store.journal import Journal
 from usher.database.jobs import Document, Job, JobError, find
@@ -121,7 +121,7 @@ class Desk:
         self.now, self.at = jobs.now, jobs.now()
         self.serving, self.sealing = jobs.serving, jobs.sealing
 
-    def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    def maintain(self, job: Callable[[Database], T]) -> T:
         """store.journal.Journal.maintain: the writer's connection to itself, while commits wait."""
         return self.on_loop(lambda: self._jobs.journal().maintain(job))
 

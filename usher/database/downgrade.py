@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from fsm.errors import StoreError
-from store.identity import Identity, identify, opened
+from store.goback import lost, written
 from store.refusals import newest_backup
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
@@ -24,33 +23,35 @@ from usher.database.words import when
 
 RELEASES: Final[dict[str, int]] = {"0.1.0": 1}
 """The schema version of each release before this one."""
-_TABLES: Final = "SELECT table_version, count(*) FROM history GROUP BY table_version ORDER BY 1"
-_SINCE: Final = "SELECT count(*), count(DISTINCT node) FROM history WHERE position > ?"
-_LINK: Final = "SELECT hash, at FROM history WHERE position = ?"
 
 
 def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
     """Look at the database and at its backups."""
     release, schema = _wanted(arguments.get("version") or "")
-    path = desk.state.database
-    with opened(path) as db:
-        identity = identify(db, path)
-        document: Document = {
-            "database": str(path),
-            "schema": identity.version,
-            "tables": {str(version): rows for version, rows in db.execute(_TABLES).fetchall()},
-            "release": release,
-            "release_schema": schema,
-            "opens": schema >= identity.version,
-            "backup": None,
-            "lost": None,
-            "steps": [],
-        }
-        if not document["opens"]:
-            backup = newest_backup(desk.state.path, schema)
-            document |= {"backup": str(backup) if backup else None, "lost": _lost(db, backup, identity)}
-            document["steps"] = _steps(desk, path, backup, identity.version, release)
-    return document
+    path, held = desk.state.database, written(desk.state.database)
+    document: Document = {
+        "database": str(path),
+        "schema": held.identity.version,
+        "tables": {str(version): rows for version, rows in held.tables.items()},
+        "release": release,
+        "release_schema": schema,
+        "opens": schema >= held.identity.version,
+        "backup": None,
+        "lost": None,
+        "steps": [],
+    }
+    if document["opens"]:
+        return document
+    backup = newest_backup(desk.state.path, schema)
+    try:
+        missed = lost(path, backup)
+    except StoreError as error:
+        raise JobError(f"{error}; move that backup away and ask again") from None
+    return document | {
+        "backup": str(backup) if backup else None,
+        "lost": {"rows": missed.rows, "nodes": missed.nodes, "since": missed.since},
+        "steps": _steps(desk, path, backup, held.identity.version, release),
+    }
 
 
 def _wanted(version: Any) -> tuple[str, int]:
@@ -63,24 +64,6 @@ def _wanted(version: Any) -> tuple[str, int]:
         raise JobError(f"there is no release {version!r:.20} before this one; known are {known}")
     schema = releases[version]
     return next(release for release, of in RELEASES.items() if of == schema), schema
-
-
-def _lost(db: sqlite3.Connection, backup: Path | None, identity: Identity) -> Document:
-    """What has happened since the backup: all of it where there is none, or where it is of another history."""
-    position, at = 0, None
-    if backup is not None:
-        try:
-            with opened(backup) as before:
-                position = identify(before, backup).rows
-                link = before.execute(_LINK, (position,)).fetchall()
-        except StoreError as error:
-            raise JobError(f"{error}; move that backup away and ask again") from None
-        if link and db.execute(_LINK, (position,)).fetchall() == link:
-            at = link[0][1]
-        else:
-            position = 0
-    rows, nodes = db.execute(_SINCE, (position,)).fetchall()[0]
-    return {"rows": rows, "nodes": nodes, "of_nodes": identity.nodes, "since": at}
 
 
 def _steps(desk: Desk, path: Path, backup: Path | None, version: int, release: str) -> list[str]:
@@ -114,10 +97,10 @@ def lines(document: Document) -> list[str]:
     said = [f"schema version {document['schema']}, {tables or 'no rows'}"]
     if document["opens"]:
         return [*said, f"usher {document['release']} could open it"]
-    lost = document["lost"]
-    since = f"since {when(lost['since'])}" if lost["since"] else "all there is"
+    gone = document["lost"]
+    since = f"since {when(gone['since'])}" if gone["since"] else "all there is"
     said.append(f"usher {document['release']} knows schema version {document['release_schema']} and cannot open it")
-    said.append(f"going back loses {since}: {lost['rows']} rows of history, of {lost['nodes']} nodes")
+    said.append(f"going back loses {since}: {gone['rows']} rows of history, of {gone['nodes']} nodes")
     return [*said, "to go back:", *(f"  {number}. {step}" for number, step in enumerate(document["steps"], 1))]
 
 

@@ -39,6 +39,8 @@ def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
     if entry is None:
         return document
     generation, name, sealed = entry
+    if generation < found.snapshot.generation and found.snapshot.facts.helper is not None:
+        return document | {"generation": found.snapshot.generation, "said": {}}  # it ran again, well and silently
     desk.note(READ, {"node": found.node, "generation": generation})
     data = found.open(generation, name, sealed)
     if data is None:
@@ -64,6 +66,8 @@ def lines(document: Document) -> Iterator[str]:
         yield f"{node}: nothing is held that the helper said for people (it is {document['state']})"
     elif said is None:
         yield f"{node}: what the helper said in generation {generation} can be opened with no key"
+    elif not said:
+        yield f"{node}: the helper said nothing for people when it last ran, in generation {generation}"
     else:
         yield f"{node}: what the helper said in generation {generation}, {local(document['at'])}"
         yield from chain.from_iterable(_stream(STREAMS[stream], text) for stream, text in said.items())

@@ -21,6 +21,10 @@ from store.reader import open_reader
 from store.repository import open_store
 from tests.fakes.units import AT, Life
 
+FILL = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO filled SELECT i FROM n
+"""
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -120,9 +124,8 @@ async def test_a_full_disk_leaves_nothing(path: Path, tmp_path: Path):
 
 async def test_one_that_is_to_end_leaves_nothing(path: Path, tmp_path: Path):
     journal = open_store(path)
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
     await journal.maintain(lambda db: db.execute("CREATE TABLE filled (x)"))
-    await journal.maintain(lambda db: db.execute(f"{numbers} INSERT INTO filled SELECT i FROM n"))
+    await journal.maintain(lambda db: db.execute(FILL))
     await journal.close()
     with pytest.raises(StoreError, match="interrupted"):
         back_up(path, tmp_path / "b.db", lambda: False)
