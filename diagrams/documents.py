@@ -66,7 +66,8 @@ _EFFECTS: Final = """What usher does outside. An effect is journalled before it 
 that a process that dies in between knows at its next start what it does not know."""
 _TRIES: Final = """`tries` is how often a generation opens the effect; what was not sent, or was interrupted by the
 end of usher itself or of the way to the broker, costs none. No effect that changes the node opens while an earlier one
-that is unanswered may still live, except `new_key`, and after a `configure` the `configure` of the same bytes and the restart into them."""
+that is unanswered may still live, except `new_key`, and after a `configure` the `configure` of the same bytes and the
+restart into them."""
 _REASONS: Final = """Why a step did not succeed, or why a node is where it is. A code never changes its meaning;
 `usher nodes list --reason CODE` lists the nodes, `usher nodes why NODE` tells a node's story."""
 
