@@ -122,6 +122,10 @@ class Author:
 
     async def to_the_helper(self) -> None:
         await self.admitted()
+        await self.read()
+
+    async def read(self) -> None:
+        """From its admission to its helper."""
         claims = self.hand.keep(self.snapshot, Name.CLAIMS, CLAIMS)
         await self.done(JwtFacts(DIGEST, "3MNtG812Kz7PHsNFHl1wiN1Tooq", provisions_by_default=False), [claims])
         blob = self.hand.keep_blob(orjson.dumps(INVENTORY))

@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
@@ -76,35 +76,38 @@ async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sn
     try:
         reply = await ports.helper.run(helper_call(ports, site, intent, snapshot))
     except HelperError as error:
-        said = _said(ports, snapshot, stderr=error.stderr, stdout=error.stdout)
+        said = _spoken(stderr=error.stderr, stdout=error.stdout)
         outcome = answers.failed(intent, Certainty.REFUSED, error.reason, _sealed(error.detail, said), transient=False)
-        return replace(outcome, secrets=said)
+        return replace(outcome, secrets=(_entry(ports, snapshot, said),))
     if site.inject:
         reply = replace(reply, configuration=ports.rules.inject(reply.configuration))
     problem = _problem(ports, reply)
     if problem is not None:
-        said = _said(ports, snapshot, stderr=reply.stderr, msg=reply.msg)
+        said = _spoken(stderr=reply.stderr, msg=reply.msg)
         reason, detail = problem
         outcome = answers.unusable(intent, reason, _sealed(detail, said), None, transient=False)
-        return replace(outcome, secrets=said)
+        return replace(outcome, secrets=(_entry(ports, snapshot, said),))
     verdict = _verdict(reply)
-    said = _said(ports, snapshot, stderr=reply.stderr, msg="" if verdict is Verdict.CONFIGURE else reply.msg)
+    said = _spoken(stderr=reply.stderr, msg="" if verdict is Verdict.CONFIGURE else reply.msg)
     kept, digest = ports.hand.keep_reply(snapshot, reply)
     default = snapshot.facts.jwt.provisions_by_default if snapshot.facts.jwt else True
     keeps = verdict is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
     facts = HelperFacts(digest, verdict, _KEEPS if keeps else _sealed("", said), keeps)
-    return Outcome(Done(intent.effect, intent.id, facts), secrets=(kept, *said))
+    silent = verdict is Verdict.CONFIGURE and not said  # nearly every node: nobody will ask what it did not say
+    secrets = (kept,) if silent else (kept, _entry(ports, snapshot, said))
+    return Outcome(Done(intent.effect, intent.id, facts), secrets=secrets)
 
 
-def _said(ports: Ports, snapshot: Snapshot, **streams: str) -> tuple[Secret, ...]:
-    """The entry of what the helper said by itself; nothing where it said nothing."""
-    spoken = {name: text for name, text in streams.items() if text}
-    if not spoken:
-        return ()
-    return (ports.hand.seal(snapshot, Name.OUTPUT, {"at": ports.clock.now(), **spoken}),)
+def _spoken(**streams: str) -> dict[str, str]:
+    return {name: text for name, text in streams.items() if text}
 
 
-def _sealed(detail: str, said: Sequence[Secret]) -> str:
+def _entry(ports: Ports, snapshot: Snapshot, said: Mapping[str, str]) -> Secret:
+    """The entry of what the helper said for people; an empty one takes the place of what it said before."""
+    return ports.hand.seal(snapshot, Name.OUTPUT, {"at": ports.clock.now(), **said})
+
+
+def _sealed(detail: str, said: Mapping[str, str]) -> str:
     """What usher knows, and where the helper's own words are: they cannot be told from secrets."""
     return "; ".join(part for part in (detail, SEALED if said else "") if part)
 

@@ -138,7 +138,7 @@ def test_without_a_database_the_next_step_is_named(capsys, tmp_path, words):
 def test_what_is_no_database_is_refused(capsys, tmp_path):
     (tmp_path / DATABASE).write_text("not a database " * 100)
     said = answered(capsys, "nodes", "list", "--state", tmp_path, code=2)
-    assert f"{tmp_path / DATABASE}: file is not a database" in said
+    assert f"{tmp_path / DATABASE} is no SQLite database" in said
     assert said.count("\n") == 1
 
 

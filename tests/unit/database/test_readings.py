@@ -10,16 +10,20 @@ from pathlib import Path
 import orjson
 import pytest
 
+from fsm.events import Certainty, Due, DueKind, HelperFacts, Verdict
+from fsm.reasons import Reason
+from fsm.snapshot import Snapshot
 from fsm.states import State
 from security.vault import KeyRing, SealedVault, VaultKey
 from security.vaultfile import write_ring
 from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
-from tests.fakes.written import RING, write_database
+from tests.fakes.written import RING, Author, deferred, write_database
 from usher.cli import main
 from usher.database.desk import Jobs
 from usher.database.jobs import Document, JobError
+from usher.database.output import lines
 from usher.harmless import Harmless
 from usher.state import DATABASE, VAULT_KEY, StateDirectory
 from usher.vault import KeyPlace, Sealing
@@ -57,6 +61,33 @@ def test_where_nothing_was_said_nothing_is_noted(state: Path, capsys):
     assert main(["nodes", "output", "web1.example.net", "--reason", "x", "--state", str(state)]) == 1
     assert "nothing is held" in capsys.readouterr().out
     assert entries(state) == []
+
+
+async def silent_since(state: Path, *, failed: bool) -> Snapshot:
+    """A node whose helper spoke once, and ran again without a word."""
+    journal = open_store(state / DATABASE)
+    author = Author(journal, "n1.example.net", common.now() - 10**7)
+    await deferred(author)
+    await author.due()
+    await author.tell(Due(DueKind.ADMIT))
+    await author.read()
+    if failed:
+        await author.failed(Certainty.REFUSED, Reason.HELPER_FAILED, "x", author.said(), transient=False)
+    else:
+        await author.done(HelperFacts("5f" * 32, Verdict.CONFIGURE, ""))
+    await journal.close()
+    return author.snapshot
+
+
+@pytest.mark.parametrize("failed", [False, True])
+async def test_what_was_said_before_a_silent_run_is_not_told(tmp_path: Path, failed: bool):
+    snapshot = await silent_since(tmp_path, failed=failed)
+    write_ring(tmp_path / VAULT_KEY, RING)
+    document = await asked(tmp_path, "output", Harmless(), node=snapshot.node)
+    assert (document["generation"], document["said"]) == (2, {})
+    assert list(lines(document)) == [
+        "n1.example.net: the helper said nothing for people when it last ran, in generation 2"
+    ]
 
 
 def test_another_key_opens_nothing(state: Path, capsys):

@@ -104,6 +104,16 @@ def said(bench: EffectsBench, outcome: Outcome) -> dict[str, object]:
     return {} if found is None else orjson.loads(bench.opened(found))
 
 
+@pytest.mark.parametrize("reply", [HelperError(Reason.HELPER_FAILED, "x"), HelperReply(defer=True), HelperReply()])
+async def test_a_helper_that_fails_or_defers_silently_leaves_nothing_of_what_it_said_before(
+    bench: EffectsBench, reply: HelperReply | HelperError
+):
+    bench.helper.reply = reply
+    outcome = await bench.perform(Effect.RUN_HELPER)
+    assert said(bench, outcome) == {"at": bench.clock.at}
+    assert SEALED not in str(outcome.body)
+
+
 async def test_a_silent_helper_leaves_nothing_to_read(bench: EffectsBench):
     bench.helper.reply = replace(REPLY, stderr="", msg="configured as a server of the site")
     outcome = await bench.perform(Effect.RUN_HELPER)
