@@ -44,6 +44,7 @@ from usher.simulator.material import make_broker, make_site
 from usher.simulator.model import ENTROPY, Answer, Setup
 
 EPOCH: Final = 1
+FACTS: Final = 40
 CONNECTION: Final = "c-1"
 
 
@@ -121,7 +122,10 @@ class World:
         parser = argparse.ArgumentParser()
         run.add_arguments(parser)
         self.settings = run.read(parser.parse_args(site.daemon()[1:]))
-        self.setup = Setup(site.provisioning_token.read_text(), self.settings.site.token, broker=broker.url)
+        facts = {f"fact_{number:02d}": f"a value of the usual length, number {number:04d}" for number in range(FACTS)}
+        self.setup = Setup(
+            site.provisioning_token.read_text(), self.settings.site.token, facts=facts, broker=broker.url
+        )
         self.clock = Clock()
         self.vault = SealedVault(KeyRing((VaultKey.fresh(),)))
         self.caller = self.settings.outside.way.caller
