@@ -9,6 +9,7 @@ import pytest
 from fsm.events import Certainty
 from fsm.reasons import Reason
 from tests.fakes.link import Heard, asking, fill, handed_over, provisioner, started
+from tests.fakes.proxy import Way
 from tests.fakes.scene import staged
 from transport.connection import Options
 from transport.reports import Connected, Disconnected, Refused, Report
@@ -178,3 +179,41 @@ async def test_who_has_answered_since_the_outage_and_is_gone_is_gone(broker, pro
             ).certainty is not Certainty.NOT_DELIVERED:
                 assert error.certainty is Certainty.UNKNOWN, "it was on its way out"
         assert not scene.link.settling.is_back("n2.example.net")
+
+
+@pytest.mark.parametrize("passes", [1, 60, 900])
+async def test_an_end_in_the_middle_of_an_answer_is_the_ways_fault_and_the_next_login_is_whole(broker, proxy, passes):
+    async with staged(broker, proxy.url) as scene:
+        call = scene.call("jwt", within=0.5)
+        asked = await scene.next()
+        proxy.faults.cut_after[Way.DOWN] = passes
+        asked.answer({"jwt": "x" * 2000})
+        error = await scene.fails(call)
+        assert (error.certainty, error.reason) == (Certainty.INTERRUPTED, Reason.DISCONNECTED)
+        await scene.report.kind(Connected, 2)
+        after = scene.call("jwt")
+        (await scene.next(2)).answer({"jwt": "y"})
+        assert (await after).data == {"jwt": "y"}
+
+
+@pytest.mark.parametrize("passes", [1, 60, 900])
+async def test_an_end_in_the_middle_of_a_request_delivers_nothing_of_it(broker, proxy, passes):
+    async with staged(broker, proxy.url) as scene:
+        proxy.faults.cut_after[Way.UP] = passes
+        error = await scene.fails(scene.call("configure", within=0.5, config="x" * 2000))
+        assert error.certainty in {Certainty.INTERRUPTED, Certainty.NOT_SENT}
+        await scene.report.kind(Connected, 2)
+        after = scene.call("ping")
+        (await scene.next()).answer()
+        await after
+        assert [asked.call.action for asked in scene.asked.items] == ["ping"]
+
+
+async def test_slow_and_in_small_pieces_everything_arrives_whole(broker, proxy):
+    async with staged(broker, proxy.url) as scene:
+        proxy.faults.latency, proxy.faults.pieces, proxy.faults.bandwidth = 0.0002, 97, 5_000_000.0
+        call = scene.call("jwt", config="z" * 5000)
+        asked = await scene.next()
+        assert asked.call.data["config"] == "z" * 5000
+        asked.answer({"jwt": "x" * 5000})
+        assert (await call).data == {"jwt": "x" * 5000}
