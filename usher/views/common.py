@@ -82,15 +82,14 @@ def database(args: argparse.Namespace) -> Path:
     """The file that holds the answer; raises RefusedError if there is none."""
     path = state_directory(args.state_directory, os.environ).database
     try:
-        present = path.is_file()
-        path.open("rb").close() if present else None
+        path.lstat()  # what is no file, or not ours, is refused by whoever opens it
+    except (FileNotFoundError, NotADirectoryError):
+        said = f"there is no database in {path.parent}: start usher there first (usher run), or name its directory"
+        raise RefusedError(f"{said} with --state DIR", NOTHING_TO_READ) from None
     except OSError as error:
         said = f"{path} cannot be read ({error.strerror}): run this as the user that runs usher, or name another"
         raise RefusedError(f"{said} directory with --state DIR", NOTHING_TO_READ) from None
-    if present:
-        return path
-    said = f"there is no database in {path.parent}: start usher there first (usher run), or name its directory"
-    raise RefusedError(f"{said} with --state DIR", NOTHING_TO_READ)
+    return path
 
 
 def known(book: Book, node: str) -> Snapshot:

@@ -38,6 +38,7 @@ def test_what_cannot_be_used_is_refused_by_every_job(
     assert cli.main(["nodes", "list", "--state", str(state)]) == 2
     out = capsys.readouterr()
     assert out.out == ""
+    assert said in out.err, "a reading command says the same"
     assert len(out.err.splitlines()) == 1
 
 
