@@ -95,6 +95,7 @@ def commands(nodes: int) -> Iterator[Shown]:
     yield Shown("nodes show NODE", ("nodes", "show", node))
     yield Shown("history NODE", ("history", node))
     yield Shown("nodes why, a name that is not known", ("nodes", "why", f"{node[:-3]}com"))
+    yield Shown("errors", ("errors",))
     yield Shown("status", ("status",))
     yield Shown("nodes list, all, into a pipe", ("nodes", "list"), bound=False)
 

@@ -27,7 +27,7 @@ from store import refusals
 from store.identity import look, ours, refused
 from store.trouble import translated
 from store.versions import migrations
-from store.views import EffectView, FleetView, Group, HistoryView, Meta, NodeView, Page
+from store.views import EffectView, FleetView, Group, HistoryView, Meta, NodeView, Page, node_view
 
 PAGE: Final = 200
 NAMES: Final = 10_000
@@ -70,7 +70,7 @@ class Reader:
         where, values = sql.where({"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before})
         found = f"{sql.NODES} INDEXED BY {self._index(state, reason, before)}"
         rows = self.rows(f"{found} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
-        views = tuple(NodeView(**row) for row in rows[:limit])
+        views = tuple(node_view(row) for row in rows[:limit])
         return Page(views, views[-1].node if len(rows) > limit else None)
 
     def _index(self, state: State | None, reason: Reason | None, before: int | None) -> str:
@@ -138,7 +138,7 @@ class Reader:
 
     def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:
         """The waiting room, who waits longest first."""
-        return tuple(NodeView(**row) for row in self.rows(sql.WAITING, (limit,)))
+        return tuple(node_view(row) for row in self.rows(sql.WAITING, (limit,)))
 
     def waiting(self) -> int:
         """How many nodes are in the waiting room."""

@@ -7,9 +7,12 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fsm.effects import Effect, EffectId
+from fsm.frozen import quick
 from fsm.reasons import Reason
 from fsm.states import State
 from store.entries import Status
@@ -24,6 +27,7 @@ class Meta:
     created: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NodeView:
     """What a list says of a node, without its snapshot; `doing` is the effect of its open step."""
@@ -40,13 +44,13 @@ class NodeView:
     held: bool
     active: bool
 
-    def __post_init__(self) -> None:
-        """Turn the texts of the database into members."""
-        object.__setattr__(self, "state", State(self.state))
-        object.__setattr__(self, "doing", None if self.doing is None else Effect(self.doing))
-        object.__setattr__(self, "reason", None if self.reason is None else Reason(self.reason))
-        object.__setattr__(self, "held", bool(self.held))
-        object.__setattr__(self, "active", bool(self.active))
+
+def node_view(row: Mapping[str, Any]) -> NodeView:
+    """The view of a row of store.queries.NODES; a fleet has many, so nothing is looked for twice."""
+    node, state, generation, seq, since, due_at, due_kind, doing, reason, held, active = row.values()
+    effect = None if doing is None else Effect(doing)
+    why = None if reason is None else Reason(reason)
+    return NodeView(node, State(state), generation, seq, since, due_at, due_kind, effect, why, bool(held), bool(active))
 
 
 @dataclass(frozen=True, slots=True)
