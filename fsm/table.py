@@ -22,7 +22,7 @@ from fsm.rows import Opens, Row, ignore, row
 from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)

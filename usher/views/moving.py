@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 
 from fsm.errors import StoreError
@@ -128,8 +128,7 @@ def follow(tail: Tail, wait: Callable[[], bool]) -> Iterator[Moved]:
 
 
 def _pause() -> bool:
-    time.sleep(PACE)
-    return True
+    return not Event().wait(PACE)
 
 
 def text(moved: Moved, width: int | None) -> str:
