@@ -21,6 +21,8 @@ from fsm.states import State
 
 NARROWEST: Final = 64
 WIDEST: Final = 4096
+MOST: Final = 256
+"""Nodes admitted in one turn of the loop: after an outage the whole window is empty at once."""
 TICK: Final = 0.05
 """Seconds between two adjustments of the window."""
 _FLYING: Final = frozenset({State.DISCOVERED, State.INVENTORIED, State.ENROLLED, State.CONFIGURED})
@@ -61,6 +63,7 @@ class Admission:
         self._called: set[str] = set()
         self._window = NARROWEST
         self._tick: Handle | None = None
+        self._next: Handle | None = None
         self._held = False
 
     @property
@@ -108,15 +111,26 @@ class Admission:
         self._call()
 
     def _call(self) -> None:
+        if self._next is not None:
+            return
+        admitted = 0
         while not self._held and self._heap and len(self._flying) + len(self._called) < self._window:
+            if admitted == MOST:
+                self._next = self._loop.call_soon(self._again)
+                return
             entry = heapq.heappop(self._heap)
             node = entry[2]
             if self._room.get(node) is entry:
                 del self._room[node]
                 self._called.add(node)
+                admitted += 1
                 self._admit(node)
         if self._heap and self._tick is None and not self._held:
             self._tick = self._loop.call_later(TICK, self._adjust)
+
+    def _again(self) -> None:
+        self._next = None
+        self._call()
 
     def _adjust(self) -> None:
         self._tick = None

@@ -10,10 +10,10 @@ import pytest
 from fsm.effects import Effect, Intent
 from fsm.events import Certainty, DueKind, Verb
 from fsm.reasons import Reason
-from fsm.runtime.admission import NARROWEST, TICK, WIDEST, Admission, Rank, in_flight, rank
+from fsm.runtime.admission import MOST, NARROWEST, TICK, WIDEST, Admission, Rank, in_flight, rank
 from fsm.snapshot import Awaited, Snapshot, unseen
 from fsm.states import State
-from tests.fakes.clock import pass_time
+from tests.fakes.clock import Turns, pass_time
 from tests.fakes.runtime import NODE, Answer, Rig, failed, names, virtual
 
 
@@ -200,3 +200,20 @@ async def test_nobody_is_admitted_while_held(rig: Rig, reason: Reason):
     assert rig.engine.admission.waiting == 20
     rig.engine.release(reason)
     await rig.until_all(State.PROVISIONED, 20)
+
+
+@virtual
+async def test_a_window_that_is_empty_at_once_is_filled_a_bounded_piece_a_turn():
+    loop, admitted = Turns(), []
+    admission = Admission(loop, admitted.append, lambda: False)
+    admission._window = WIDEST
+    admission.hold()
+    for node in names(2 * MOST + 1):
+        admission.note(Snapshot(node, State.DISCOVERED, generation=1))
+    admission.release()
+    sizes = [len(admitted)]
+    while loop.next:
+        loop.turn()
+        sizes.append(len(admitted))
+    assert sizes == [MOST, 2 * MOST, 2 * MOST + 1]
+    assert admitted == names(2 * MOST + 1)
