@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from fsm.errors import StoreError, StoreFullError
 from store.batches import Prepared
+from store.writer import Writer
 
 
 class Later(Protocol):
@@ -49,6 +50,23 @@ class Call:
         self.job = job
         self.alone = alone
         self.answer: object = None
+
+
+class Counted:
+    """What waits and what was done, for those who watch: the journal inherits it."""
+
+    _writer: Writer
+    _waiting: deque[Call]
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a transaction."""
+        return len(self._waiting)
+
+    @property
+    def commits(self) -> int:
+        """Transactions that became durable since the start."""
+        return self._writer.commits
 
 
 def take(waiting: deque[Call], most: int) -> list[Call]:

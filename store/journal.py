@@ -24,7 +24,7 @@ from fsm.errors import StoreError, StoreFullError, UsherError
 from fsm.traces import told
 from fsm.unit import Unit
 from store.batches import Prepared
-from store.calls import Call, Later, again, loop_later, take
+from store.calls import Call, Counted, Later, again, loop_later, take
 from store.checks import consistent
 from store.entries import FleetEntry
 from store.opening import Opening
@@ -38,7 +38,7 @@ PACE: Final = 0.01  # seconds between two batches' beginnings: a batch costs as 
 RETRY: Final = 1.0  # seconds until a batch is tried again that found the disk full
 
 
-class Journal(Lending):
+class Journal(Lending, Counted):
     """fsm.ports.Store over SQLite; made by store.repository.open_store."""
 
     def __init__(
@@ -53,6 +53,7 @@ class Journal(Lending):
         self._on_full = on_full or (lambda _: None)
         self._later = later or loop_later
         self.opening: Opening | None = None  # what opening did, if store.repository did it
+        self.on_broken: Callable[[StoreError], None] = lambda _: None  # told once, when nothing is committed any more
         self._worker = Worker("store")
         self._waiting: deque[Call] = deque()
         self._busy = self._alone = False  # the worker has the connection; for a job of maintenance
@@ -71,8 +72,6 @@ class Journal(Lending):
     def epoch(self) -> int:
         """The current epoch; 0 before the first begin_epoch."""
         return self._writer.epoch
-
-    # -- calls that change something ---------------------------------------------------------------
 
     def commit(self, unit: Unit) -> asyncio.Future[None]:
         """Make one transition durable; raises StoreError, which ends the process, or the codec's error for this one."""
@@ -280,6 +279,7 @@ class Journal(Lending):
         """Commit nothing more, ever; whoever waits hears why."""
         self._undo()
         self._broken = error
+        self.on_broken(error)
         self._waiting.extendleft(reversed(batch))
         self._give_up(error)
 

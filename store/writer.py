@@ -39,6 +39,7 @@ class Writer:
         self._heads = self._committed = self._read_heads()
         self._loose: set[str] = set()
         self._frames = 0
+        self.commits = 0  # transactions that became durable
         self._interrupted = False
 
     @property
@@ -74,6 +75,7 @@ class Writer:
         except sqlite3.Error as error:
             raise translated(error, "commit") from None
         self._committed = self._heads
+        self.commits += 1
         self._frames += _FRAMES_A_BATCH
 
     def rollback(self) -> None:

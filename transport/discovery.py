@@ -17,13 +17,14 @@ from typing import Final
 from fsm.identity import is_safe
 from fsm.ports import Clock
 from transport.connection import Connection, NotSentError
+from transport.counting import ReplyCounts
 from transport.ksuid import ksuid
 from transport.reports import Discards
 from transport.subjects import broadcast, discovery_prefix
 from transport.wire.caller import Caller
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import DISCOVERY_PING, PONG
-from transport.wire.v2 import WireReply, decode_reply, encode_request
+from transport.wire.v2 import WireReply, encode_request
 
 __all__ = ["Cycle", "Discovery", "Window"]
 
@@ -76,6 +77,7 @@ class Discovery:
         self._clock = clock
         self._on_seen = on_seen
         self._discards = discards
+        self.counts = ReplyCounts()
         self._prefix = discovery_prefix(caller.caller, f"discovery-{secrets.token_hex(8)}")
         self._window: Window | None = None
         self._answers = 0
@@ -124,7 +126,7 @@ class Discovery:
 
     def _on_message(self, subject: str, data: bytes, _status: int) -> None:
         try:
-            reply = decode_reply(data[: LARGEST + 1])  # what is larger is cut, and so is not JSON
+            reply = self.counts.decode(data[: LARGEST + 1])  # what is larger is cut, and so is not JSON
         except WireError:
             self._discards.count("bad_discovery_reply")
             return

@@ -30,6 +30,7 @@ from fsm.events import Certainty, Sent
 from fsm.ports import Clock, Reply, Request
 from fsm.reasons import Reason
 from transport.connection import Connection, Handed, NotSentError, WhyNot
+from transport.counting import ReplyCounts
 from transport.ksuid import ksuid
 from transport.memory import MOST, Asked, Memory
 from transport.reports import Discards
@@ -37,7 +38,7 @@ from transport.subjects import UnsafeSubjectError, node, replies, reply_prefix
 from transport.wire.caller import Caller
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import OK, decode_answer, encode_call
-from transport.wire.v2 import WireReply, decode_reply, encode_request
+from transport.wire.v2 import WireReply, encode_request
 
 __all__ = ["RpcClient"]
 
@@ -67,6 +68,7 @@ class RpcClient:
         self._caller = caller
         self._clock = clock
         self._discards = discards
+        self.counts = ReplyCounts()
         self._on_second_answer = on_second_answer
         self._largest = largest_reply
         self._prefix = reply_prefix(caller.caller)
@@ -156,7 +158,7 @@ class RpcClient:
             self._discards.count("duplicate_reply")
             return
         try:
-            reply = decode_reply(data)
+            reply = self.counts.decode(data)
         except WireError as error:
             self._useless(request_id, asked, Reason.BAD_REPLY, str(error))
             return
