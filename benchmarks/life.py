@@ -38,6 +38,7 @@ from usher import run
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
+from usher.effects.tokens import Tokens
 from usher.network import Network
 from usher.simulator import node as server
 from usher.simulator.material import make_broker, make_site
@@ -140,7 +141,7 @@ class World:
             hand,
         )
         ports = replace(made, helper=InlineHelper(answer), clock=self.clock)
-        return Effects(ports, SiteFacts(self.settings.site.token, "0123456789abcdef")), ports
+        return Effects(ports, SiteFacts(Tokens(self.settings.site.tokens), "0123456789abcdef")), ports
 
     def lives(self, count: int) -> Iterator[Life]:
         """As many nodes, each from its first hint until it is provisioned."""

@@ -67,6 +67,8 @@ def learn(turn: Turn, changes: Changes) -> None:
     body, facts = turn.event.body, turn.snapshot.facts
     if isinstance(body, Done):
         changes["facts"] = evolve(facts, {"at": facts.at or turn.event.at, **_learnt(body)})
+        if isinstance(body.facts, JwtFacts) and body.facts.let_in:
+            changes["let_in"] = body.facts.let_in
 
 
 def _learnt(body: Done) -> Changes:  # noqa: PLR0911 one answer for each kind of fact
@@ -117,6 +119,7 @@ def forget(turn: Turn, changes: Changes) -> None:
     changes.update(facts=NOTHING, doing=None, awaited=None, held=False, parting=NO_PARTING, looks=NO_LOOKS)
     changes.update(evidence="", answered=False, failures=0, absences=0, returns=0, failed_from=None, first=0)
     changes.update(reason=None, detail="", previous_key="", previous_token="", provisioned_at=0, looked=0)
+    changes["let_in"] = ""
 
 
 def finish(turn: Turn, changes: Changes) -> None:

@@ -76,7 +76,8 @@ class Spec:
     """What is known of an effect before it is used.
 
     `tries` is how often it is sent in one generation before the node fails; `changes_node` says whether a request
-    that is still under way could undo what comes after it; `what` is the sentence that documents print.
+    that is still under way could undo what comes after it; `what` is the sentence that documents print. `each_token`
+    says that one opening may make several requests: the next of the site's tokens after each that the node has refused.
     """
 
     port: Port
@@ -85,11 +86,12 @@ class Spec:
     changes_node: bool
     supersedes: tuple[str, ...]
     what: str
+    each_token: bool = False
 
 
 SPECS: Final[dict[Effect, Spec]] = {
     Effect.FETCH_JWT: Spec(
-        Port.RPC, Unknown.REPEAT, 3, False, (), "read the node's provisioning token; takes its lock"
+        Port.RPC, Unknown.REPEAT, 3, False, (), "read the node's provisioning token; takes its lock", each_token=True
     ),
     Effect.FETCH_INVENTORY: Spec(Port.RPC, Unknown.REPEAT, 5, False, (), "read what the node is"),
     Effect.NEW_KEY: Spec(

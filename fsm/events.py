@@ -108,11 +108,15 @@ class Sent:
 @quick
 @dataclass(frozen=True, slots=True)
 class JwtFacts:
-    """A verified provisioning token: digest of its text, its id, whether provisioning is its default (chpd)."""
+    """A verified provisioning token: digest of its text, its id, whether provisioning is its default (chpd).
+
+    `let_in` marks the site's token that the node let us in with: a keyed fingerprint of 8 hexadecimal characters.
+    """
 
     digest: str
     jti: str
     provisions_by_default: bool
+    let_in: str = ""
 
 
 @quick

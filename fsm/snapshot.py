@@ -115,6 +115,7 @@ class Snapshot:
     `since` is when it entered its state, `first` when it was first seen, `looked` when a hint last made us look
     (milliseconds since 1970). `failures` counts generations that failed in a row, `absences` how often in a row
     nobody was there, `returns` how often it came back from our own restart, `answered` whether it has ever answered.
+    `let_in` is the mark of the site's token that it let us in with last, which outlives generations.
     """
 
     node: str
@@ -142,6 +143,7 @@ class Snapshot:
     provisioned_at: int = 0
     previous_key: str = ""
     previous_token: str = ""
+    let_in: str = ""
 
     @property
     def open(self) -> Doing | None:

@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +28,7 @@ from transport.reports import Report
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
+from usher.effects.tokens import Tokens
 from usher.harmless import NOTHING_MORE, Harmless
 from usher.network import Network, Told, Way
 
@@ -45,10 +46,10 @@ class Outside:
     clock: Clock
     way: Way
     ports: Callable[[Network, Hand], Ports]
-    token: str = field(repr=False)
+    tokens: Tokens = field(repr=False)
     inject: bool
     limits: Mapping[Port, int]
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: Collection[str] = field(default=(), repr=False)
     harmless: Harmless = NOTHING_MORE
 
 
@@ -98,11 +99,12 @@ class Daemon:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.network = Network(outside.way, told(self._hint, self.way_open), outside.clock)
         ports = outside.ports(self.network, Hand(journal, vault))
-        facts = SiteFacts(outside.token, journal.lineage, outside.inject, outside.secrets, outside.harmless)
+        facts = SiteFacts(outside.tokens, journal.lineage, outside.inject, outside.secrets, outside.harmless)
         self.engine = Engine(
             journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits
         )
         self.paused: FleetEntry | None = None
+        journal.on_broken = self._fatal
         self.taken_up = 0
 
     async def start(self, paused: FleetEntry | None = None) -> None:

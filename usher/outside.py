@@ -41,6 +41,7 @@ from usher.config.site import Site
 from usher.daemon import Outside
 from usher.effects.hand import Hand
 from usher.effects.site import ConfigurationRules, Ports
+from usher.effects.tokens import Tokens
 from usher.harmless import Harmless
 from usher.network import Network, Way
 
@@ -123,7 +124,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         clock,
         way,
         ports,
-        site.token,
+        Tokens(site.tokens),
         site.inject_provision_false,
         limits,
         secrets=_secrets(site, client),

@@ -26,6 +26,7 @@ from usher.config.keys import DENIED
 from usher.effects.hand import Hand, Name, blob_place, entry_place
 from usher.effects.performer import Effects
 from usher.effects.site import ConfigurationRules, Ports, SiteFacts
+from usher.effects.tokens import Tokens
 
 IDENTITY = "n1.example.net"
 SECRET = "s3cret"
@@ -109,7 +110,7 @@ class EffectsBench:
         self.signer: Signer = file_signer(where, strict=strict)
         self.verifier: Verifier = TokenVerifier(VERIFIES)
         self.requests: Requests = RequestVerifier(DENIED)
-        self.site = SiteFacts(SECRET, self.store.lineage, inject)
+        self.site = SiteFacts(Tokens([SECRET]), self.store.lineage, inject)
         answers(self.rpc)
 
     @property

@@ -21,6 +21,7 @@ class Kind(Enum):
     TEXT = "text"
     SWITCH = "true or false"
     TEXTS = "a list of texts"
+    ONE_OR_MORE = "text, or a list of texts"
     DURATION = "a duration such as 30s, 10m or 1h"
     GROUP = "a group of settings"
 
@@ -42,7 +43,9 @@ KEYS: Final[dict[str, Key]] = {
     "logfile": Key(Kind.TEXT, "stderr", "a file, or stdout, stderr, discard"),
     "loglevel": Key(Kind.TEXT, "warn", "debug, info, warn, error or fatal"),
     "helper": Key(Kind.TEXT, "", "the command that says what a node's configuration shall be"),
-    "token": Key(Kind.TEXT, "", "the secret that nodes ask for, `cht` of their provisioning token"),
+    "token": Key(
+        Kind.ONE_OR_MORE, (), "the secret that nodes ask for, `cht` of their provisioning token; or several, in order"
+    ),
     "lifecycle_component": Key(Kind.TEXT, "provision_mode_server", "whose startup events are listened to"),
     "choria_insecure": Key(Kind.SWITCH, False, "neither TLS nor signatures"),
     "site": Key(Kind.TEXT, "", "the label `site` of all metrics"),

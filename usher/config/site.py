@@ -47,7 +47,7 @@ class Site:
     loglevel: str
     helper: str
     command: tuple[str, ...]
-    token: str = field(repr=False)
+    tokens: tuple[str, ...] = field(repr=False)
     lifecycle_component: str
     site: str
     monitor_port: int
@@ -73,7 +73,12 @@ class Site:
 
     def secrets(self) -> tuple[str, ...]:
         """The values that must appear in no log and no history."""
-        return tuple(secret for secret in (self.token, self.broker_provisioning_password) if secret)
+        return tuple(secret for secret in (*self.tokens, self.broker_provisioning_password) if secret)
+
+    @property
+    def token(self) -> str:
+        """The first of the tokens; empty if there is none."""
+        return self.tokens[0] if self.tokens else ""
 
 
 def load_site(path: Path, environ: Mapping[str, str]) -> Site:
@@ -99,6 +104,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     _check_missing(reader, values, features)
     _check_words(reader, values)
     _check_deny_list(reader, values["cert_deny_list"])
+    _check_tokens(reader, values["token"])
     command = _command(reader, values["helper"])
     state = _state_directory(reader, values["state_directory"], environ)
     problems = tuple(reader.problems)
@@ -164,6 +170,14 @@ def _check_words(reader: Reader, values: dict[str, Any]) -> None:
         reader.error("monitor_address", f"{address[:80]!r} is no IP address", "use an address of this machine")
 
 
+def _check_tokens(reader: Reader, tokens: tuple[str, ...]) -> None:
+    for position, token in enumerate(tokens):
+        if not token:
+            reader.error(f"token[{position}]", "it is empty", "remove it, or write the token there")
+        elif token in tokens[:position]:
+            reader.mistake(f"token[{position}]", "it stands twice", "remove one")
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -203,6 +217,7 @@ def _site(
 ) -> Site:
     same = {name: values[name] for name in Site.__dataclass_fields__ if name in values}
     same |= {
+        "tokens": values["token"],
         "workers": values["workers"] or os.cpu_count() or 1,
         "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
         "server_jwt_validity": int(values["server_jwt_validity"]),

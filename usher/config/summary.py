@@ -17,7 +17,7 @@ from usher.config.servers import FALLBACK, SERVICES
 from usher.config.site import Site
 from usher.config.source import Source
 
-_SECRETS: Final = ("token", "broker_provisioning_password")
+_SECRETS: Final = ("tokens", "broker_provisioning_password")
 _LEFT_OUT: Final = ("file", "problems", "command")
 
 
@@ -65,9 +65,10 @@ def site_values(site: Site) -> dict[str, object]:
     for name in Site.__dataclass_fields__:
         value = getattr(site, name)
         if name in _SECRETS:
-            value = "set" if value else "not set"
+            several = f"{len(value)} are set" if isinstance(value, tuple) and len(value) > 1 else "set"
+            value = several if value else "not set"
         if name not in _LEFT_OUT:
-            values[name] = _plain(value)
+            values["token" if name == "tokens" else name] = _plain(value)
     return {"file": str(site.file), **values}
 
 

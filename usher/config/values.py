@@ -77,7 +77,7 @@ class Reader:
             return parse_duration(str(key.default))
 
 
-def _fits(kind: Kind, value: Any) -> bool:
+def _fits(kind: Kind, value: Any) -> bool:  # noqa: PLR0911 one answer for each kind
     match kind:
         case Kind.SWITCH:
             return isinstance(value, bool)
@@ -94,6 +94,8 @@ def _fits(kind: Kind, value: Any) -> bool:
             return isinstance(value, str)
         case Kind.TEXTS:
             return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        case Kind.ONE_OR_MORE:
+            return isinstance(value, str) or _fits(Kind.TEXTS, value)
         case Kind.GROUP:
             return isinstance(value, dict)
 
@@ -106,6 +108,8 @@ def _plain(key: Key, value: Any) -> Any:
             return str(value)
         case Kind.TEXTS:
             return tuple(value) or key.default
+        case Kind.ONE_OR_MORE:
+            return (value,) * bool(value) if isinstance(value, str) else tuple(value)
         case Kind.GROUP:
             return {str(name): within for name, within in value.items()}
         case _:
@@ -131,6 +135,6 @@ def _name(value: Any) -> str:
 def _advice(kind: Kind, value: Any) -> str:
     if kind is Kind.DURATION and isinstance(value, int | float) and not isinstance(value, bool):
         return f"add a unit, as in {value}s"
-    if kind is Kind.TEXT and not isinstance(value, dict | list):
+    if kind in {Kind.TEXT, Kind.ONE_OR_MORE} and not isinstance(value, dict | list):
         return "put it in quotes"
     return "correct it"

@@ -48,7 +48,7 @@ async def new_key(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snaps
         kept = ports.hand.keep(snapshot, Name.PROOF, proof)
         return Outcome(Done(intent.effect, intent.id, facts, reply.sent), secrets=(kept,))
 
-    return await ask(ports, intent, AGENT, "gen25519", {"token": site.token, "nonce": nonce}, learn)
+    return await ask(ports, intent, AGENT, "gen25519", {"token": site.tokens.of(snapshot), "nonce": nonce}, learn)
 
 
 async def new_csr(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
@@ -68,7 +68,7 @@ async def new_csr(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snaps
         note = answers.legible("; ".join(checked.warnings))
         return Outcome(Done(intent.effect, intent.id, facts, reply.sent), secrets=(kept,), note=note)
 
-    return await ask(ports, intent, AGENT, "gencsr", {"token": site.token, "cn": intent.id.node}, learn)
+    return await ask(ports, intent, AGENT, "gencsr", {"token": site.tokens.of(snapshot), "cn": intent.id.node}, learn)
 
 
 async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
@@ -155,7 +155,7 @@ async def configure(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sna
     directory = ports.hand.find(snapshot, Name.CSR)["ssldir"] if snapshot.facts.csr else reply.ssldir
     configuration = orjson.dumps(dict(reply.configuration), option=orjson.OPT_SORT_KEYS).decode()
     data: dict[str, object] = {
-        "token": site.token,
+        "token": site.tokens.of(snapshot),
         "config": configuration,
         "key": "",
         "certificate": reply.certificate,

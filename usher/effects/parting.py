@@ -10,6 +10,7 @@ from __future__ import annotations
 from fsm.effects import Intent
 from fsm.events import Ack, Done
 from fsm.ports import Outcome, Reply
+from fsm.snapshot import Snapshot
 from usher.effects import answers
 from usher.effects.asking import AGENT, ask
 from usher.effects.site import Ports, SiteFacts
@@ -17,14 +18,14 @@ from usher.effects.site import Ports, SiteFacts
 _LONGEST_MESSAGE = 200
 
 
-async def restart(ports: Ports, site: SiteFacts, intent: Intent) -> Outcome:
+async def restart(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
     """Have the node restart into its configuration."""
-    return await _part(ports, intent, "restart", {"token": site.token, "splay": 1})
+    return await _part(ports, intent, "restart", {"token": site.tokens.of(snapshot), "splay": 1})
 
 
-async def shutdown(ports: Ports, site: SiteFacts, intent: Intent) -> Outcome:
+async def shutdown(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
     """Have the node shut down."""
-    return await _part(ports, intent, "shutdown", {"token": site.token})
+    return await _part(ports, intent, "shutdown", {"token": site.tokens.of(snapshot)})
 
 
 async def _part(ports: Ports, intent: Intent, action: str, data: dict[str, object]) -> Outcome:

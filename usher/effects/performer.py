@@ -52,8 +52,8 @@ class Effects:
             case Effect.CONFIGURE:
                 return await enrolling.configure(ports, site, intent, snapshot)
             case Effect.RESTART:
-                return await parting.restart(ports, site, intent)
+                return await parting.restart(ports, site, intent, snapshot)
             case Effect.SHUTDOWN:
-                return await parting.shutdown(ports, site, intent)
+                return await parting.shutdown(ports, site, intent, snapshot)
             case Effect.LOOK:
                 return await reading.look(ports, intent)

@@ -8,11 +8,13 @@ Rules:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
 from fsm.effects import Intent
 from fsm.events import Certainty, Done, Failed, InventoryFacts, JwtFacts, Sighting
+from fsm.frozen import evolve
 from fsm.ports import Outcome, Reply
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
@@ -23,6 +25,7 @@ from usher.effects.answers import WrongShapeError
 from usher.effects.asking import AGENT, UTILITY, ask
 from usher.effects.hand import Name
 from usher.effects.site import Ports, SiteFacts
+from usher.effects.tokens import Offer
 
 LARGEST_INVENTORY: Final = 512 * 1024
 LONGEST_VERSION: Final = 64
@@ -31,19 +34,36 @@ OLDEST: Final = 1 << 53
 
 
 async def fetch_jwt(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
-    """Read and verify the node's provisioning token."""
+    """Read and verify the node's provisioning token, with the first of the site's tokens that the node takes.
 
+    A refused token is an answer of the node: it has changed nothing and nothing of it is alive, so the next is sent in
+    the same opening (fsm.effects, `each_token`). The lock is taken before the token is looked at, by us each time.
+    """
+    offers = site.tokens.offers_for(snapshot)
+    for offer in offers:
+        outcome = await _fetch_jwt(ports, intent, snapshot, offer)
+        body = outcome.body
+        if not isinstance(body, Failed) or body.reason is not Reason.WRONG_TOKEN:
+            many = len(offers) > 1 and isinstance(body, Done)
+            return replace(outcome, note=f"let in with token {offer.position} of {len(offers)}") if many else outcome
+    if len(offers) == 1 or not isinstance(body, Failed):
+        return outcome
+    return replace(outcome, body=evolve(body, {"detail": f"{body.detail} ({len(offers)} tokens were tried)"}))
+
+
+async def _fetch_jwt(ports: Ports, intent: Intent, snapshot: Snapshot, offer: Offer) -> Outcome:
     def learn(reply: Reply) -> Outcome:
         token = answers.text(reply.data, "jwt").strip()
         if not token:
             return answers.unusable(intent, Reason.TOKEN_MISSING, "the reply has no token", reply.sent, transient=False)
         verified = ports.verifier.provisioning_token(token, ports.clock.wall())
         digest = sha256(token.encode()).hexdigest()
-        facts = JwtFacts(digest, answers.legible(verified.jti)[:LONGEST_VERSION], verified.provisions_by_default)
+        jti = answers.legible(verified.jti)[:LONGEST_VERSION]
+        facts = JwtFacts(digest, jti, verified.provisions_by_default, offer.mark)
         kept = ports.hand.keep(snapshot, Name.CLAIMS, verified.claims)
         return Outcome(Done(intent.effect, intent.id, facts, reply.sent), secrets=(kept,))
 
-    return await ask(ports, intent, AGENT, "jwt", {"token": site.token}, learn)
+    return await ask(ports, intent, AGENT, "jwt", {"token": offer.text}, learn)
 
 
 async def fetch_inventory(ports: Ports, intent: Intent) -> Outcome:

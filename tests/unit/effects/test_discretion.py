@@ -13,6 +13,7 @@ from tests.fakes.effects import CONFIGURATION, IDENTITY, REPLY, SECRET, EffectsB
 from tests.fakes.rpc import Said
 from tests.fakes.site import NODE
 from usher.effects.site import SiteFacts
+from usher.effects.tokens import Tokens
 from usher.harmless import Harmless, Section
 
 ORDINARY = "correcthorse"
@@ -21,7 +22,7 @@ ORDINARY = "correcthorse"
 @pytest.fixture
 def bench(tmp_path: Path) -> EffectsBench:
     made = EffectsBench(tmp_path)
-    made.site = SiteFacts(SECRET, made.store.lineage, secrets=(SECRET, "broker-password"))
+    made.site = SiteFacts(Tokens([SECRET]), made.store.lineage, secrets=(SECRET, "broker-password"))
     return made
 
 

@@ -8,6 +8,7 @@ from fsm.events import Sent
 from fsm.ports import HelperCall, HelperReply, ProvisioningClaims, Reply, Request, ServerToken, TokenOrder
 from security.vault import KeyRing, VaultKey
 from usher.effects.site import SiteFacts
+from usher.effects.tokens import Tokens
 
 S = "correcthorse"
 TEXTS = {"a": S}
@@ -21,7 +22,7 @@ VALUES = [
     ProvisioningClaims(TEXTS, "1", provisions_by_default=True),
     TokenOrder("n", "ab", 1, b"", TEXTS, TEXTS),
     ServerToken(S, "1", 1, "ab"),
-    SiteFacts(S, "0123", secrets=(S,)),
+    SiteFacts(Tokens([S]), "0123", secrets=(S,)),
     VaultKey.of(S.encode().ljust(32)),
     KeyRing((VaultKey.of(S.encode().ljust(32)),)),
 ]
