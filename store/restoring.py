@@ -44,12 +44,16 @@ SELECT coalesce((SELECT max(position) FROM history), 0) + 1, coalesce((SELECT ma
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A backup that waits to become the database: its digest, what it is, its new lineage, what the old is kept as."""
+    """A backup that waits to become the database: its digest, what it is, its new lineage.
+
+    What is there now will be kept as `kept_as`; `kept` is that name if there is a database.
+    """
 
     backup: Path
     digest: str
     identity: Identity
     lineage: str
+    kept_as: Path
     kept: Path | None
 
 
@@ -66,7 +70,9 @@ def stage(backup: Path, database: Path, entry: FleetEntry, go_on: Callable[[], b
         digest = digested(backup)
         with opened(backup) as db:
             copy(db, backup, unfinished, go_on)
-        staged = Staged(backup, digest, identity, secrets.token_hex(8), _kept(database, entry.at))
+        staged = Staged(backup, digest, identity, secrets.token_hex(8), _kept(database, entry.at), None)
+        if os.path.lexists(database):
+            staged = replace(staged, kept=staged.kept_as)
         _prepare(unfinished, staged, entry)
         verdict = audit(unfinished)
         if verdict.fault is not None:
@@ -91,8 +97,7 @@ def take_in(database: Path) -> bool:
         return False
     try:
         kept = _planned(waiting)
-        if kept is not None and os.path.lexists(database):
-            _put_away(database, database.with_name(kept))
+        _put_away(database, database.with_name(kept))
         waiting.replace(database)
         synced(database.parent)
     except OSError as error:
@@ -110,10 +115,8 @@ def _checked(backup: Path) -> Identity:
     return identity
 
 
-def _kept(database: Path, at: int) -> Path | None:
-    """The name under which what is there now will be kept; None if nothing is there."""
-    if not os.path.lexists(database):
-        return None
+def _kept(database: Path, at: int) -> Path:
+    """The name under which what is there now will be kept."""
     stamp = datetime.fromtimestamp(at // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     stem = f"{database.name}.before-restore-{stamp}"
     names = [database.with_name(stem), *(database.with_name(f"{stem}-{number}") for number in range(2, 1000))]
@@ -127,7 +130,7 @@ def _prepare(copied: Path, staged: Staged, entry: FleetEntry) -> None:
         payload = {
             "backup": str(staged.backup),
             "sha256": staged.digest,
-            "kept": staged.kept.name if staged.kept else None,
+            "kept": staged.kept_as.name,
             "lineage": staged.lineage,
             "before": before.lineage,
             "made": before.created,
@@ -143,7 +146,7 @@ def _prepare(copied: Path, staged: Staged, entry: FleetEntry) -> None:
         db.commit()
 
 
-def _planned(waiting: Path) -> str | None:
+def _planned(waiting: Path) -> str:
     """What the waiting copy says that the database is to be kept as; raises StoreError if it cannot be used."""
     try:
         with open_reader(waiting) as reader:
@@ -152,20 +155,24 @@ def _planned(waiting: Path) -> str | None:
         step = f"remove it to go on with the database that is there (rm {waiting}), or restore again"
         raise StoreError(f"a backup waits to be put in place and cannot be read ({error}): {step}") from None
     document = orjson.loads(entry.payload) if entry is not None and entry.payload else {}
-    kept = document.get("kept")
-    return str(kept) if kept else None
+    return str(document.get("kept") or f"{waiting.name}.before")
 
 
 def _put_away(database: Path, kept: Path) -> None:
-    """Move the database and its log; done again after a death it goes on where it was. Raises OSError."""
+    """Move the database and its log; done again after a death it goes on where it was. Raises OSError.
+
+    A log is moved even if its database is gone: it must not be taken for that of the copy.
+    """
     log, kept_log = (path.with_name(f"{path.name}-wal") for path in (database, kept))
     if not kept_log.exists():
-        _write_back(database)
+        if os.path.lexists(database):
+            _write_back(database)
         if log.exists():
             log.rename(kept_log)
-    database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
-    database.with_name(f"{database.name}-journal").unlink(missing_ok=True)
-    database.rename(kept)
+    for left in ("-wal", "-shm", "-journal"):  # what a reader has made anew since
+        database.with_name(database.name + left).unlink(missing_ok=True)
+    if os.path.lexists(database):
+        database.rename(kept)
     synced(database.parent)
 
 

@@ -64,3 +64,27 @@ async def test_a_backup_is_made_and_restored_while_usher_works(tmp_path: Path):
     assert entries["settled"] == "usher"
     assert all(states[node] == "reprovision" for node in open_then), "nothing is sent for a minute"
     assert audit(database).sound
+
+
+async def test_a_restore_survives_a_death_and_a_database_that_is_taken_away_is_put_back(tmp_path: Path):
+    async with whole(tmp_path / "w") as made:
+        daemon, database = made.daemon(), made.site.state / "usher.db"
+        made.fleet(10)
+        await made.until(3, State.PROVISIONED)
+        backup = json.loads((await made.ask("db", "backup", "--json")).out)
+        restored = json.loads((await made.ask("db", "restore", backup["file"], "--reason", "a drill", "--json")).out)
+        os.kill(daemon.pid, 9)
+        await daemon.ended
+        daemon = made.daemon()
+        await up(made, restored["lineage"])
+        assert lineage(database) == restored["lineage"]
+
+        database.unlink()
+        assert (await made.ask("pause", "--reason", "something is to be committed")).code != 0
+        assert await daemon.ended == 1
+        said = next(line for line in daemon.tail() if "put it back with: " in line)
+        saved = next(made.site.state.glob("usher.db.saved-*"))
+        assert f"usher db restore {saved} --reason WHY --state {made.site.state}" in said
+        assert (await made.ask("db", "restore", str(saved), "--reason", "it was removed")).code == 0
+        checked = await made.ask("db", "check")
+        assert (checked.code, checked.err) == (0, ""), checked.out

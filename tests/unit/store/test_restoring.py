@@ -207,6 +207,23 @@ async def test_where_nothing_is_a_backup_is_put(path: Path):
     assert nodes(path) == ["n1"]
 
 
+async def test_a_log_without_its_database_is_not_taken_for_that_of_the_copy(path: Path):
+    backup = await backed_up(path)
+    journal = open_store(path)
+    await journal.commit(Life("n9", 1).unit(State.DISCOVERED))
+    log = path.with_name("usher.db-wal").read_bytes()
+    await journal.close()
+    path.unlink()
+    path.with_name("usher.db-wal").write_bytes(log)
+    stage(backup, path, ENTRY)
+    take_in(path)
+    assert nodes(path) == ["n1"]
+    await open_store(path).close()
+    assert audit(path).sound
+    (kept,) = path.parent.glob("usher.db.before-restore-*-wal")
+    assert kept.read_bytes() == log
+
+
 async def test_what_is_no_backup_is_refused_before_anything_is_touched(path: Path, tmp_path: Path):
     backup = await backed_up(path)
     before, whole = path.read_bytes(), backup.read_bytes()
