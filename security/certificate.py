@@ -1,0 +1,44 @@
+"""What a broker's certificate says, for a person: it decides nothing here, TLS does.
+
+Rules:
+1. It is a stranger's: what cannot be read is None, and names are cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography import x509
+
+_MOST: Final = 5
+_LONGEST: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """Whom it is for, who made it, and its times in Unix seconds."""
+
+    names: tuple[str, ...]
+    issuer: str
+    begins: float
+    ends: float
+
+
+def certificate_facts(der: bytes) -> CertificateFacts | None:
+    """What a DER certificate says; None if it is none."""
+    try:
+        read = x509.load_der_x509_certificate(der)
+        begins, ends = read.not_valid_before_utc.timestamp(), read.not_valid_after_utc.timestamp()
+        return CertificateFacts(_names(read), read.issuer.rfc4514_string()[:_LONGEST], begins, ends)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _names(read: x509.Certificate) -> tuple[str, ...]:
+    try:
+        said = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found = [str(name.value) for name in said if isinstance(name, x509.DNSName | x509.IPAddress)]
+    except x509.ExtensionNotFound:
+        found = [str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    return tuple(name[:_LONGEST] for name in found[:_MOST])

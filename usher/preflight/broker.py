@@ -1,0 +1,248 @@
+"""One broker, from its name to the last permission: every step of a login with a verdict of its own.
+
+Rules:
+1. It is reached with usher's own credentials and TLS, exactly as `usher run` would.
+2. Nothing is published but a question to a node that does not exist: the broker itself says that nobody is there.
+3. A refusal is looked into once, with the token alone, and then explained (usher.preflight.refusal).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from security.certificate import CertificateFacts, certificate_facts
+from transport.credentials import Credentials, tls_context
+from transport.lifecycle import SERVER
+from transport.subjects import COLLECTIVE, discovery_prefix, lifecycle, node, replies
+from usher.config.client import CA_FILE
+from usher.config.servers import Server
+from usher.preflight.clocks import USER_INFO, Reading, broker_time, reading
+from usher.preflight.line import Line, LineError, UntrustedError
+from usher.preflight.refusal import VIOLATION, Alone, Tried, client_refused
+from usher.preflight.tokens import moment
+from usher.preflight.verdicts import Check, doubtful, fine, wrong
+
+NOBODY: Final = "503"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """As whom usher appears, and what of its token a refusal is judged by."""
+
+    credentials: Credentials
+    caller: str
+    name: str
+    version: str
+    component: str
+    provisioner: bool
+    organization: str
+    ca: Path | None
+    tls: ssl.SSLContext
+    within: float
+
+
+class TokenAlone:
+    """Credentials without user and password."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        """Hold the whole ones."""
+        self._whole = credentials
+        self.user = self.password = ""
+
+    @property
+    def token(self) -> str:
+        """The client token."""
+        return self._whole.token
+
+    def sign_nonce(self, nonce: bytes) -> bytes:
+        """The signature of the whole ones."""
+        return self._whole.sign_nonce(nonce)
+
+
+class BrokerProbe:
+    """One broker: `tcp`, `tls`, `login` and `rights`, in this order; `line` is the connection afterwards."""
+
+    def __init__(self, server: Server, asker: Asker) -> None:
+        """Name the broker; nothing is connected yet."""
+        self.server, self._asker = server, asker
+        self.line = self._new_line()
+        self.place = server.url.removeprefix("nats://")
+        self.clock: Reading | None = None
+        self.inbox = discovery_prefix(asker.caller, f"check-{secrets.token_hex(8)}")
+
+    def name(self, step: str) -> str:
+        """What a step at this broker is called."""
+        return f"{step} {self.place}"
+
+    async def tcp(self) -> Iterable[Check]:
+        """A connection, and the broker's first words."""
+        name = self.name("tcp")
+        try:
+            address = await self.line.reach()
+        except LineError as error:
+            return (wrong(name, error.why, "check the name, the port, the firewall, and that the broker runs"),)
+        try:
+            about = await self.line.greet()
+        except LineError as error:
+            step = "it should be the client port of a Choria broker (plugin.choria.network.client_port, usually 4222)"
+            return (wrong(name, f"connected to {address}, but {error.why}", step),)
+        what = f"connected to {address}: {_text(about.get('server_name'))}, nats-server {_text(about.get('version'))}"
+        return (fine(name, what),)
+
+    async def tls(self) -> Iterable[Check]:
+        """The upgrade to TLS, and what is verified of the certificate."""
+        name = self.name("tls")
+        about = self.line.about
+        if not (about.get("tls_required") or about.get("tls_available")):
+            step = "give the broker its certificate: a Choria broker without TLS lets nobody in, and no node comes"
+            return (wrong(name, "the broker offers no TLS", step),)
+        try:
+            session = await self.line.secure(self._asker.tls)
+        except UntrustedError as error:
+            return (wrong(name, f"the certificate does not verify: {error.why}{await self._seen()}", self._trust()),)
+        except LineError as error:
+            return (wrong(name, error.why, "look at the broker's log, and whether it takes TLS 1.2 or later"),)
+        return tuple(self._certified(name, session))
+
+    def _certified(self, name: str, session: ssl.SSLObject) -> Iterator[Check]:
+        facts = certificate_facts(session.getpeercert(binary_form=True) or b"")
+        what = f"{session.version()}, the certificate{_described(facts)}"
+        if self._asker.ca is not None:
+            yield fine(name, f"{what}; chain and name verified with {self._asker.ca}")
+            return
+        step = f"set {CA_FILE} to the file of the broker's certificate authority"
+        yield doubtful(name, f"{what}; not verified, since no authority is configured", step)
+
+    def _trust(self) -> str:
+        step = f"name the authority that made it in {CA_FILE} (now {self._asker.ca})"
+        return f"{step}, and use a name of the certificate in plugin.choria.middleware_hosts"
+
+    async def _seen(self) -> str:
+        """What the certificate that was refused says."""
+        line = self._new_line()
+        try:
+            await line.reach()
+            await line.greet()
+            session = await line.secure(tls_context())
+            return f"; it{_described(certificate_facts(session.getpeercert(binary_form=True) or b''))}"
+        except LineError:
+            return ""
+        finally:
+            await line.close()
+
+    async def login(self) -> Iterable[Check]:
+        """The login, and the account that it is in."""
+        asker, name = self._asker, self.name("login")
+        try:
+            about = await self.line.enter(asker.credentials, name=asker.name, version=asker.version)
+        except LineError as error:
+            if VIOLATION not in error.why.lower():
+                step = "look at the broker's log"
+                return (wrong(name, error.why, step),)
+            cause, step = client_refused(await self._tried())
+            return (wrong(name, f"refused (Authorization Violation): {cause}", step),)
+        account, user = _text(about.get("remote_account")), asker.credentials.user or "nobody"
+        if not account:
+            return (fine(name, f"let in as user {user}; the broker does not say into which account"),)
+        if account != COLLECTIVE:
+            what = f"let in as user {user}, into account {account}: unprovisioned nodes are in {COLLECTIVE}"
+            return (wrong(name, what, "set broker_provisioning_password, so that the user provisioner logs in"),)
+        return (fine(name, f"let in as user {user}, into account {account}"),)
+
+    async def _tried(self) -> Tried:
+        asker = self._asker
+        return Tried(asker.credentials.user, await self._alone(), asker.provisioner, asker.organization)
+
+    async def _alone(self) -> Alone:
+        line = self._new_line()
+        try:
+            await line.reach()
+            await line.greet()
+            if not line.about.get("nonce"):
+                return Alone.UNKNOWN
+            await line.secure(tls_context())
+            await line.enter(TokenAlone(self._asker.credentials), name=self._asker.name, version=self._asker.version)
+        except LineError as error:
+            return Alone.REFUSED if VIOLATION in error.why.lower() else Alone.UNKNOWN
+        else:
+            return Alone.ACCEPTED
+        finally:
+            await line.close()
+
+    async def rights(self) -> Iterable[Check]:
+        """Every subscription that usher makes, and a question to nobody; refusals come before the broker's PONG."""
+        asker, name = self._asker, self.name("rights")
+        wanted = {
+            lifecycle("startup", asker.component),
+            lifecycle("shutdown", asker.component),
+            lifecycle("startup", SERVER),
+            replies(asker.caller),
+        }
+        for subject in sorted(wanted):
+            self.line.listen(subject, lambda _headers, _payload: None)
+        try:
+            absent = await self._ask(node(f"usher-check-{secrets.token_hex(8)}.invalid"))
+            answered = await self._ask(USER_INFO)
+        except LineError as error:
+            return (wrong(name, error.why, "look at the broker's log"),)
+        self.clock = _clock(answered)
+        complaints = [said for said in self.line.complaints if USER_INFO not in said]
+        if complaints:
+            step = "the user provisioner of a Choria broker may do everything in its account: is it that user?"
+            return tuple(wrong(name, said, step) for said in complaints[:5])
+        if absent is None or NOBODY.encode() not in absent[0][:16]:
+            what = "a question to a node that does not exist was not answered with 503 (nobody is there)"
+            step = "vanished nodes will be found by time-outs: is somebody subscribed to provisioning.node.> ?"
+            return (doubtful(name, what, step),)
+        return (fine(name, f"{len(wanted) + 1} subscriptions and a question to a node are permitted"),)
+
+    async def _ask(self, subject: str) -> tuple[bytes, float, float] | None:
+        """Ask, and wait for the first answer: its headers or payload, when asked, when heard; None if there is none."""
+        heard: asyncio.Future[tuple[bytes, bytes, float]] = asyncio.get_running_loop().create_future()
+
+        def on_answer(headers: bytes, payload: bytes) -> None:
+            if not heard.done():
+                heard.set_result((headers, payload, time.time()))
+
+        inbox = f"{self.inbox}{secrets.token_hex(8)}"
+        self.line.listen(inbox, on_answer)
+        await self.line.settle()
+        asked = time.time()
+        self.line.say(subject, b"", inbox)
+        await self.line.settle()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(1.0, self._asker.within)):
+                headers, payload, at = await heard
+                return headers or payload, asked, at
+        return None
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self.line.close()
+
+    def _new_line(self) -> Line:
+        return Line(self.server.host, self.server.port, self._asker.within)
+
+
+def _clock(answered: tuple[bytes, float, float] | None) -> Reading | None:
+    theirs = broker_time(answered[0]) if answered is not None else None
+    return None if answered is None or theirs is None else reading(theirs, answered[1], answered[2])
+
+
+def _described(facts: CertificateFacts | None) -> str:
+    if facts is None:
+        return " cannot be read"
+    names = ", ".join(facts.names) or "nobody who is named"
+    return f" is for {names}, made by {facts.issuer or 'nobody who is named'}, until {moment(facts.ends)}"
+
+
+def _text(value: object) -> str:
+    return value[:80] if isinstance(value, str) else ""
