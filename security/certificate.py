@@ -2,6 +2,7 @@
 
 Rules:
 1. It is a stranger's: what cannot be read is None, and names are cut.
+2. No type of a library leaves this module.
 """
 
 from __future__ import annotations
