@@ -12,14 +12,14 @@ import asyncio
 import secrets
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from security.certificate import CertificateFacts, certificate_facts
-from transport.credentials import Credentials, tls_context
+from transport.credentials import tls_context
 from transport.lifecycle import SERVER
 from transport.subjects import COLLECTIVE, discovery_prefix, lifecycle, node, replies
 from usher.config.client import CA_FILE
@@ -34,10 +34,25 @@ NOBODY: Final = "503"
 
 
 @dataclass(frozen=True, slots=True)
+class OurLogin:
+    """transport.credentials.Credentials as the files have them now; what is empty is not sent."""
+
+    token: str = field(repr=False)
+    sign_nonce: Callable[[bytes], bytes] = field(repr=False)
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def alone(self) -> OurLogin:
+        """The token without user and password."""
+        return OurLogin(self.token, self.sign_nonce)
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
     """As whom usher appears, and what of its token a refusal is judged by."""
 
-    credentials: Credentials
+    credentials: OurLogin
     caller: str
     name: str
     version: str
@@ -47,24 +62,6 @@ class Asker:
     ca: Path | None
     tls: ssl.SSLContext
     within: float
-
-
-class TokenAlone:
-    """Credentials without user and password."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        """Hold the whole ones."""
-        self._whole = credentials
-        self.user = self.password = ""
-
-    @property
-    def token(self) -> str:
-        """The client token."""
-        return self._whole.token
-
-    def sign_nonce(self, nonce: bytes) -> bytes:
-        """The signature of the whole ones."""
-        return self._whole.sign_nonce(nonce)
 
 
 class BrokerProbe:
@@ -169,7 +166,7 @@ class BrokerProbe:
             if not line.about.get("nonce"):
                 return Alone.UNKNOWN
             await line.secure(tls_context())
-            await line.enter(TokenAlone(self._asker.credentials), name=self._asker.name, version=self._asker.version)
+            await line.enter(self._asker.credentials.alone, name=self._asker.name, version=self._asker.version)
         except LineError as error:
             return Alone.REFUSED if VIOLATION in error.why.lower() else Alone.UNKNOWN
         else:

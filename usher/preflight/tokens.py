@@ -121,20 +121,19 @@ def node_token(site: Site, token: NodeToken, now: int) -> Iterator[Check]:
 
 
 def _secret(site: Site, token: NodeToken) -> Iterator[Check]:
-    if token.words("cht") != site.token:
-        said = "it has no cht" if not token.words("cht") else "its cht differs from it"
-        step = "set token to the --token that the provisioning token was made with: nodes refuse any other"
-        yield wrong(NODE, f"the setting token does not fit: {said}", step)
-    else:
-        yield fine(NODE, "its cht is the setting token" if site.token else "it has no cht, and token is not set")
+    said = token.words("cht")
+    if said in site.tokens or not (said or site.tokens):
+        yield fine(NODE, "its cht is the setting token" if said else "it has no cht, and token is not set")
+        return
+    what = "its cht differs from it" if said else "it has no cht"
+    step = "set token to the --token that the provisioning token was made with: nodes refuse any other"
+    yield wrong(NODE, f"the setting token does not fit: {what}", step)
 
 
 def _mode(token: NodeToken) -> Iterator[Check]:
     if token.claims.get("v2") is not True:
         step = "make it with --protocol-v2: usher provisions protocol v2"
         yield wrong(NODE, "it is not for protocol v2", step)
-    if token.claims.get("chs") is True:
-        yield doubtful(NODE, "it asks for no TLS (chs), which nodes do not heed", "make it without --insecure")
     if bool(token.words("chusr")) != bool(token.words("chpwd")):
         step = "make it with --username and --password, or with neither"
         yield doubtful(NODE, "it has only one of user and password, and nodes then send none", step)

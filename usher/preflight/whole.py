@@ -27,9 +27,9 @@ from usher.config.identity import Names, SystemNames
 from usher.config.loading import Findings
 from usher.config.servers import Server
 from usher.config.site import Site
-from usher.outside import VERSION, BrokerLogin, nats_user
+from usher.outside import VERSION, nats_user
 from usher.preflight import nodeside, place, sample, tokens
-from usher.preflight.broker import Asker, BrokerProbe
+from usher.preflight.broker import Asker, BrokerProbe, OurLogin
 from usher.preflight.clocks import NAME as CLOCK
 from usher.preflight.clocks import clock_checks
 from usher.preflight.course import Course
@@ -191,7 +191,7 @@ class _Preflight:
         given = claims.get("permissions")
         self._caller = Caller(client.identity, credentials.caller, credentials.token, credentials.sign)
         self._asker = Asker(
-            credentials=BrokerLogin(credentials, *nats_user(site, client)),
+            credentials=OurLogin(credentials.token, credentials.sign, *nats_user(site, client)),
             caller=credentials.caller,
             name=f"{client.identity}-check",
             version=VERSION,
