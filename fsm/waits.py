@@ -15,6 +15,7 @@ from fsm import retry
 from fsm.effects import Effect
 from fsm.events import OUTCOMES, Certainty, Done, DueKind, Failed, Sent
 from fsm.guards import Turn
+from fsm.reasons import Reason
 from fsm.snapshot import NO_LOOKS, Awaited, Doing, Looks, Parting
 
 Changes = dict[str, Any]
@@ -35,7 +36,7 @@ def wait_for_try(turn: Turn, changes: Changes) -> None:
 
 
 def wait_out_outage(turn: Turn, changes: Changes) -> None:
-    """The same step is due again when the way is likely to be open"""
+    """The same step is due again when the way is likely to be open: at once where it was our own end"""
     wait(turn, changes, DueKind.STEP, _outage(turn))
 
 
@@ -59,7 +60,7 @@ def wait_for_shutdown(turn: Turn, changes: Changes) -> None:
 
 
 def look_after_outage(turn: Turn, changes: Changes) -> None:
-    """The look is due again when the way is likely to be open"""
+    """The look is due again when the way is likely to be open: at once where it was our own end"""
     wait(turn, changes, DueKind.LOOK, _outage(turn))
 
 
@@ -164,8 +165,8 @@ def _plan(turn: Turn, changes: Changes, effect: Effect) -> None:
 
 def _outage(turn: Turn) -> int:
     body = turn.event.body
-    interrupted = isinstance(body, Failed) and body.certainty is Certainty.INTERRUPTED
-    return 0 if interrupted else retry.spread(turn.policy.outage_delay, turn.event.entropy)
+    ours = isinstance(body, Failed) and (body.certainty is Certainty.INTERRUPTED or body.reason is Reason.RESTARTED_US)
+    return 0 if ours else retry.spread(turn.policy.outage_delay, turn.event.entropy)
 
 
 def _sent(turn: Turn) -> Sent | None:

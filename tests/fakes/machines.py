@@ -56,6 +56,7 @@ class Server:
     leaving: bool = False
     coming: list[tuple[Effect, str]] = field(default_factory=list)
     last: dict[int, float] = field(default_factory=dict)
+    look_lost: bool = False
 
     def restarts(self, now: float) -> None:
         """It starts into what it was given: an ed25519 server without its key comes back, an x509 one is lost."""
@@ -69,7 +70,10 @@ class Server:
 
 
 class Servers:
-    """A fleet; `serve` has a rig ask it. `slow`: the chance that a request takes long, `mute`: that no answer comes."""
+    """A fleet; `serve` has a rig ask it. `slow`: the chance that a request takes long, `mute`: that no answer comes.
+
+    Of two looks in a row one gets its answer: whom three looks in vain lose sight of ends as `gone`, by design (§3).
+    """
 
     def __init__(self, seed: int, slow: float = 0.0, mute: float = 0.0) -> None:
         self._random = random.Random(seed)  # noqa: S311 a test repeats itself
@@ -118,12 +122,15 @@ class Servers:
         sending = (intent.effect, configuration(facts) if intent.effect is Effect.CONFIGURE else "")
         self._alive(intent, sending, server, facts)
         server.coming.append(sending)
-        late = self._random.random() < self._slow
+        late, mute = self._random.random() < self._slow, self._random.random() < self._mute
+        if intent.effect is Effect.LOOK:
+            late, mute = late and not server.look_lost, mute and not server.look_lost
+            server.look_lost = late or mute
         delay = self._random.uniform(5.0, 29.0) if late else 0.3 if not self._slow else self._random.uniform(0.05, 1.0)
         when = loop.time() + delay
         if intent.effect in AGENT:  # one agent, one mutex: what comes over one connection keeps its order
             when = server.last[intent.id.epoch] = max(when, server.last.get(intent.id.epoch, 0.0))
-        loop.call_at(when, self._arrives, sending, facts, server, answer)
+        loop.call_at(when, self._arrives, sending, facts, server, None if mute else answer)
         return answer
 
     def _alive(self, intent: Intent, sending: tuple[Effect, str], server: Server, facts: Facts) -> None:
@@ -137,13 +144,13 @@ class Servers:
                 self.violations.append(f"{effect} is sent while {other[0]} may live: {intent.id}")
 
     def _arrives(
-        self, sending: tuple[Effect, str], facts: Facts, server: Server, answer: asyncio.Future[Payload]
+        self, sending: tuple[Effect, str], facts: Facts, server: Server, answer: asyncio.Future[Payload] | None
     ) -> None:
         server.coming.remove(sending)
         if server.mode is not Mode.PROVISIONING:
             return
         said = self._does(sending[0], facts, server)
-        if self._random.random() >= self._mute:
+        if answer is not None:
             asyncio.get_running_loop().call_later(0.1, _tell, answer, said)
 
     def _does(self, effect: Effect, facts: Facts, server: Server) -> Payload:  # noqa: PLR0911 one for each effect
