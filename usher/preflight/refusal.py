@@ -35,17 +35,17 @@ class Tried:
 
 def client_refused(tried: Tried) -> tuple[str, str]:
     """What a refusal of usher's own login likely means, and the next step."""
-    password = (
+    password = (  # noqa: S105 an instruction
         "compare broker_provisioning_password with the broker's plugin.choria.network.provisioning.client_password, "
-        f"and set that one if it is missing; {_LOG}"
+        "and set that one if it is missing"
     )
     issuer = (
         f"compare the broker's plugin.security.issuer.names and plugin.security.issuer.{tried.organization or 'OU'}"
-        f".public with the issuer of the client token, and both clocks; {_LOG}"
+        ".public with the issuer of the client token, and both clocks"
     )
     if not tried.user:
         what = "no user is sent: broker_provisioning_password is not set, and a provisioner needs it"
-        return what, password
+        return what, f"{password}; {_LOG}"
     if not tried.provisioner:
         return "the client token lacks the permission provisioner", "make it again with --server-provisioner"
     match tried.alone:
@@ -54,15 +54,15 @@ def client_refused(tried: Tried) -> tuple[str, str]:
                 f"it takes the client token by itself, so that one is good: the password of user {tried.user} is wrong,"
                 " or provisioning is not enabled on this broker"
             )
-            return what, password
+            return what, f"{password}; {_LOG}"
         case Alone.REFUSED:
             what = (
                 "it does not take the client token by itself either: the token is of another organization or issuer,"
                 " or expired by the broker's clock, or this broker has no issuer; the password may be wrong as well"
             )
-            return what, f"{issuer}; then {password}"
+            return what, f"{issuer}; then {password}; {_LOG}"
         case Alone.UNKNOWN:
-            return "the password, the user or the token is wrong, or provisioning is not enabled", password
+            return "the password, the user or the token is wrong, or provisioning is not enabled", f"{password}; {_LOG}"
 
 
 def node_refused(user: str) -> tuple[str, str]:

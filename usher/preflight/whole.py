@@ -25,6 +25,7 @@ from usher.brokers import Brokers, Found
 from usher.config.client import ClientConfig
 from usher.config.identity import Names, SystemNames
 from usher.config.loading import Findings
+from usher.config.problems import fatal
 from usher.config.servers import Server
 from usher.config.site import Site
 from usher.outside import VERSION, nats_user
@@ -78,7 +79,10 @@ async def preflight(
 ) -> tuple[Check, ...]:
     """Check everything, telling each check at once; answers all of them. Raises nothing."""
     course = Course(wanted.within, tell)
-    course.note(FILES, [*of_problems(found.problems)] or [fine(FILES, "both configurations and all that they name")])
+    said = [*of_problems(found.problems)] or [fine(FILES, "both configurations and all that they name")]
+    course.note("what the files say", said)
+    if fatal(found.problems):
+        course.failing(FILES)
     if found.site is None or found.client is None:
         for name in (place.NAME, sample.NAME, BROKERS, DISCOVERY):
             course.note(name, (skipped(name, "a configuration cannot be used"),))
@@ -109,9 +113,10 @@ class _Preflight:
         await course.step(place.NAME, self._state)
         await course.step(tokens.CLIENT, self._client_token, FILES)
         if self._wanted.node is not None:
-            await course.step(tokens.NODE, self._node_token, FILES)
+            await course.step(tokens.NODE, self._read_node)
+            await course.step("node token and site", self._judge_node)
         if self._wanted.helper:
-            await course.step(sample.NAME, self._helper, FILES)
+            await course.step(sample.NAME, self._helper)
         await course.step(BROKERS, self._brokers, FILES)
         for server in self._servers:
             await self._broker(server)
@@ -144,11 +149,14 @@ class _Preflight:
     async def _client_token(self) -> Iterable[Check]:
         return tuple(tokens.client_token(self._site, self._client, self._now()))
 
-    async def _node_token(self) -> Iterable[Check]:
+    async def _read_node(self) -> Iterable[Check]:
         if self._wanted.node is None:
             return ()
         self._node, trouble = tokens.read_node_token(self._wanted.node)
-        return trouble if self._node is None else tuple(tokens.node_token(self._site, self._node, self._now()))
+        return trouble
+
+    async def _judge_node(self) -> Iterable[Check]:
+        return () if self._node is None else tuple(tokens.node_token(self._site, self._node, self._now()))
 
     async def _helper(self) -> Iterable[Check]:
         try:
