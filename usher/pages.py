@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from usher.config.keys import FEATURES, KEYS, RETIRED, Key
-from usher.metrics.catalogue import PREFIX, RPC, families
+from usher.metrics.catalogue import OWN, PREFIX, RPC, families
 from usher.metrics.families import Family
+from usher.metrics.library import NOT_EXPORTED, library
 
 _SETTINGS: Final = """# Configuration
 
@@ -52,8 +53,30 @@ _METRICS: Final = """# Metrics and probes
 Written by `make docs` from `usher/metrics/catalogue.py`.
 
 Served on `monitor_port` (`monitor_address`, default all addresses): `/metrics`; `/healthz` answers 200 while the
-daemon's loop turns; `/readyz` answers 200 while work is taken, else 503 and why. Every series has the label `site`. No
-label ever holds a node's name. Beside these stand prometheus-client's own of the process and the platform.
+daemon's loop turns; `/readyz` answers 200 while work is taken, else 503 and why. Every series has the label `site`, but
+for those of the library. No label ever holds a node's name: how many series there are does not depend on the fleet.
+Beside these stand prometheus-client's own of the process and the platform (`process_*`, `python_*`).
+
+What is counted, and needs no label, is there at zero from the start. A summary has `_sum`, `_count` and no quantiles;
+a histogram has `_bucket` with `le` too, at most 25 seconds and `+Inf`.
+
+A dashboard and alert rules for these are in [contrib/](../contrib/README.md), what each alert means in
+[alerts.md](alerts.md). The dashboard of the older program works as it is.
+"""
+
+_LIBRARY: Final = """
+## The library's
+
+The older program has these from go-choria's libraries, and sites alert on some of them. Those that count what usher
+does too have the same names, types and labels here, so they have no label `site`.
+
+"""
+
+_ABSENT: Final = """
+Not exported, since nothing here could move them:
+
+| name | why, and what to watch instead |
+|---|---|
 """
 
 
@@ -70,11 +93,13 @@ def metrics() -> str:
     """docs/metrics.md."""
     every = families()
     inherited = [family for family in every.values() if family.name.startswith(PREFIX)]
-    own = [family for family in every.values() if not family.name.startswith(PREFIX)]
     calls = ", ".join(f"`{name}`" for name in RPC.values())
+    own = "\n".join(f"### {about}\n\n{_families([every[name] for name, *_ in rows])}" for about, rows in OWN.items())
+    absent = "\n".join(f"| `{name}` | {why} |" for name, why in NOT_EXPORTED.items())
     return (
         f"{_METRICS}\n## The names of the older program\n\n{_families(inherited)}\n"
-        f"The label `rpc` is one of {calls}.\n\n## Our own\n\n{_families(own)}"
+        f"The label `rpc` is one of {calls}.\n{_LIBRARY}{_families(list(library().values()))}{_ABSENT}{absent}\n"
+        f"\n## Our own\n\nEach with the question that it answers.\n\n{own}"
     )
 
 
@@ -96,8 +121,11 @@ def _default(key: Key) -> str:
 
 
 def _families(every: list[Family]) -> str:
-    rows = [f"| `{family.name}` | {family.kind.value} | {family.what} |" for family in every]
-    return "| name | type | what it tells |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    rows = [
+        f"| `{family.name}` | {family.kind.value} | {' '.join(f'`{name}`' for name in family.names)} | {family.what} |"
+        for family in every
+    ]
+    return "| name | type | labels | what it tells |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {"configuration.md": configuration, "metrics.md": metrics}

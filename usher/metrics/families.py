@@ -5,6 +5,8 @@ Rules:
    would do, and the dashboards of the older program would find nothing).
 2. A label never holds a node's name: the number of series does not grow with the fleet.
 3. Summaries have `_sum` and `_count` and no quantiles, as the older program's; our own timings are histograms.
+4. A family says which labels its series have; one that has none, and is counted, is there from the start at zero, since
+   what begins at one has no increase.
 """
 
 from __future__ import annotations
@@ -53,10 +55,13 @@ class Series:
 class Family:
     """One metric with its series, by labels."""
 
-    def __init__(self, name: str, kind: Kind, what: str) -> None:
-        """Name it; it has no series yet."""
+    def __init__(self, name: str, kind: Kind, what: str, names: tuple[str, ...] = (), *, site: bool = True) -> None:
+        """Name it; `names` are those of its labels, `site` whether the label of that name stands before them."""
         self.name, self.kind, self.what = name, kind, what
+        self.names, self.site = names, site
         self._series: dict[Labels, Series] = {}
+        if not names and kind is not Kind.GAUGE:
+            self.series()
 
     def add(self, by: float = 1.0, where: Labels = ()) -> None:
         """Raise a counter or a gauge; 0 makes its series appear."""
@@ -79,8 +84,9 @@ class Family:
         """The text of the family."""
         yield f"# HELP {self.name} {self.what}"
         yield f"# TYPE {self.name} {self.kind.value}"
+        first = common if self.site else ()
         for where, series in self._series.items():
-            yield from self._samples(common + where, series)
+            yield from self._samples(first + where, series)
 
     def _samples(self, where: Labels, series: Series) -> Iterator[str]:
         if self.kind in {Kind.COUNTER, Kind.GAUGE}:
@@ -95,6 +101,13 @@ class Family:
         yield f"{self.name}_sum{_text(where)} {_number(series.total)}"
         yield f"{self.name}_count{_text(where)} {series.count}"
 
+    def only(self, values: Mapping[Labels, float]) -> None:
+        """Set a gauge for these labels; what was there and is not any more is 0: its last value does not stay."""
+        for where in self._series.keys() - values.keys():
+            self.set(0, where)
+        for where, value in values.items():
+            self.set(value, where)
+
     def series(self, where: Labels = ()) -> Series:
         """One series, which appears with this: what counts often keeps it and does not look it up each time."""
         series = self._series.get(where)
@@ -104,7 +117,7 @@ class Family:
 
 
 def render(families: Mapping[str, Family], common: Labels) -> str:
-    """All families as text (Prometheus text format 0.0.4); `common` labels come first in each series."""
+    """All families as text (Prometheus text format 0.0.4); `common` labels come first in the series that have them."""
     return "\n".join(line for family in families.values() for line in family.lines(common)) + "\n"
 
 

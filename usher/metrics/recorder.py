@@ -15,15 +15,12 @@ from fsm.events import OUTCOMES, Done, Event, Failed, Hint, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
+from fsm.snapshot import Snapshot
 from fsm.states import State
 from usher.metrics.catalogue import RPC, families
 from usher.metrics.families import Labels, Series, labels, render
 
 _GIVEN_UP: Final = frozenset({State.FAILED, State.GONE})
-_PRESET: Final = (
-    "discovered", "event_discovered", "discover_cycles", "discovery_errors", "provisioned", "provision_errors",
-    "helper_errors",
-)  # fmt: skip
 
 
 class Recorder:
@@ -33,10 +30,10 @@ class Recorder:
         """Begin at zero; `site` is the label of every series."""
         self._common: Labels = labels(site=site)
         self.families = families()
-        for name in _PRESET:
-            self.families[name].add(0)
         took, calls = self.families["usher_effect_seconds"], self.families["rpc_time"]
         self._rpc: dict[Effect, Labels] = {effect: labels(rpc=name) for effect, name in RPC.items()}
+        for where in self._rpc.values():
+            self.families["rpc_errors"].add(0, where)
         self._transitions: dict[str, Series] = {}
         self._took: dict[Effect, Series] = {effect: took.series(labels(effect=effect.value)) for effect in Effect}
         self._calls: dict[Effect, Series] = {effect: calls.series(where) for effect, where in self._rpc.items()}
@@ -65,7 +62,7 @@ class Recorder:
             name = "discovered" if body.kind is HintKind.LISTED else "event_discovered"
             self.families[name].add()
         if after is not before and not isinstance(body, Operator):
-            self._arrived(after)
+            self._arrived(transition.decision.snapshot)
 
     def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
         """Count an event that changed nothing."""
@@ -76,6 +73,9 @@ class Recorder:
         """Count an effect and its time."""
         effect, body = intent.effect, outcome.body
         self._took[effect].observe(seconds)
+        if isinstance(body, Failed):
+            where = labels(effect=effect.value, certainty=body.certainty.value)
+            self.families["usher_effect_failures_total"].add(1, where)
         if effect is Effect.RUN_HELPER:
             self.families["helper_time"].observe(seconds)
             if isinstance(body, Failed):
@@ -96,6 +96,7 @@ class Recorder:
     def discovered(self, sent: bool, answers: int) -> None:
         """A discovery ended."""
         self.families["discover_cycles"].add()
+        self.families["usher_discovery_answers"].set(answers)
         if not sent:
             self.families["discovery_errors"].add()
 
@@ -110,8 +111,10 @@ class Recorder:
         elif body.effect is Effect.SHUTDOWN:
             self.families["helper_shutdown_requests"].add()
 
-    def _arrived(self, state: State) -> None:
-        if state is State.PROVISIONED:
+    def _arrived(self, snapshot: Snapshot) -> None:
+        if snapshot.state is State.PROVISIONED:
             self.families["provisioned"].add()
-        elif state is State.FAILED:
+        elif snapshot.state is State.FAILED:
             self.families["provision_errors"].add()
+            if snapshot.reason is not None:
+                self.families["usher_failures_total"].add(1, labels(reason=snapshot.reason.value))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,13 +15,10 @@ from fsm.reasons import Reason
 from fsm.states import State
 from tests.fakes.clock import pass_time
 from tests.fakes.runtime import CONNECTION, DIGEST, NODE, Rig, done, failed, names, virtual
+from tests.fakes.scrape import Scrape
 from transport.reports import Connected, Disconnected
-from usher.daemon import Daemon
-from usher.metrics.catalogue import families
+from usher.metrics.catalogue import PREFIX, families
 from usher.metrics.families import Family, Kind, labels
-from usher.metrics.gauges import read_gauges
-from usher.metrics.recorder import Recorder
-from usher.tally import Tally
 
 OLDER = {
     "rpc_time": "summary", "rpc_errors": "counter", "helper_time": "summary", "helper_errors": "counter",
@@ -34,45 +28,6 @@ OLDER = {
     "paused": "gauge",
 }  # fmt: skip
 """wire/provisioning.md §8, without `choria_provisioner_`."""
-PREFIX = "choria_provisioner_"
-
-
-class Scrape:
-    """What Prometheus would read of a rig."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig, self.recorder, self.tally = rig, Recorder("test"), Tally({}, {})
-        self.reports: dict[str, Any] = {}
-        rig.engine._observer = self
-
-    def __getattr__(self, name: str) -> Any:
-        def tell(*what: Any) -> None:
-            for observer in (self.recorder, self.tally, self.rig.watcher):
-                getattr(observer, name)(*what)
-
-        return tell
-
-    def text(self) -> str:
-        daemon = SimpleNamespace(engine=self.rig.engine, clock=self.rig.clock, reports=self.reports)
-        read_gauges(self.recorder, cast("Daemon", daemon), self.tally)
-        return self.recorder.text()
-
-    def values(self) -> dict[str, float]:
-        """Each sample by its name and labels but the site, which all must have."""
-        found: dict[str, float] = {}
-        for family in text_string_to_metric_families(self.text()):
-            for sample in family.samples:
-                assert sample.labels["site"] == "test", sample
-                name = sample.name
-                if family.type == "counter" and name.startswith(PREFIX):
-                    name = name.removeprefix(PREFIX).removesuffix("_total")  # the parser adds it to every counter
-                found[name.removeprefix(PREFIX) + written(sample.labels)] = sample.value
-        return found
-
-
-def written(where: Mapping[str, str]) -> str:
-    rest = {name: value for name, value in where.items() if name != "site"}
-    return "{" + ",".join(f"{name}={value}" for name, value in rest.items()) + "}" if rest else ""
 
 
 @virtual
@@ -243,6 +198,8 @@ def test_every_family_says_what_it_answers():
     for name, family in families().items():
         assert family.what, name
         assert family.name.endswith(name)
+    questions = [family.what for name, family in families().items() if name.startswith("usher_")]
+    assert [what for what in questions if "? " not in what] == []
 
 
 def test_a_histogram_has_its_buckets():

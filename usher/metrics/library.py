@@ -1,0 +1,49 @@
+"""The library: the series that the older program has from go-choria's libraries, and which of them usher has.
+
+Rules:
+1. A name, type or label is that of go-choria (`protocol/stats`, `choria/connection.go`, `providers/election`,
+   `srvcache`); so these series have no label `site`.
+2. A series is exported if usher does what it counts; else it is absent, never a zero that nothing can move.
+3. What is not exported is named here with the reason and with what to watch instead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from usher.metrics.families import Family, Kind
+
+VERSION: Final = "2"
+"""The label `version`: the one protocol that usher speaks."""
+_EXPORTED: Final = (
+    ("choria_protocol_valid", Kind.COUNTER, "version", "Replies whose hash fits what they say"),
+    ("choria_protocol_invalid", Kind.COUNTER, "version", "Replies whose hash does not fit, or of another schema"),
+    ("choria_protocol_error", Kind.COUNTER, "version", "Replies that are no JSON, or of another schema"),
+    ("choria_protocol_json_parse_failures", Kind.COUNTER, "version", "Replies that are no JSON"),
+    (
+        "choria_connector_initial_connection_attempts",
+        Kind.COUNTER,
+        "",
+        "Attempts to log in that failed before the first login, of both connections",
+    ),
+    ("choria_connector_reconnections", Kind.COUNTER, "", "Logins after the first one, of both connections"),
+    ("choria_connector_errors", Kind.COUNTER, "", "Complaints of the broker over a login that lives on"),
+    ("choria_connector_initial_connect_time", Kind.SUMMARY, "", "Seconds from the start to the first login"),
+)
+NOT_EXPORTED: Final = {
+    "choria_connector_connection_closed": "the older program closes a connection after each request; usher keeps its "
+    "two until it ends, and an end that was not wanted is in `usher_disconnections_total`",
+    "choria_election_campaigns": "usher has no leader election yet: nobody stands for anything",
+    "choria_election_leader": "likewise; `usher_ready` says whether this usher works",
+    "choria_election_interval_seconds": "likewise",
+    "choria_dns_srv_lookups": "usher asks DNS at a round of logins and not for each request: nothing to watch but the "
+    "logins, `usher_logins_refused_total`",
+    "choria_dns_srv_cachehits": "usher has no cache of DNS answers",
+    "choria_dns_srv_cachemiss": "likewise",
+}
+"""Why each of the other series is absent."""
+
+
+def library() -> dict[str, Family]:
+    """The families that are exported, by name."""
+    return {name: Family(name, kind, what, tuple(names.split()), site=False) for name, kind, names, what in _EXPORTED}
