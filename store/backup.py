@@ -77,6 +77,16 @@ def default_name(folder: Path, identity: Identity, at: int) -> Path:
     return next((name for name in names if not name.exists()), names[-1])
 
 
+def standing(folder: Path, identity: Identity) -> Backup | None:
+    """A backup in the state directory that is of this very moment of the database; raises OSError, StoreError."""
+    for path in sorted((folder / refusals.BACKUPS).glob(f"usher-*-v{identity.version}-{identity.lineage}*.db")):
+        with opened(path) as db:
+            same = identify(db, path) == identity
+        if same:
+            return Backup(path, path.stat().st_size, digested(path), identity)
+    return None
+
+
 def make_room(folder: Path) -> None:
     """See to the folder for backups, mode 0700, and remove copies that were never finished; raises StoreError."""
     backups = folder / refusals.BACKUPS

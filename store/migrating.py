@@ -21,10 +21,10 @@ import orjson
 from fsm.errors import StoreError, StoreFullError
 from fsm.states import FACTS
 from store import refusals
-from store.backup import copy, default_name, make_room, synced, unwritten
+from store.backup import Backup, copy, default_name, make_room, standing, synced, unwritten
 from store.connections import Connect
 from store.entries import FleetEntry
-from store.identity import identify
+from store.identity import Identity, identify
 from store.opening import Migrated
 from store.trouble import translated
 from store.upkeep import vacuum
@@ -78,10 +78,18 @@ def bring_up_to_date(db: sqlite3.Connection, path: Path, version: int) -> Migrat
         return None
     make_room(path.parent)
     identity = identify(db, path)
-    backup = copy(db, path, default_name(path.parent, identity, now()))
+    backup = _kept(path.parent, identity) or copy(db, path, default_name(path.parent, identity, now()))
     done = Migrated(version, newest, backup)
     migrate(db, version, done.backup.identity.lineage, str(done), {"backup": str(backup.path), "sha256": backup.digest})
     return done
+
+
+def _kept(folder: Path, identity: Identity) -> Backup | None:
+    """The backup of a start that died after it, so that a crash loop does not fill the disk; a damaged one is none."""
+    try:
+        return standing(folder, identity)
+    except (StoreError, OSError):
+        return None
 
 
 def migrate(db: sqlite3.Connection, version: int, lineage: str, why: str, more: dict[str, object]) -> None:

@@ -16,6 +16,7 @@ from fsm.errors import StoreError, StoreFullError
 from fsm.states import State
 from store import integrity
 from store.audit import audit
+from store.backup import digested
 from store.connections import connect
 from store.folding import fold
 from store.identity import read_only
@@ -258,3 +259,32 @@ async def test_a_backup_that_cannot_be_written_is_said_and_nothing_is_migrated(p
     with pytest.raises(StoreError, match="backups"):
         open_store(path)
     assert version(path) == 1
+
+
+async def test_starts_that_die_again_and_again_leave_one_backup(path: Path):
+    older(path, 1)
+    for _ in range(3):
+        with pytest.raises(DiedError):
+            open_store(path, connect=faulty("COMMIT", DiedError, late=False))
+    (backup,) = (path.parent / "backups").iterdir()
+    journal = open_store(path)
+    assert journal.opening is not None
+    assert journal.opening.migrated is not None
+    assert journal.opening.migrated.backup.path == backup
+    assert journal.opening.migrated.backup.digest == digested(backup)
+    await journal.close()
+
+
+async def test_a_backup_of_another_moment_or_a_damaged_one_is_not_taken_for_this_one(path: Path):
+    older(path, 1)
+    with pytest.raises(DiedError):
+        open_store(path, connect=faulty("COMMIT", DiedError, late=False))
+    (backup,) = (path.parent / "backups").iterdir()
+    backup.write_bytes(b"x" * backup.stat().st_size)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE meta SET epoch = epoch + 1")
+    journal = open_store(path)
+    assert journal.opening is not None
+    assert journal.opening.migrated is not None
+    assert journal.opening.migrated.backup.path != backup
+    await journal.close()
