@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Final
 
 from transport.credentials import tls_context
+from transport.discovery import Window
 from transport.ksuid import ksuid
 from transport.subjects import broadcast, node
 from transport.wire.caller import Caller
@@ -152,13 +153,29 @@ class Asking:
     async def discover(self) -> None:
         """Ask everybody, and wait as long as usher does; raises LineError."""
         self._line.listen(f"{self._inbox}*", self._on_answer)
-        await self._ask(broadcast(_AGENT), lambda: False)
+        await self._ask(broadcast(_AGENT), directed=False)
+        loop = asyncio.get_running_loop()
+        window = Window(loop.time())
+        while await self._heard(window.until - loop.time()):
+            window.answered(loop.time())
 
     async def question(self, name: str) -> None:
         """Ask one node; raises LineError."""
-        await self._ask(node(name), lambda: self.directed)
+        await self._ask(node(name), directed=True)
+        until = asyncio.get_running_loop().time() + _WINDOW
+        while not self.directed and await self._heard(until - asyncio.get_running_loop().time()):
+            pass
 
-    async def _ask(self, subject: str, enough: Callable[[], bool]) -> None:
+    async def _heard(self, within: float) -> bool:
+        """Whether something was heard in this time, or since this was last asked."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._news.wait()
+        heard = self._news.is_set()
+        self._news.clear()
+        return heard
+
+    async def _ask(self, subject: str, *, directed: bool) -> None:
         self._asked = time.time()
         request_id = ksuid(int(self._asked * 1000), secrets.token_bytes(16))
         message = encode_request(
@@ -171,14 +188,9 @@ class Asking:
             time_ns=int(self._asked * 1e9),
             filter_agents=(_PROVISION,),
         )
-        self._directing = subject != broadcast(_AGENT)
+        self._directing = directed
         self._line.say(subject, message)
         await self._line.settle()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_WINDOW):
-                while not enough():
-                    self._news.clear()
-                    await self._news.wait()
 
     def _on_answer(self, _headers: bytes, payload: bytes) -> None:
         try:

@@ -35,7 +35,7 @@ class Tried:
 
 def client_refused(tried: Tried) -> tuple[str, str]:
     """What a refusal of usher's own login likely means, and the next step."""
-    password = (  # noqa: S105 an instruction
+    enable = (
         "compare broker_provisioning_password with the broker's plugin.choria.network.provisioning.client_password, "
         "and set that one if it is missing"
     )
@@ -45,7 +45,7 @@ def client_refused(tried: Tried) -> tuple[str, str]:
     )
     if not tried.user:
         what = "no user is sent: broker_provisioning_password is not set, and a provisioner needs it"
-        return what, f"{password}; {_LOG}"
+        return what, f"{enable}; {_LOG}"
     if not tried.provisioner:
         return "the client token lacks the permission provisioner", "make it again with --server-provisioner"
     match tried.alone:
@@ -54,15 +54,15 @@ def client_refused(tried: Tried) -> tuple[str, str]:
                 f"it takes the client token by itself, so that one is good: the password of user {tried.user} is wrong,"
                 " or provisioning is not enabled on this broker"
             )
-            return what, f"{password}; {_LOG}"
+            return what, f"{enable}; {_LOG}"
         case Alone.REFUSED:
             what = (
                 "it does not take the client token by itself either: the token is of another organization or issuer,"
                 " or expired by the broker's clock, or this broker has no issuer; the password may be wrong as well"
             )
-            return what, f"{issuer}; then {password}; {_LOG}"
+            return what, f"{issuer}; then {enable}; {_LOG}"
         case Alone.UNKNOWN:
-            return "the password, the user or the token is wrong, or provisioning is not enabled", f"{password}; {_LOG}"
+            return "the password, the user or the token is wrong, or provisioning is not enabled", f"{enable}; {_LOG}"
 
 
 def node_refused(user: str) -> tuple[str, str]:
