@@ -62,6 +62,16 @@ class ClientCredentials:
         """The `sig` of CONNECT over the nonce's bytes as INFO has them: unpadded base64url."""
         return urlsafe_b64encode(self.sign(nonce)).rstrip(b"=")
 
+    @property
+    def public_hex(self) -> str:
+        """The public key, 64 hexadecimal characters."""
+        return self._holder.key.public_hex
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The files that it was read from: token and seed."""
+        return self._files.token, self._files.seed
+
     def problems(self, now: int) -> tuple[Problem, ...]:
         """What is wrong with it at `now` (milliseconds): what the files warn about, and the times."""
         return self.warnings + holder.time_problems(self._holder, now)

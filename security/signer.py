@@ -1,19 +1,20 @@
 """The signer of server tokens, from the files of `jwt_signing_key` and `jwt_signing_token`.
 
 Rules:
-1. Files that were replaced are used from the next order on: keys rotate without a restart, as with the older program.
-2. Files that became useless refuse orders with SIGNER_UNUSABLE; the id stays that of the last good ones.
+1. Files that were replaced are used once somebody has read them with `renewed` and used that with `take`: in between
+   it can be made durable who signs from now on (docs/rotation.md).
+2. Files that became useless change nothing: those that were read last go on.
 3. Nothing is logged here: what to warn about comes back as values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from fsm.errors import TokenError
 from fsm.ports import ServerToken, TokenOrder
-from fsm.reasons import Reason
 from security import holder, keyfiles
 from security.authority import Authority, signer_problems
 from security.holder import Files, Holder
@@ -22,7 +23,25 @@ from security.problems import CredentialError, Problem
 
 KEY_SETTING: Final = "jwt_signing_key"
 TOKEN_SETTING: Final = "jwt_signing_token"  # noqa: S105 a setting's name
-_Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What a signer's files held when they were read; `id` names it."""
+
+    authority: Authority = field(repr=False)
+    holder: Holder | None = field(repr=False)
+    warnings: tuple[Problem, ...]
+
+    @property
+    def id(self) -> str:
+        """Names the key and the signer token: 16 hexadecimal characters."""
+        return self.authority.id
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """What the signer token says; empty where the site has none."""
+        return self.holder.claims if self.holder else {}
 
 
 class FileSigner:
@@ -35,54 +54,51 @@ class FileSigner:
         self._key_file = Path(key_file)
         self._token_file = Path(token_file) if token_file else None
         self._validity, self._strict = validity, strict
-        self._stamp = self._stamps()
-        self._authority, self._holder, self._warnings = self._load()
+        self._signing = self.renewed()
 
     @property
     def id(self) -> str:
         """Names the key and the signer token that are used now: 16 hexadecimal characters."""
-        try:
-            return self._current().id
-        except CredentialError:
-            return self._authority.id
+        return self._signing.id
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What the files warn about; it does not stop a start."""
-        return self._warnings
+        return self._signing.warnings
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it reads."""
+        return (self._key_file, self._token_file) if self._token_file else (self._key_file,)
+
+    def renewed(self) -> Signing:
+        """The files as they are now, which changes nothing; raises CredentialError, times excepted."""
+        key, read, problems = _read(self._key_file, self._token_file, strict=self._strict)
+        holder.raise_fatal(problems)
+        if key is None:  # pragma: no cover - a key that is missing has a fatal problem
+            raise AssertionError
+        return Signing(Authority.of(key, read), read, problems)
+
+    def take(self, signing: Signing) -> None:
+        """Sign with this from the next order on."""
+        self._signing = signing
 
     def server_token(self, order: TokenOrder) -> ServerToken:
         """Sign a server token by every rule of wire/provisioning.md §3.7; the same order gives the same bytes.
 
         Raises TokenError: HELPER_BAD_OUTPUT for a field of `server_claims`, KEY_INVALID, SIGNER_UNUSABLE.
         """
-        try:
-            authority = self._current()
-        except CredentialError as error:
-            raise TokenError(Reason.SIGNER_UNUSABLE, str(error.problem)) from None
-        return authority.server_token(order, self._validity, strict=self._strict)
+        return self._signing.authority.server_token(order, self._validity, strict=self._strict)
 
     def problems(self, now: int) -> tuple[Problem, ...]:
-        """What is wrong at `now` (milliseconds) with the files that are in use: warnings, and the times."""
-        return self._warnings + (holder.time_problems(self._holder, now) if self._holder else ())
+        """What is wrong at `now` (milliseconds) with what is in use: warnings, and the times."""
+        found = self._signing
+        return found.warnings + (holder.time_problems(found.holder, now) if found.holder else ())
 
-    def _current(self) -> Authority:
-        """The authority of the files as they are; read again only when one of them changed."""
-        stamp = self._stamps()
-        if stamp != self._stamp:
-            self._authority, self._holder, self._warnings = self._load()
-            self._stamp = stamp
-        return self._authority
-
-    def _load(self) -> tuple[Authority, Holder | None, tuple[Problem, ...]]:
-        key, read, problems = _read(self._key_file, self._token_file, strict=self._strict)
-        holder.raise_fatal(problems)
-        if key is None:  # pragma: no cover - a key that is missing has a fatal problem
-            raise AssertionError
-        return Authority.of(key, read), read, problems
-
-    def _stamps(self) -> tuple[_Stamp, _Stamp]:
-        return _stamp(self._key_file), _stamp(self._token_file)
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """What the signer token that is in use says; empty where the site has none."""
+        return self._signing.claims
 
 
 def inspect_signer(
@@ -112,12 +128,3 @@ def _read_key(key_file: Path, *, strict: bool) -> tuple[SigningKey | None, None,
     except CredentialError as error:
         return None, None, (error.problem,)
     return key, None, warnings
-
-
-def _stamp(path: Path | None) -> _Stamp:
-    """What changes when a file is replaced or written: inode, size, modification time."""
-    try:
-        status = path.stat() if path else None
-    except OSError:
-        return None
-    return (status.st_ino, status.st_size, status.st_mtime_ns) if status else None

@@ -29,6 +29,11 @@ class TokenVerifier:
         self._key = key
         self._verified: dict[str, dict[str, Any]] = {}
 
+    def use(self, key: VerifyKey) -> None:
+        """Verify with this key from now on; what another one had verified counts no more."""
+        self._key = key
+        self._verified.clear()
+
     def provisioning_token(self, text: str, now: int) -> ProvisioningClaims:
         """The claims of a provisioning token that verifies at `now` (milliseconds); raises TokenError.
 

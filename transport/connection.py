@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from transport.credentials import Credentials
+from transport.credentials import Credentials, Tls, context_of
 from transport.login import Handler, Login
 from transport.news import read_news
 from transport.options import Options
@@ -64,7 +63,7 @@ class Connection:
         purpose: str,
         servers: Servers,
         credentials: Credentials,
-        tls: ssl.SSLContext | None,
+        tls: Tls,
         *,
         name: str,
         discards: Discards,
@@ -271,8 +270,9 @@ class Connection:
         """Log in, and put all subscriptions in place, those that are added meanwhile too; answers why not."""
         options = self._options
         try:
+            tls = context_of(self._tls)
             async with asyncio.timeout(_LOGIN):
-                await login.enter(address, self._tls, within=options.connect_timeout, ping=options.ping)
+                await login.enter(address, tls, within=options.connect_timeout, ping=options.ping)
                 heard: set[str] = set()
                 while missing := self._subscriptions.keys() - heard:
                     for subject in missing:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ssl
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,6 +18,8 @@ import orjson
 
 from fsm.errors import UsherError
 
+Tls = ssl.SSLContext | Callable[[], ssl.SSLContext | None] | None
+"""A TLS context, None for no TLS, or what gives it at each login: a certificate authority may be replaced."""
 PROTOCOL: Final = 1
 LANGUAGE: Final = "python3"
 
@@ -70,6 +72,11 @@ def tls_context(ca: Path | None = None, *, certificate: Path | None = None, key:
     except (OSError, ValueError) as error:
         raise CertificateFileError(str(certificate if ca is None else ca), str(error)) from None
     return context
+
+
+def context_of(tls: Tls) -> ssl.SSLContext | None:
+    """The context for the login that begins now."""
+    return tls if tls is None or isinstance(tls, ssl.SSLContext) else tls()
 
 
 def connect_options(

@@ -21,7 +21,7 @@ from transport.counting import ReplyCounts
 from transport.ksuid import ksuid
 from transport.reports import Discards
 from transport.subjects import broadcast, discovery_prefix
-from transport.wire.caller import Caller
+from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import DISCOVERY_PING, PONG
 from transport.wire.v2 import WireReply, encode_request
@@ -65,7 +65,7 @@ class Discovery:
     def __init__(
         self,
         connection: Connection,
-        caller: Caller,
+        caller: Asks,
         clock: Clock,
         *,
         on_seen: Callable[[str], None],

@@ -35,7 +35,7 @@ from transport.ksuid import ksuid
 from transport.memory import MOST, Asked, Memory
 from transport.reports import Discards
 from transport.subjects import UnsafeSubjectError, node, replies, reply_prefix
-from transport.wire.caller import Caller
+from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import OK, decode_answer, encode_call
 from transport.wire.v2 import WireReply, encode_request
@@ -55,7 +55,7 @@ class RpcClient:
     def __init__(
         self,
         connection: Connection,
-        caller: Caller,
+        caller: Asks,
         clock: Clock,
         *,
         discards: Discards,

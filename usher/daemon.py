@@ -31,6 +31,7 @@ from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
 from usher.harmless import NOTHING_MORE, Harmless
 from usher.network import Network, Told, Way
+from usher.rotation.rotation import Live
 
 GRACE: Final = 2.0
 """Seconds that requests under way have to end when the daemon stops."""
@@ -49,6 +50,7 @@ class Outside:
     tokens: Tokens = field(repr=False)
     inject: bool
     limits: Mapping[Port, int]
+    live: Live
     secrets: Collection[str] = field(default=(), repr=False)
     harmless: Harmless = NOTHING_MORE
 
@@ -140,6 +142,11 @@ class Daemon:
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
         return self.engine.ask(node, wish)
+
+    def follow(self, policy: Policy) -> None:
+        """Decide by another policy from the next event on; it is remembered durably."""
+        self.policy = policy
+        self.engine.follow(policy)
 
     def full(self, is_full: bool) -> None:
         """The disk is full, or it is not any more (law 8)."""

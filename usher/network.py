@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from dataclasses import dataclass
 from fsm.events import HintKind
 from fsm.ports import Clock
 from transport.connection import Connection, Options
-from transport.credentials import Credentials
+from transport.credentials import Credentials, Tls
 from transport.discovery import Discovery
 from transport.lifecycle import Lifecycle
 from transport.reports import Connected, Discards, Disconnected, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
-from transport.wire.caller import Caller
+from transport.wire.caller import Asks
 
 _logger = logging.getLogger("broker")
 EVENTS = "events"
@@ -37,8 +36,8 @@ class Way:
 
     servers: Servers
     credentials: Credentials
-    caller: Caller
-    tls: ssl.SSLContext | None
+    caller: Asks
+    tls: Tls
     name: str
     identity: str
     version: str

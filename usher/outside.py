@@ -2,7 +2,7 @@
 
 Rules:
 1. Whatever a configuration names is opened here, before the daemon starts; everything that is wrong is found at once.
-2. Credentials are read again at each login, so that files can be renewed while the daemon runs.
+2. Whatever may change while the daemon runs is handed to usher.rotation, which reads it again.
 3. The NATS user is `provisioner`, by the broker's own rule (wire/protocol.md §6.3); a site without its password may
    name another user in the Choria client configuration.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -28,10 +27,9 @@ from security.keyfiles import verify_key
 from security.problems import CredentialError
 from security.signer import FileSigner
 from security.verifier import TokenVerifier
-from transport.credentials import CertificateFileError, tls_context
+from transport.credentials import CertificateFileError
 from transport.rounds import Servers
 from transport.srv import SrvResolver
-from transport.wire.caller import Caller
 from usher.brokers import Brokers
 from usher.config.client import ClientConfig
 from usher.config.identity import SystemNames
@@ -44,39 +42,15 @@ from usher.effects.site import ConfigurationRules, Ports
 from usher.effects.tokens import Tokens
 from usher.harmless import Harmless
 from usher.network import Network, Way
+from usher.rotation.client import Client
+from usher.rotation.expiry import Judged
+from usher.rotation.known import Known
+from usher.rotation.rotation import Live
+from usher.rotation.subjects import ClientSubject, Parts, SignerSubject, SiteSubject, Trust, VerifySubject, texts
 
 VERSION: Final = version("choria-usher")
 USER: Final = "provisioner"
 RULES: Final = ConfigurationRules(keeps_provisioning, unsafe_configuration, inject_provision_false)
-
-
-class BrokerLogin:
-    """transport.credentials.Credentials from the files that the Choria client configuration names."""
-
-    def __init__(self, credentials: ClientCredentials, user: str, password: str) -> None:
-        """Hold the credentials that were read, and the NATS user with its password."""
-        self._credentials, self._user, self._password = credentials, user, password
-
-    @property
-    def user(self) -> str:
-        """The NATS user; empty sends neither user nor password."""
-        return self._user
-
-    @property
-    def password(self) -> str:
-        """The password of that user."""
-        return self._password
-
-    @property
-    def token(self) -> str:
-        """The client token, read again if its file can be read."""
-        with suppress(CredentialError):  # those that worked are better than none; the broker says if they are not
-            self._credentials = self._credentials.reload()
-        return self._credentials.token
-
-    def sign_nonce(self, nonce: bytes) -> bytes:
-        """The raw signature over the broker's nonce."""
-        return self._credentials.sign(nonce)
 
 
 def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outside, Policy]:
@@ -96,11 +70,14 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     key = attempt(lambda: verify_key(site.jwt_verify_cert))
     token_file = site.jwt_signing_token or None
     signer = attempt(lambda: FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict))
-    tls = attempt(lambda: tls_context(client.ca))
+    trust = attempt(lambda: Trust(client.ca))
     if problems:
         raise ConfigErrors(problems)
-    helper = ExecHelper(site.helper, _exec_settings(site))
+    secrets = Known(_secrets(site, client))
+    helper = ExecHelper(site.helper, _exec_settings(site, secrets))
     verifier = TokenVerifier(key)
+    ourselves = Client(credentials, client.identity, *nats_user(site, client))
+    tokens = Tokens(site.tokens)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
 
     def ports(network: Network, hand: Hand) -> Ports:
@@ -108,9 +85,9 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
 
     way = Way(
         servers=client_servers(client, clock),
-        credentials=BrokerLogin(credentials, *nats_user(site, client)),
-        caller=Caller(client.identity, credentials.caller, credentials.token, credentials.sign),
-        tls=tls,
+        credentials=ourselves,
+        caller=ourselves,
+        tls=lambda: trust.context,
         name=os.environ.get("USER", client.identity),
         identity=client.identity,
         version=VERSION,
@@ -124,12 +101,30 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         clock,
         way,
         ports,
-        Tokens(site.tokens),
+        tokens,
         site.inject_provision_false,
         limits,
-        secrets=_secrets(site, client),
+        live=_live(site, client, ourselves, signer, verifier, trust, tokens, secrets),
+        secrets=secrets,
         harmless=Harmless(site.redact_keys),
     ), policy_of(site, signer.id)
+
+
+def _live(  # noqa: PLR0913, PLR0917 whatever may change
+    site: Site,
+    client: ClientConfig,
+    ourselves: Client,
+    signer: FileSigner,
+    verifier: TokenVerifier,
+    trust: Trust,
+    tokens: Tokens,
+    secrets: Known,
+) -> Live:
+    verify = VerifySubject(site.jwt_verify_cert, verifier)
+    written = SiteSubject(site, client, nats_user, Parts(tokens, ourselves, verify))
+    judged = Judged(lambda: ourselves.credentials.claims, lambda: signer.claims, trust.end, site.server_jwt_validity)
+    subjects = (ClientSubject(ourselves), SignerSubject(signer), verify, trust, written)
+    return Live(subjects, written, tokens, secrets, judged, lambda: signer.id)
 
 
 def client_servers(client: ClientConfig, clock: Clock) -> Servers:
@@ -147,13 +142,9 @@ def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:
 
 
 def _secrets(site: Site, client: ClientConfig) -> tuple[str, ...]:
-    """What must not appear anywhere that usher keeps or says: passwords, the token, and both seeds as they are now."""
-    found = [*site.secrets(), client.password]
-    for file in (site.jwt_signing_key, client.seed_file):
-        with suppress(OSError, ValueError):
-            found.append(Path(file).read_text(encoding="ascii").strip())
-    return tuple(dict.fromkeys(secret for secret in found if secret))
+    """What must not appear anywhere that usher keeps or says: passwords, tokens, and both seeds as they are now."""
+    return (*site.secrets(), client.password, *texts((Path(site.jwt_signing_key), client.seed_file)))
 
 
-def _exec_settings(site: Site) -> ExecSettings:
-    return ExecSettings(site.workers, site.helper_timeout, site.helper_max_output, secrets=site.secrets())
+def _exec_settings(site: Site, secrets: Known) -> ExecSettings:
+    return ExecSettings(site.workers, site.helper_timeout, site.helper_max_output, secrets=secrets)

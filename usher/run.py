@@ -17,7 +17,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +45,7 @@ from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
 from usher.database.desk import Jobs
 from usher.database.start import Aftermath, open_database, say_full
+from usher.greeting import announce
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter, MonitorPortError
 from usher.metrics.families import labels
@@ -56,6 +57,9 @@ from usher.metrics.recovery import TakeUp
 from usher.network import EVENTS, RPC, Told
 from usher.outside import VERSION, make_outside
 from usher.pidfile import PidFileError, pid_file
+from usher.rotation.rotation import Rotation
+from usher.rotation.tokens import name_tokens
+from usher.rotation.use import TokenUse
 from usher.standing import trouble
 from usher.state import StateDirectory
 from usher.status import Status
@@ -145,16 +149,18 @@ async def serve(settings: Settings) -> int:
     loop.set_exception_handler(logs.unhandled)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, wish.set)
-    while await _serve_once(settings, wish):
+    wake = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, wake.set)
+    while await _serve_once(settings, wish, wake):
         logs.say(_logger, logging.INFO, "usher starts anew, as a job of the database asked")
     return 0
 
 
-async def _serve_once(settings: Settings, wish: asyncio.Event) -> bool:
+async def _serve_once(settings: Settings, wish: asyncio.Event, wake: asyncio.Event) -> bool:
     """Start, serve, stop; answers whether to start anew. Raises what made it end."""
     anew, over = asyncio.Event(), asyncio.Event()
     async with AsyncExitStack() as stack:
-        starting = asyncio.ensure_future(_start(settings, stack, anew.set))
+        starting = asyncio.ensure_future(_start(settings, stack, anew.set, wake))
         wished: list[asyncio.Future[Any]] = [asyncio.ensure_future(each.wait()) for each in (wish, anew, over)]
         for each in wished:
             stack.callback(each.cancel)
@@ -164,7 +170,7 @@ async def _serve_once(settings: Settings, wish: asyncio.Event) -> bool:
             await asyncio.wait({starting})
         else:
             daemon = starting.result()
-            _announce(settings, daemon)
+            announce(settings.site, settings.problems, daemon.epoch, daemon.policy)
             gc.freeze()  # what lives as long as the process need not be looked through again
             daemon.ended.add_done_callback(lambda _: over.set())
             await asyncio.wait(wished, return_when=asyncio.FIRST_COMPLETED)
@@ -186,7 +192,7 @@ def _words(error: BaseException) -> str:
     return str(error) if isinstance(error, UsherError) else f"a bug: {told(error)}"
 
 
-async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[], None]) -> Daemon:
+async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[], None], wake: asyncio.Event) -> Daemon:
     """Open the database, raise the epoch, take up the fleet, begin to serve."""
     stack.enter_context(timekeeping_of(settings.state.path, settings.outside.clock))
     full: list[Callable[[bool], None]] = []
@@ -200,11 +206,13 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()
     now = settings.outside.clock.now()
-    await journal.remember_policy(settings.policy.hash, settings.policy.document(), now)
+    policy = replace(settings.policy, signer=settings.outside.live.signer())  # it may have changed: usher starts anew
+    await journal.remember_policy(policy.hash, policy.document(), now)
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
         fleet = reader.last("pause", "resume")
+    await name_tokens(settings.outside.tokens, settings.state, journal, now)
     recorder = Recorder(settings.site.site)
     recorder.families["usher_info"].set(1, labels(version=VERSION))
     links = Links(recorder.families, settings.outside.clock, (EVENTS, RPC))
@@ -212,7 +220,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         if problem.check:
             recorder.compat(problem.check)
     took_up = TakeUp(settings.outside.clock, recorder.families)
-    observers = (tally, recorder, took_up, Compat(recorder.compat), TransitionLog())
+    token_use = TokenUse(settings.outside.tokens, recorder.families["usher_tokens_accepted_total"])
+    observers = (tally, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use)
 
     def report(said: Report) -> None:
         log_report(said)
@@ -222,11 +231,12 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         return Told(hint, way_open, report, recorder.discovered, recorder)
 
     vault = SealedVault(ring)
-    daemon = Daemon(settings.outside, journal, vault, settings.policy, epoch, observers, told)
+    daemon = Daemon(settings.outside, journal, vault, policy, epoch, observers, told)
     full.append(daemon.full)
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
-    status = Status(daemon, tally, settings.site.site, took_up, aging)
+    rotation = await stack.enter_async_context(Rotation(settings.outside.live, daemon, recorder.families, wake))
+    status = Status(daemon, tally, settings.site.site, took_up, aging, rotation.expiries)
     jobs = Jobs(
         settings.state,
         lambda: journal,
@@ -267,22 +277,6 @@ async def _serve_monitoring(
     lag = LoopLag(recorder.families["usher_loop_lag_seconds"].observe)
     lag.start()
     stack.callback(lag.stop)
-
-
-def _announce(settings: Settings, daemon: Daemon) -> None:
-    site = settings.site
-    for problem in settings.problems:
-        logs.say(_logger, logging.WARNING, str(problem))
-    logs.say(
-        _logger,
-        logging.INFO,
-        f"usher {VERSION} starts using configuration file {site.file}",
-        state=str(settings.state.path),
-        epoch=daemon.epoch,
-        policy=settings.policy.hash,
-        workers=site.workers,
-        interval=site.interval,
-    )
 
 
 def _tell(problems: Sequence[Problem]) -> None:

@@ -50,6 +50,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "window": None,
                 "reasons": {reason.value: count for reason, count in reader.reasons(TOP)},
                 "bugs": None,
+                "credentials": [],
                 "aged": None,
                 "recovery": None,
             }
@@ -103,6 +104,9 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
         shown.append(f"in flight  {document['in_flight']} of at most {document['window']}")
     if document["reasons"]:
         shown.append("failed     " + ", ".join(f"{reason} {count}" for reason, count in document["reasons"].items()))
+    for credential in document.get("credentials", ()):
+        if credential["warning"]:
+            shown.append(f"renew      {credential['setting']}: {credential['warning']}")
     if document.get("aged"):
         shown.append(f"closed     {_count(document['aged'], 'record')} of nodes at rest for longer than keep_nodes")
     recovery = document.get("recovery")

@@ -8,6 +8,7 @@ Rules:
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fsm.reasons import WHAT
@@ -16,6 +17,7 @@ from usher.aging import Aging
 from usher.daemon import Daemon
 from usher.metrics.recovery import TakeUp
 from usher.outside import VERSION
+from usher.rotation.expiry import Expiry
 from usher.tally import Tally
 
 TOP: Final = 5
@@ -26,10 +28,17 @@ class Status:
     """The document, made when somebody asks."""
 
     def __init__(
-        self, daemon: Daemon, tally: Tally, site: str, take_up: TakeUp | None = None, aging: Aging | None = None
+        self,
+        daemon: Daemon,
+        tally: Tally,
+        site: str,
+        take_up: TakeUp | None = None,
+        aging: Aging | None = None,
+        expiries: Callable[[], Sequence[Expiry]] = tuple,
     ) -> None:
         """Hold what is asked."""
         self._daemon, self._tally, self._site, self._take_up, self._aging = daemon, tally, site, take_up, aging
+        self._expiries = expiries
         self._started = daemon.clock.now()
 
     @property
@@ -60,6 +69,7 @@ class Status:
             "window": engine.admission.window,
             "reasons": dict(self._top_reasons()),
             "bugs": self._tally.crashes,
+            "credentials": [expiry.document() for expiry in self._expiries()],
             "aged": self._aging.closed if self._aging is not None else None,
             "recovery": self._take_up.document() if self._take_up is not None else None,
         }

@@ -103,6 +103,10 @@ class Engine:
             self._post(node, Letter(self._event(wish), answer=answer))
         return answer
 
+    def follow(self, policy: Policy) -> None:
+        """Decide by another policy from the next event on; whoever asks has made it durable."""
+        self._policy = policy
+
     def hold(self, reason: Reason) -> None:
         """Admit, wake and send nothing until every reason is released."""
         self._holds.add(reason)

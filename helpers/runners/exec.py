@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,7 +43,7 @@ class ExecSettings:
     timeout: float = 10.0
     max_output: int = 1 << 20
     max_stderr: int = 4096
-    secrets: tuple[str, ...] = ()
+    secrets: Collection[str] = ()
 
 
 class ExecHelper:

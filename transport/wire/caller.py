@@ -9,6 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Asks(Protocol):
+    """Who asks, read for each request: token and signing key may be renewed in between, sender and caller not."""
+
+    @property
+    def sender(self) -> str:
+        """The identity of the requesting side."""
+        ...
+
+    @property
+    def caller(self) -> str:
+        """The `callerid` claim of the token."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """The client token, compact form, trimmed."""
+        ...
+
+    @property
+    def sign(self) -> Callable[[bytes], bytes]:
+        """Gives the raw 64 bytes of an ed25519 signature."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from transport.wire.caller import Caller
+from transport.wire.caller import Asks
 from transport.wire.documents import encode64, integer, octets, protocol, read_object, text
 from transport.wire.errors import WireError
 
@@ -81,7 +81,7 @@ class WireRequest:
 def encode_request(
     payload: bytes,
     *,
-    caller: Caller,
+    caller: Asks,
     agent: str,
     request_id: str,
     reply_to: str,

@@ -15,10 +15,13 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from security.client import TOKEN_SETTING as CLIENT_SETTING
 from security.client import inspect_client
+from security.expiry import certificate_end, certificate_warning, expiring
 from security.keyfiles import verify_key
 from security.problems import CredentialError
 from security.problems import Problem as Finding
+from security.signer import TOKEN_SETTING as SIGNER_SETTING
 from security.signer import inspect_signer
 from security.vaultfile import read_ring
 from usher.config.client import CA_FILE, CA_MISSING, ClientConfig
@@ -42,13 +45,17 @@ def client_files(client: ClientConfig, now: int, *, strict: bool) -> tuple[Probl
     """What is wrong with the files of the client configuration at `now` (milliseconds)."""
 
     def found(strict: bool) -> tuple[Finding, ...]:
-        return inspect_client(client.token_file, client.seed_file, now, strict=strict)
+        found = inspect_client(client.token_file, client.seed_file, now, strict=strict)
+        return found or expiring(client.token_file, CLIENT_SETTING, now)
 
-    return (*_judged(strict, found), *_ca(client, strict=strict))
+    return (*_judged(strict, found), *_ca(client, now, strict=strict))
 
 
 def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
-    return inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
+    found = inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
+    if not site.jwt_signing_token or found:
+        return found
+    return found + expiring(Path(site.jwt_signing_token), SIGNER_SETTING, now, site.server_jwt_validity)
 
 
 def _vault_key(site: Site, *, strict: bool) -> tuple[Finding, ...]:
@@ -113,7 +120,7 @@ def _state(site: Site) -> Iterator[Problem]:
         yield Problem(where, what, f"chmod 0700 {directory}", Severity.WARNING)
 
 
-def _ca(client: ClientConfig, *, strict: bool) -> Iterator[Problem]:
+def _ca(client: ClientConfig, now: int, *, strict: bool) -> Iterator[Problem]:
     where = f"{client.file}: {CA_FILE}"
     if client.ca is None:
         missing = any(problem.check == CA_MISSING for problem in client.problems)
@@ -131,3 +138,8 @@ def _ca(client: ClientConfig, *, strict: bool) -> Iterator[Problem]:
         yield Problem(where, f"{client.ca} holds no certificate", "name the PEM file of the authority")
     except OSError as error:
         yield Problem(where, f"{client.ca} cannot be read: {error.strerror}", "look at its owner and mode")
+    else:
+        if warning := certificate_warning(certificate_end(client.ca), now / 1000):
+            yield Problem(
+                where, f"{client.ca}: {warning}", "put the new one beside it: docs/rotation.md", Severity.WARNING
+            )

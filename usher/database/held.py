@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Held:
         return self.sealing.harmless
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> Collection[str]:
         """The site's own secrets, where a daemon knows them."""
         return self.sealing.secrets
 

@@ -105,7 +105,7 @@ def make_site(directory: Path, broker: EmbeddedBroker, now_s: int, more: Mapping
     for folder in (made.site, made.state):
         folder.mkdir(mode=0o700)
     issuer = make_issuer()
-    signer = make_signer(issuer, CALLER, now_s, YEAR)
+    signer = make_signer(issuer, CALLER, now_s, 2 * YEAR)  # longer than the server tokens that it signs
     token = secrets.token_hex(16)
     _private(made.site / "issuer.seed", issuer.seed_hex)
     _private(made.site / "signer.seed", signer.seed_hex)

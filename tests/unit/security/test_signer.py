@@ -254,28 +254,29 @@ def replaced(path: Path, text: str) -> None:
     written(path.with_suffix(".new"), text).rename(path)
 
 
-def test_files_that_are_replaced_are_used_from_the_next_order_on(tmp_path: Path):
+def test_files_that_are_replaced_are_used_once_they_were_read_and_taken(tmp_path: Path):
     signer = file_signer(tmp_path)
     before = signer.server_token(order())
     other = make_signer(ISSUER, "provisioner_signer", NOW_S, YEAR)
     replaced(tmp_path / "signer.seed", other.seed_hex)
-    reason, detail = refusal(signer)
-    assert reason is Reason.SIGNER_UNUSABLE
-    assert "the seed of jwt_signing_key" in detail
-    assert signer.id == before.signer
+    with pytest.raises(CredentialError, match="the seed of jwt_signing_key"):
+        signer.renewed()
     replaced(tmp_path / "signer.jwt", other.token)
+    found = signer.renewed()
+    assert (signer.server_token(order()), signer.id) == (before, before.signer)
+    signer.take(found)
     after = signer.server_token(order())
-    assert after.signer == signer.id != before.signer
+    assert after.signer == signer.id == found.id != before.signer
     assert other.public_hex in claims_of(after.text)["iss"]
     assert chain.verify_holder(after.text, Ed25519Key.from_hex(ISSUER.public_hex), NOW + 61_000)
 
 
-def test_files_that_vanish_refuse_until_they_are_back(tmp_path: Path):
+def test_files_that_vanish_change_nothing(tmp_path: Path):
     signer = file_signer(tmp_path)
     made = signer.server_token(order())
     (tmp_path / "signer.jwt").unlink()
-    assert "no such file" in refusal(signer)[1]
-    written(tmp_path / "signer.jwt", SIGNER.token)
+    with pytest.raises(CredentialError, match="no such file"):
+        signer.renewed()
     assert signer.server_token(order()) == made
 
 

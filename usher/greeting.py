@@ -1,0 +1,35 @@
+"""What a start says in the log: what is only warned of, and what usher begins with.
+
+Rules:
+1. What stops a start is said on standard error, before there is a log (usher.run).
+2. Nothing of a secret: problems name settings, and never show their values.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from fsm.policy import Policy
+from usher import logs
+from usher.config.problems import Problem
+from usher.config.site import Site
+from usher.outside import VERSION
+
+_logger = logging.getLogger("usher")
+
+
+def announce(site: Site, problems: Iterable[Problem], epoch: int, policy: Policy) -> None:
+    """Say what is only warned of, and what usher starts with."""
+    for problem in problems:
+        logs.say(_logger, logging.WARNING, str(problem))
+    logs.say(
+        _logger,
+        logging.INFO,
+        f"usher {VERSION} starts using configuration file {site.file}",
+        state=str(site.state_directory),
+        epoch=epoch,
+        policy=policy.hash,
+        workers=site.workers,
+        interval=site.interval,
+    )

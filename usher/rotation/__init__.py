@@ -1,0 +1,1 @@
+"""What changes while usher runs: keys, tokens, certificates and passwords, and when they expire."""
