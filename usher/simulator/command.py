@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
     parser.description = "Simulated Choria servers that want to be provisioned, over real connections to a broker."
     fleet = parser.add_argument_group("the fleet")
-    fleet.add_argument("--nodes", type=int, default=50, metavar="N", help="how many (default 50)")
+    fleet.add_argument("--nodes", type=int, metavar="N", help="how many (default: as the profile says, or 50)")
+    fleet.add_argument("--profile", metavar="FILE", help="what the nodes are and do, YAML or JSON (docs/simulator.md)")
     fleet.add_argument("--names", default="node-{:04d}", metavar="FORMAT", help="default node-{:04d}, from 1 on")
     fleet.add_argument("--domain", default="example.net", help="default example.net")
     fleet.add_argument("--first", type=int, default=1, metavar="N", help="the first node's number (default 1)")
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for fault, text in _FAULTS.items():
         unkind.add_argument(f"--{fault.value}", action="append", default=[], metavar="RULE", help=text)
-    unkind.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed strikes the same messages")
+    unkind.add_argument("--seed", type=int, metavar="N", help="the same seed strikes the same nodes and messages")
     parser.add_argument("--together", action="store_true", help="nodes start when all connections stand: one burst")
     parser.add_argument("--server-events", action="store_true", help="provisioned nodes say startup as `server`")
     parser.add_argument("--once", action="store_true", help="end when every node is provisioned or shut down")
@@ -95,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         for mistake in error.mistakes:
             print(f"usher simulate: {mistake}", file=sys.stderr)
         return 2
+    for line in plan.told:
+        print(line, file=sys.stderr if args.json else sys.stdout, flush=True)
     try:
         asyncio.run(_play(plan, args))
     except (LinkError, ReportError) as error:

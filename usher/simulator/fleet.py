@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from transport.credentials import tls_context
 from transport.wire.errors import WireError
 from transport.wire.v2 import WireRequest, decode_request
+from usher.simulator import cruel
 from usher.simulator import node as machine
+from usher.simulator.crowds import gust
+from usher.simulator.cruelty import Cruelty, Part
 from usher.simulator.line import Line, close_all
 from usher.simulator.model import (
+    COLLECTIVE,
     ENTROPY,
     MILLISECOND,
     SECOND,
@@ -34,65 +35,20 @@ from usher.simulator.model import (
     Mode,
     Node,
     Phase,
-    Process,
-    Setup,
     Step,
 )
-from usher.simulator.unkind import KIND, Treatment, Unkindness, treatment
-from usher.simulator.wire_client import Broker, Login, publication
+from usher.simulator.profile import Churn
+from usher.simulator.seats import MOST_CONNECTIONS, Figures, Plan, Seat, passing, seats_of
+from usher.simulator.unkind import KIND, Treatment, treatment
+from usher.simulator.wire_client import publication
 
-MOST_CONNECTIONS: Final = 2000
+__all__ = ["MOST_CONNECTIONS", "Figures", "Fleet", "Plan"]
+
 REFUSED: Final = "The simulator refuses this"
 _CONNECTING: Final = 64  # handshakes under way at once
 _SLACK: Final = MILLISECOND  # a timer may fire this much before its time
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a fleet is: nodes by name, where they connect, how they treat messages.
-
-    `context` verifies no certificate unless another is given, as real servers do. `together` keeps all nodes silent
-    until every connection stands; `server_events` lets a provisioned node say `startup` as component `server` before
-    it leaves, which a real one says on its fleet connection.
-    """
-
-    broker: Broker
-    login: Login = field(repr=False)
-    setup: Setup = field(repr=False)
-    names: Sequence[str] = field(repr=False)
-    context: ssl.SSLContext = field(default_factory=tls_context, repr=False)
-    connections: int = MOST_CONNECTIONS
-    unkindness: Unkindness = field(default_factory=Unkindness)
-    together: bool = False
-    server_events: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Where a fleet stands; counts since its start, `phases` by name, all phases named."""
-
-    nodes: int
-    connected: int
-    phases: dict[str, int]
-    requests: int
-    answers: int
-    events: int
-    struck: int
-
-
-class Seat:
-    """The place of one node."""
-
-    __slots__ = ("due", "heard", "line", "node", "phase", "timer")
-
-    def __init__(self, node: Node) -> None:
-        """A node that is not switched on yet."""
-        self.node = node
-        self.line: Line[Seat] | None = None
-        self.phase: Phase | None = None
-        self.heard = 0
-        self.due: int | None = None
-        self.timer: asyncio.TimerHandle | None = None
+_GUST: Final = 1.0  # seconds between two gusts of a flood
+_OWN: Final = f"{COLLECTIVE}.node."
 
 
 class Fleet:
@@ -109,11 +65,13 @@ class Fleet:
         self._changed = changed
         self._heard = heard
         self._loop = asyncio.get_running_loop()
-        seats = [Seat(Node(name, name, 0, Process(Mode.AWAY, 0))) for name in plan.names]
+        seats = [seat for name in plan.names for seat in seats_of(plan, name)]
         lines = max(1, min(plan.connections, len(seats)))
-        self._seats = [seats[n::lines] for n in range(lines)]
+        self._lines = [Line[Seat](seats[n::lines], self._hear, self._stands) for n in range(lines)]
         self._phases: Counter[Phase] = Counter()
         self._counts: Counter[str] = Counter()
+        self._nodes = len(seats)
+        self._ended = False
         self._standing = 0
         self._stood = 0
         self._gate = asyncio.Semaphore(_CONNECTING)
@@ -123,7 +81,7 @@ class Fleet:
     def figures(self) -> Figures:
         """Where the fleet stands."""
         return Figures(
-            nodes=len(self._plan.names),
+            nodes=self._nodes,
             connected=self._standing,
             phases={phase.value: self._phases[phase] for phase in Phase},
             requests=self._counts["requests"],
@@ -134,54 +92,102 @@ class Fleet:
 
     def nodes(self) -> list[Node]:
         """Every node as it is now, in the order of their names."""
-        return sorted((seat.node for seats in self._seats for seat in seats), key=lambda node: node.host)
+        return sorted((seat.node for line in self._lines for seat in line.seats), key=lambda node: node.host)
 
     async def run(self) -> None:
         """Connect and play until cancelled; raises LinkError if the very first connection is refused."""
-        lines = [Line[Seat](seats, self._hear, self._stands) for seats in self._seats]
+        lines = self._lines
         try:
-            await lines[0].open(
-                self._plan.broker, self._plan.login, self._seats[0][0].node.identity, self._plan.context
-            )
+            name = lines[0].seats[0].node.identity
+            await lines[0].open(self._plan.broker, self._plan.login, name, self._plan.context)
             async with asyncio.TaskGroup() as group:
                 for line in lines:
                     group.create_task(self._keep(line))
+                if self._plan.churn is not None:
+                    group.create_task(self._passing(self._plan.churn))
         finally:
-            for seat in (seat for seats in self._seats for seat in seats):
+            self._ended = True
+            for seat in (seat for line in lines for seat in line.seats):
                 if seat.timer is not None:
                     seat.timer.cancel()
             await close_all(lines)
+
+    async def _passing(self, churn: Churn) -> None:
+        """Let names come and go, once everybody is there."""
+        await self._all_stand.wait()
+        begun = self._loop.time()
+        for number in range(int(churn.each_second * churn.seconds)):
+            if (early := begun + number / churn.each_second - self._loop.time()) > 0:
+                await asyncio.sleep(early)
+            line = self._lines[number % len(self._lines)]
+            seat = Seat(passing(number + 1, self._plan.domain), self._plan.setup)
+            line.seats.append(seat)
+            self._nodes += 1
+            self._switch_on(seat, line)
+            self._loop.call_later(churn.stays, self._vanish, seat)
+
+    def _vanish(self, seat: Seat) -> None:
+        """A machine is taken away, whatever it is doing."""
+        if self._ended or seat.line is None:
+            return
+        if seat.timer is not None:
+            seat.timer.cancel()
+        seat.line.detach(seat)
+        seat.line.seats.remove(seat)
+        seat.line = None
+        self._nodes -= 1
+        if seat.phase is not None:
+            self._phases[seat.phase] -= 1
+        self._changed()
 
     async def _keep(self, line: Line[Seat]) -> None:
         """Switch a connection's nodes on once it stands, and make it again whenever it ends."""
         name = line.seats[0].node.identity
         await line.stand(self._plan.broker, self._plan.login, name, self._plan.context, self._gate)
         self._stood += 1
-        if self._stood == len(self._seats):
+        if self._stood == len(self._lines):
             self._all_stand.set()
         if self._plan.together:
             await self._all_stand.wait()
-        for seat in line.seats:
-            seat.line = line
-            self._step(seat, machine.start(seat.node.identity, self._plan.setup, time.time_ns(), os.urandom(ENTROPY)))
+        for seat in [seat for seat in line.seats if seat.line is None]:
+            self._switch_on(seat, line)
         while True:
             await line.ended()
             await line.stand(self._plan.broker, self._plan.login, name, self._plan.context, self._gate)
+
+    def _switch_on(self, seat: Seat, line: Line[Seat]) -> None:
+        seat.line = line
+        now = time.time_ns()
+        self._live(seat, machine.start(seat.node.identity, seat.setup, now, os.urandom(ENTROPY)), now)
+        if seat.part is not None and seat.part.cruelty is Cruelty.FLOOD_EVENTS:
+            self._blow(seat, seat.part)
+
+    def _blow(self, seat: Seat, part: Part) -> None:
+        """A second's worth of forged events, for as long as the fleet runs."""
+        if self._ended or seat.line is None:
+            return
+        seat.struck += 1
+        for said in gust(part, seat.struck, seat.node, time.time_ns()):
+            self._counts["events"] += 1
+            seat.line.send(publication(said.subject, said.payload))
+        self._loop.call_later(_GUST, self._blow, seat, part)
 
     def _stands(self, change: int) -> None:
         self._standing += change
         self._changed()
 
-    def _hear(self, seats: Sequence[Seat], payload: bytes) -> None:
+    def _hear(self, seats: Sequence[Seat], subject: bytes, payload: bytes) -> None:
         request = self._decode(payload)
+        named = subject.decode(errors="replace")
+        to = named.removeprefix(_OWN) if named.startswith(_OWN) else ""
         for seat in seats:
             fate = self._fate(seat, request)
             if fate.lose:
                 continue
             if fate.delay:
-                self._loop.call_later(fate.delay, self._take, seat, request, fate)
+                self._loop.call_later(fate.delay, self._take, seat, request, fate, to)
             else:
-                self._take(seat, request, fate)
+                self._take(seat, request, fate, to)
 
     def _fate(self, seat: Seat, request: WireRequest | None) -> Treatment:
         """Count a message, and decide how it is treated."""
@@ -194,15 +200,26 @@ class Fleet:
         self._counts["struck"] += fate != KIND
         return fate
 
-    def _take(self, seat: Seat, request: WireRequest | None, fate: Treatment) -> None:
+    def _take(self, seat: Seat, request: WireRequest | None, fate: Treatment, to: str) -> None:
         now = time.time_ns()
-        if self._heard is not None:
+        if self._heard is not None and to in ("", seat.node.identity):
             self._heard(seat.node.host, machine.action_of(request), now)
         if fate.refuse and request is not None and seat.node.process.mode is Mode.PROVISIONING:
-            step = machine.refuse(seat.node, self._plan.setup, request, REFUSED, now)
+            step = machine.refuse(seat.node, seat.setup, request, REFUSED, now)
+        elif seat.part is None:
+            step = machine.receive(seat.node, seat.setup, request, now, os.urandom(ENTROPY))
         else:
-            step = machine.receive(seat.node, self._plan.setup, request, now, os.urandom(ENTROPY))
+            entropy = os.urandom(ENTROPY)
+            step, seat.struck = cruel.hear(seat.part, seat.struck, seat.node, seat.setup, request, to, now, entropy)
         self._step(seat, step, fate)
+
+    def _live(self, seat: Seat, honest: Step, now: int) -> None:
+        """Take over a step that no message caused."""
+        if seat.part is None:
+            self._step(seat, honest)
+            return
+        step, seat.struck = cruel.live(seat.part, seat.struck, seat.node, seat.setup, honest, now)
+        self._step(seat, step)
 
     def _step(self, seat: Seat, step: Step, fate: Treatment = KIND) -> None:
         """Take over what a step made of a node, and let out what it says."""
@@ -239,7 +256,7 @@ class Fleet:
         seat.line.send(publication(said.subject, said.payload))
 
     def _count(self, seat: Seat) -> None:
-        phase = seat.node.phase(self._plan.setup)
+        phase = seat.node.phase(seat.setup)
         if phase is seat.phase:
             return
         if seat.phase is not None:
@@ -266,7 +283,7 @@ class Fleet:
         now = time.time_ns()
         if due is not None and now < due <= now + _SLACK:
             now = due
-        self._step(seat, machine.elapse(seat.node, self._plan.setup, now, os.urandom(ENTROPY)))
+        self._live(seat, machine.elapse(seat.node, seat.setup, now, os.urandom(ENTROPY)), now)
 
 
 def _decoded(payload: bytes) -> WireRequest | None:

@@ -23,13 +23,13 @@ _PAUSES: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
 
 class Line(Generic[T]):
-    """A connection that is kept; `hear(nodes, payload)` gets each message, `changed(+1 | -1)` each stand and fall."""
+    """A connection that is kept; `hear(nodes, subject, payload)` gets each message, `changed` +1 or -1 as it stands."""
 
     def __init__(
-        self, seats: Sequence[T], hear: Callable[[Sequence[T], bytes], None], changed: Callable[[int], None]
+        self, seats: Sequence[T], hear: Callable[[Sequence[T], bytes, bytes], None], changed: Callable[[int], None]
     ) -> None:
         """Seat the nodes; nothing is connected yet."""
-        self.seats = seats
+        self.seats = list(seats)
         self._hear = hear
         self._changed = changed
         self._link: Link | None = None
@@ -102,10 +102,10 @@ class Line(Generic[T]):
                 del self._subjects[subject], self._heard[sid]
                 self.send(end_of_subscription(sid))
 
-    def _deliver(self, sid: int, payload: bytes) -> None:
+    def _deliver(self, sid: int, subject: bytes, payload: bytes) -> None:
         hearing = self._heard.get(sid)
         if hearing:
-            self._hear(tuple(hearing), payload)
+            self._hear(tuple(hearing), subject, payload)
 
 
 async def close_all(lines: Sequence[Line[T]]) -> None:

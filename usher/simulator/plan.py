@@ -11,6 +11,7 @@ import argparse
 import resource
 import ssl
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,13 @@ from security.keys import SigningKey
 from transport.credentials import CertificateFileError, tls_context
 from usher.simulator.fleet import Plan
 from usher.simulator.model import Setup
+from usher.simulator.profile import Profile, ProfileError, cast, excess, read_profile
 from usher.simulator.startup import claims
 from usher.simulator.unkind import Fault, Rule, RuleError, Unkindness, parse_rule
 from usher.simulator.wire_client import Broker, Login
 
+NODES: Final = 50
+"""How many there are unless something says else."""
 _YEAR: Final = 365 * 24 * 3600
 _SPARE_FILES: Final = 64
 _DEFAULT_BROKER: Final = "nats://127.0.0.1:4222"
@@ -44,8 +48,12 @@ class ArgumentsError(UsherError):
 def make_plan(args: argparse.Namespace) -> Plan:
     """The plan that the options describe; raises ArgumentsError with all mistakes."""
     mistakes: list[str] = []
-    names = _names(args, mistakes)
-    rules = _rules(args, mistakes)
+    profile = _profile(args, mistakes)
+    nodes = args.nodes if args.nodes is not None else profile.nodes or NODES
+    seed = args.seed if args.seed is not None else profile.seed
+    names = _names(args, nodes, mistakes)
+    rules = [*profile.rules, *_rules(args, mistakes)]
+    mistakes += [f"--profile: {args.profile}: {mistake}" for mistake in excess(profile, nodes)]
     facts = _facts(args, mistakes)
     token = _token(args, mistakes)
     told = claims(token)
@@ -53,7 +61,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
         _useful(told, mistakes)
     broker = _broker(args, told, mistakes)
     context = _context(args, mistakes)
-    _connections(args, mistakes)
+    _connections(args, nodes, mistakes)
     if args.every <= 0:
         mistakes.append("--every: must be more than 0 seconds")
     if mistakes or broker is None or context is None:
@@ -67,7 +75,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
         broker=str(broker),
     )
     login = Login(token, str(told.get("chusr", "")), str(told.get("chpwd", "")))
-    unkindness = Unkindness(tuple(rules), args.seed)
+    unkindness = Unkindness(tuple(rules), seed)
+    chosen = cast(seed, "cruelties", [amount for _, amount in profile.parts], names)
     return Plan(
         broker=broker,
         login=login,
@@ -78,16 +87,38 @@ def make_plan(args: argparse.Namespace) -> Plan:
         unkindness=unkindness,
         together=args.together,
         server_events=args.server_events,
+        parts={name: part for (part, _), group in zip(profile.parts, chosen, strict=True) for name in group},
+        setups=_setups(setup, seed, profile, names),
+        churn=profile.churn,
+        domain=args.domain,
+        told=(f"{len(names):,} nodes, seed {seed}, as {args.profile} says", *profile.told(len(names)))
+        if args.profile
+        else (),
     )
 
 
-def _names(args: argparse.Namespace, mistakes: list[str]) -> list[str]:
-    if args.nodes < 1:
+def _profile(args: argparse.Namespace, mistakes: list[str]) -> Profile:
+    try:
+        return read_profile(Path(args.profile)) if args.profile else Profile()
+    except ProfileError as error:
+        mistakes += [f"--profile: {mistake}" for mistake in error.mistakes]
+        return Profile()
+
+
+def _setups(setup: Setup, seed: int, profile: Profile, names: list[str]) -> dict[str, Setup]:
+    """Whose facts are others: one setup for each line of the profile, shared by all of its nodes."""
+    groups = cast(seed, "facts", [facts.amount for facts in profile.facts], names)
+    made = [replace(setup, facts=sized_facts({**setup.facts, **facts.given}, facts.size)) for facts in profile.facts]
+    return {name: one for one, group in zip(made, groups, strict=True) for name in group}
+
+
+def _names(args: argparse.Namespace, nodes: int, mistakes: list[str]) -> list[str]:
+    if nodes < 1:
         mistakes.append("--nodes: at least 1")
         return []
     domain = f".{args.domain}" if args.domain else ""
     try:
-        names = [f"{args.names.format(number)}{domain}" for number in range(args.first, args.first + args.nodes)]
+        names = [f"{args.names.format(number)}{domain}" for number in range(args.first, args.first + nodes)]
     except (ValueError, IndexError, KeyError, AttributeError):
         mistakes.append(f"--names: {args.names!r} is not a format for one number, such as node-{{:04d}}")
         return []
@@ -208,12 +239,12 @@ def _context(args: argparse.Namespace, mistakes: list[str]) -> ssl.SSLContext | 
         return None
 
 
-def _connections(args: argparse.Namespace, mistakes: list[str]) -> None:
+def _connections(args: argparse.Namespace, nodes: int, mistakes: list[str]) -> None:
     """Let this process have as many files as it needs connections."""
     if args.connections < 1:
         mistakes.append("--connections: at least 1")
         return
-    needed = min(args.connections, max(args.nodes, 1)) + _SPARE_FILES
+    needed = min(args.connections, max(2 * nodes, 1)) + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and needed > hard:
         mistakes.append(f"--connections: this process may open {hard} files; give at most {hard - _SPARE_FILES}")

@@ -67,9 +67,9 @@ class Login:
 
 
 class Link(asyncio.Protocol):
-    """One connection. `deliver(sid, payload)` gets each message; `closed` is done with the reason when it has ended."""
+    """One connection. `deliver(sid, subject, payload)` gets each message; `closed` tells why it has ended."""
 
-    def __init__(self, deliver: Callable[[int, bytes], None]) -> None:
+    def __init__(self, deliver: Callable[[int, bytes, bytes], None]) -> None:
         """Prepare a connection; `open_link` makes it."""
         loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[str] = loop.create_future()
@@ -166,7 +166,7 @@ class Link(asyncio.Protocol):
 
     def message(self, sid: int, subject: bytes, headers: bytes, payload: bytes) -> None:
         """Called by the framing."""
-        self._deliver(sid, payload)
+        self._deliver(sid, subject, payload)
 
     def info(self, text: bytes) -> None:
         """Called by the framing: the first one, in plain text, begins the log-in."""

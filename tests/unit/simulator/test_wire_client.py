@@ -39,7 +39,7 @@ async def served(serve: Serve) -> AsyncIterator[Broker]:
 
 
 async def link_to(broker: Broker, heard: list[tuple[int, bytes]]) -> Link:
-    link = Link(lambda sid, payload: heard.append((sid, payload)))
+    link = Link(lambda sid, _subject, payload: heard.append((sid, payload)))
     await link.open(broker, LOGIN, "n1", tls_context())
     return link
 
