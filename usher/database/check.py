@@ -1,7 +1,8 @@
 """`usher db check`: whether the database is whole, agrees with itself, and is what its own history leads to.
 
 Rules:
-1. It reads with a connection of its own, and neither repairs nor hides anything.
+1. It reads with a connection of its own, beside a daemon in a process of its own, and neither repairs nor hides
+   anything.
 2. A check that finds something ends those that build on it; the first faults are told, each in one sentence.
 3. Every answer that is not "sound" names the command to type next.
 """
@@ -9,13 +10,14 @@ Rules:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from security.vault import sealed_by
 from store.checking import Checked, check
 from store.refusals import restoring
+from usher.database.apart import run_apart
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 
@@ -30,13 +32,24 @@ def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
         raise JobError("file must be an absolute path")
     path = Path(named) if named else desk.state.database
     keys = desk.sealing.vault.ring.ids if desk.sealing is not None and not named else None
-    checked = check(path, sealed_by, keys, desk.say, desk.going_on)
-    step = "" if not checked.findings else "usher db backup" if named else restoring(desk.state.database)
+    made = run_apart(path, keys, desk.say) if desk.serving else examined(path, keys, desk.say, desk.going_on)
+    step = "" if made["sound"] else "usher db backup" if named else restoring(desk.state.database)
+    return {**made, "next": step}
+
+
+def examined(
+    path: Path,
+    keys: Collection[str] | None,
+    say: Callable[[str], None],
+    going_on: Callable[[], bool] = lambda: True,
+) -> Document:
+    """What is found in the database at `path`; `keys` are the ids of those at hand. Raises StoreError."""
+    checked = check(path, sealed_by, keys, say, going_on)
     return {
         "database": str(path),
         "sound": not checked.findings,
         "faults": [{"check": each.check, "what": each.what} for each in checked.findings[:MOST]],
-        "next": step,
+        "next": "",
         "schema": checked.identity.version,
         "lineage": checked.identity.lineage,
         "nodes": checked.identity.nodes,
