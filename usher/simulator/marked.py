@@ -26,6 +26,7 @@ class Entry:
     def __init__(self, file: Path, name: str, node: yaml.Node | None, mistakes: list[str]) -> None:
         """Hold the node; `name` is its way from the top, empty at the top."""
         self._file, self._name, self._node = file, name, node
+        self._told = False
         self.mistakes = mistakes
 
     @property
@@ -39,11 +40,13 @@ class Entry:
         return isinstance(self._node, yaml.SequenceNode)
 
     def wrong(self, what: str) -> None:
-        """Note a mistake here."""
-        line = f" line {self._node.start_mark.line + 1}" if self._node is not None else ""
-        named = f": {self._name}" if self._name else ""
-        shown = f" {shorten(self._node.value)}" if isinstance(self._node, yaml.ScalarNode) else ""
-        self.mistakes.append(f"{self._file}{line}{named}{shown} {what}".replace("  ", " "))
+        """Note a mistake here, the first of this value alone."""
+        if self._told:
+            return
+        self._told = True
+        place = f"{self._file} line {self._node.start_mark.line + 1}" if self._node is not None else str(self._file)
+        shown = f"'{shorten(self._node.value)}' " if isinstance(self._node, yaml.ScalarNode) else ""
+        self.mistakes.append(": ".join(part for part in (place, self._name, f"{shown}{what}") if part))
 
     def members(self, *known: str, needed: tuple[str, ...] = ()) -> dict[str, Entry]:
         """Its members by name; unknown, repeated and missing ones are mistakes."""
@@ -62,9 +65,8 @@ class Entry:
                 near = get_close_matches(name, known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
                 Entry(self._file, self._name, key, self.mistakes).wrong(f"is not known; {hint}")
-        for name in needed:
-            if name not in found:
-                self.wrong(f"needs the member `{name}`")
+        if missing := [name for name in needed if name not in found]:
+            self.wrong(f"needs {' and '.join(missing)}")
         return found
 
     def items(self) -> list[Entry]:
