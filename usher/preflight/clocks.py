@@ -44,7 +44,7 @@ def broker_time(payload: bytes) -> float | None:
         found: Any = orjson.loads(payload)
         text = found["server"]["time"]
         return datetime.fromisoformat(_micro(text)).timestamp()
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 
 
