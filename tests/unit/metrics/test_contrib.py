@@ -33,7 +33,7 @@ PROCESS = {"process_cpu_seconds_total": Kind.COUNTER, "process_resident_memory_b
 """Those of prometheus-client that are used."""
 VALUES = {
     "state": set(State), "reason": set(Reason), "effect": set(Effect), "certainty": set(Certainty), "port": set(Port),
-    "connection": {EVENTS, RPC}, "file": {"main", "wal"},
+    "connection": {EVENTS, RPC}, "file": {"main", "wal"}, "result": {"taken", "refused"},
 }  # fmt: skip
 ALTERNATIVES = re.compile(r"[\w|]+")
 
