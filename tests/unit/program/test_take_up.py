@@ -141,7 +141,7 @@ async def test_on_x509_those_interrupted_in_new_csr_wait_a_minute_and_nobody_els
     assert begun.waited(Effect.NEW_CSR) == PLACES
     await begun.rig.until_all(State.PROVISIONED, len(NODES) - PLACES, within=X509.request_life / 1000 - 1)
     assert len(begun.rig.performer.named(Effect.NEW_CSR)) == len(NODES) - PLACES
-    await begun.rig.until_all(State.PROVISIONED, len(NODES), within=60)
+    await begun.rig.until_all(State.PROVISIONED, len(NODES), within=90)
 
 
 @virtual
