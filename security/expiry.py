@@ -26,7 +26,7 @@ _RENEW: Final = "make a new one and put it in place of the file: docs/rotation.m
 
 
 def token_end(claims: Mapping[str, Any]) -> float | None:
-    """When a token ends (Unix seconds): the earlier of `exp` and `issexp` (wire/provisioning.md §1.2); None if never."""
+    """When a token ends, in Unix seconds: the earlier of `exp` and `issexp`; None if never (provisioning.md §1.2)."""
     try:
         ends = [end for end in (seconds(claims, "exp"), seconds(claims, "issexp")) if end is not None]
     except TokenError:

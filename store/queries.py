@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from fsm.shapes import KEYS
+from fsm.snapshot import Snapshot
 from fsm.states import State
 
 Value = str | int | None
@@ -34,6 +36,12 @@ SELECT reason, state, count(*) AS nodes, sum(held) AS held, max(since) AS last, 
 WHERE state IN ('failed', 'deferred', 'reprovision') GROUP BY reason, state ORDER BY nodes DESC, reason, state
 """
 """Of a group the sample is the row that has max(since): SQLite promises that for a bare column beside one max()."""
+LET_IN: Final = f"json_extract(CAST(body AS TEXT), '$.{KEYS[Snapshot]['let_in']}')"
+"""The mark of the token that a node let us in with last, of its snapshot (fsm.shapes)."""
+MARKS: Final = f"""
+SELECT {LET_IN} AS mark, count(*) AS nodes, max(since) AS last, node AS sample FROM nodes
+WHERE state <> 'unseen' GROUP BY mark ORDER BY nodes DESC, mark
+"""  # noqa: S608 constants
 _IN_THE_WAITING_ROOM: Final = "state = 'discovered' AND active = 1 AND doing IS NULL AND due_at IS NULL"
 WAITING: Final = f"{NODES} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
 WAITING_COUNT: Final = f"SELECT count(*) AS nodes FROM nodes WHERE {_IN_THE_WAITING_ROOM}"  # noqa: S608 constants

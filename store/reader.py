@@ -27,7 +27,7 @@ from store import refusals
 from store.identity import look, ours, refused
 from store.trouble import translated
 from store.versions import migrations
-from store.views import EffectView, FleetView, Group, HistoryView, Meta, NodeView, Page, node_view
+from store.views import EffectView, FleetView, Group, HistoryView, Marked, Meta, NodeView, Page, node_view
 
 PAGE: Final = 200
 NAMES: Final = 10_000
@@ -62,12 +62,14 @@ class Reader:
         before: int | None = None,
         after: str = "",
         limit: int = PAGE,
+        mark: str | None = None,
     ) -> Page:
         """Nodes in the order of their names, in this state, for this reason, in their state since `before` or longer.
 
-        `after` is the last name of the page before.
+        `after` is the last name of the page before; `mark` that of the token that they let us in with last.
         """
-        where, values = sql.where({"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before})
+        conditions = {"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before}
+        where, values = sql.where(conditions | {f"{sql.LET_IN} = ?": mark})
         found = f"{sql.NODES} INDEXED BY {self._index(state, reason, before)}"
         rows = self.rows(f"{found} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
         views = tuple(node_view(row) for row in rows[:limit])
@@ -135,6 +137,10 @@ class Reader:
     def failures(self) -> tuple[Group, ...]:
         """Failed and deferred nodes by reason, the largest group first."""
         return tuple(Group(**row) for row in self.rows(sql.FAILURES))
+
+    def marks(self) -> tuple[Marked, ...]:
+        """How many nodes let us in with which token last, by mark, the most frequent first; a look at every node."""
+        return tuple(Marked(**row) for row in self.rows(sql.MARKS))
 
     def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:
         """The waiting room, who waits longest first."""

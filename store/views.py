@@ -71,6 +71,16 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """Nodes that let us in with one token: its mark (None: not known), how many, the newest `since`, and whose."""
+
+    mark: str | None
+    nodes: int
+    last: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some nodes, and after which name the next page begins; None after the last."""
 

@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("usher.operate:add_resume", "go on after a pause"),
     "nodes": ("usher.cli:add_nodes", "list, show, explain and change nodes"),
     "errors": ("usher.views.errors:add_arguments", "what fails in the fleet, by reason, with a node of each"),
+    "tokens": ("usher.views.tokens:add_arguments", "which nodes let usher in with which of the tokens"),
     "explain": ("usher.views.explain:add_arguments", "a reason code: what it means, what is likely, what to do"),
     "watch": ("usher.views.moving:add_arguments", "nodes moving, a line a transition, until stopped"),
     "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),

@@ -110,7 +110,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     ), policy_of(site, signer.id)
 
 
-def _live(  # noqa: PLR0913, PLR0917 whatever may change
+def _live(
     site: Site,
     client: ClientConfig,
     ourselves: Client,

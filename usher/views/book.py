@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from store.reader import PAGE, Reader, open_reader
-from store.views import FleetView, Group, HistoryView, NodeView
+from store.views import FleetView, Group, HistoryView, Marked, NodeView
 from usher.views.openings import OpeningView, openings, openings_between
 from usher.views.past import Opened, Past, read
 
@@ -41,16 +42,17 @@ class Book:
         reason: Reason | None = None,
         before: int | None = None,
         limit: int | None = None,
+        mark: str | None = None,
     ) -> Iterator[NodeView]:
         """Nodes by name, no more than `limit`; `before` (milliseconds) keeps those in their state since then.
 
-        Forgotten ones are only listed where their state is asked for.
+        Forgotten ones are only listed where their state is asked for. `mark` is that of the token that let us in.
         """
         after: str | None = ""
         left = limit
         while after is not None and left != 0:
             size = MANY if left is None else min(left, PAGE)
-            page = self._reader.nodes(state, reason, before, after, size)
+            page = self._reader.nodes(state, reason, before, after, size, mark)
             shown = [node for node in page.nodes if state is State.UNSEEN or node.state is not State.UNSEEN]
             yield from shown
             after, left = page.after, None if left is None else left - len(shown)
@@ -66,6 +68,16 @@ class Book:
     def failures(self) -> tuple[Group, ...]:
         """Failed and deferred nodes by reason, the largest group first."""
         return self._reader.failures()
+
+    def marks(self) -> tuple[Marked, ...]:
+        """How many nodes let us in with which token last."""
+        return self._reader.marks()
+
+    def offered(self) -> list[str]:
+        """The marks of the tokens that nodes are offered, in order; empty before a daemon has written them down."""
+        last = self._reader.last("tokens")
+        found = json.loads(last.payload or b"{}").get("tokens", []) if last else []
+        return [str(mark) for mark in found]
 
     def after(self, position: int, limit: int) -> list[tuple[str, Past]]:
         """What was committed after this position, in order, each with its node."""

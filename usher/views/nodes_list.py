@@ -21,6 +21,7 @@ from usher.views import common
 from usher.views.book import open_book
 from usher.views.documents import brief, in_the_room
 from usher.views.text import distance, milliseconds, span, table, visible
+from usher.views.tokens import marked
 
 READABLE = 1000
 """Lines on a terminal: nobody reads more, and a hundred thousand take a second."""
@@ -36,6 +37,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--in", dest="state", type=state, metavar="STATE", help="only nodes in this state")
     parser.add_argument("--reason", type=reason, metavar="REASON", help="only nodes with this reason code")
     parser.add_argument("--older-than", type=age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
+    parser.add_argument("--token", metavar="N", help="only nodes that let usher in with this token: place or mark")
     parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
     common.add_state(parser)
     common.add_json(parser)
@@ -52,7 +54,8 @@ def _list(args: argparse.Namespace) -> None:
     now = common.now()
     before = None if args.older_than is None else now - args.older_than
     with open_book(common.database(args)) as book:
-        found = book.nodes(args.state, args.reason, before, args.limit)
+        mark = None if args.token is None else marked(book, args.token)
+        found = book.nodes(args.state, args.reason, before, args.limit, mark)
         if args.json:
             common.answer_all(brief(view) for view in found)
         else:

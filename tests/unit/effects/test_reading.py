@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 
 from fsm.effects import Effect
 from fsm.errors import CallError
-from fsm.events import Certainty, InventoryFacts, JwtFacts, Sent, Sighting
+from fsm.events import Certainty, Done, InventoryFacts, JwtFacts, Sent, Sighting
 from fsm.reasons import Reason
 from security.issuing import Issuer, make_issuer, make_provisioning_token
 from tests.fakes.effects import IDENTITY, JWT, SECRET, EffectsBench
+from tests.fakes.rpc import Said
 from tests.fakes.site import DAY, ISSUER, NOW_S, SIGNER, YEAR
 from usher.effects.reading import LARGEST_INVENTORY, OLDEST
+from usher.effects.tokens import Tokens
 
 URLS = ["nats://localhost:4222"]
 
@@ -43,6 +46,56 @@ async def test_a_token_is_verified_and_its_claims_are_kept_as_a_secret(bench: Ef
     (kept,) = outcome.secrets
     assert (kept.name, orjson.loads(bench.opened(kept))["cht"]) == ("claims", SECRET)
     assert outcome.blobs == ()
+
+
+def takes(bench: EffectsBench, secret: str) -> None:
+    """The node takes this token alone."""
+    right, wrong = Said({"jwt": JWT}), Said({}, 1, "Incorrect provision token supplied")
+    bench.rpc.on(IDENTITY, "jwt", lambda request: right if request.data["token"] == secret else wrong)
+
+
+def offering(bench: EffectsBench, *texts: str) -> Tokens:
+    tokens = Tokens(texts)
+    bench.site = replace(bench.site, tokens=tokens)
+    return tokens
+
+
+async def test_a_refused_token_leads_to_the_next_within_the_same_opening(bench: EffectsBench):
+    tokens = offering(bench, "new", "middle", "old")
+    takes(bench, "old")
+    outcome = await bench.perform(Effect.FETCH_JWT)
+    assert [call.data["token"] for call in bench.rpc.calls] == ["new", "middle", "old"]
+    assert isinstance(outcome.body, Done)
+    assert isinstance(outcome.body.facts, JwtFacts)
+    assert (outcome.body.facts.let_in, outcome.note) == (tokens.mark("old"), "let in with token 3 of 3")
+    assert "old" not in repr(outcome).replace("hold", "")
+
+
+async def test_the_token_that_let_us_in_is_the_first_and_the_one_that_later_steps_carry(bench: EffectsBench):
+    tokens = offering(bench, "new", "old")
+    takes(bench, "old")
+    known = replace(bench.held(Effect.FETCH_JWT), let_in=tokens.mark("old"))
+    await bench.done(Effect.FETCH_JWT, known)
+    assert [call.data["token"] for call in bench.rpc.calls] == ["old"]
+    for effect in (Effect.NEW_KEY, Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN):
+        await bench.done(effect, replace(bench.held(effect), let_in=tokens.mark("old")))
+        assert bench.sent.data["token"] == "old"
+
+
+async def test_when_none_is_right_the_refusal_says_how_many_there_were(bench: EffectsBench):
+    offering(bench, "new", "old")
+    takes(bench, "another")
+    body = await bench.failed(Effect.FETCH_JWT)
+    assert (body.certainty, body.reason, body.transient) == (Certainty.REFUSED, Reason.WRONG_TOKEN, False)
+    assert body.detail == "Incorrect provision token supplied (2 tokens were tried)"
+
+
+@pytest.mark.parametrize("other", ["Could not obtain provisioning lock", "something else"])
+async def test_any_other_refusal_ends_the_trying(bench: EffectsBench, other: str):
+    offering(bench, "new", "old")
+    bench.says("jwt", code=1, message=other)
+    await bench.failed(Effect.FETCH_JWT)
+    assert len(bench.rpc.calls) == 1
 
 
 @pytest.mark.parametrize(
