@@ -63,7 +63,7 @@ def stage(backup: Path, database: Path, entry: FleetEntry, go_on: Callable[[], b
     `entry` says who restores, why and when; what is kept of it in the journal of the fleet says from which file.
     """
     identity = _checked(backup)
-    waiting = database.with_name(database.name + INCOMING)
+    waiting = incoming(database)
     unfinished = waiting.with_name(f"{waiting.name}.unfinished")
     try:
         _remove(unfinished)
@@ -90,9 +90,14 @@ def stage(backup: Path, database: Path, entry: FleetEntry, go_on: Callable[[], b
     return staged
 
 
+def incoming(database: Path) -> Path:
+    """Where a backup waits to be put in the place of the database."""
+    return database.with_name(database.name + INCOMING)
+
+
 def take_in(database: Path) -> bool:
     """Put the backup that waits in place, if one does; raises StoreError, StoreFullError. The database is not open."""
-    waiting = database.with_name(database.name + INCOMING)
+    waiting = incoming(database)
     if not waiting.exists():
         return False
     try:

@@ -1,10 +1,11 @@
 """The commands that ask the daemon: `usher status`, `pause`, `resume`, and what changes nodes.
 
 Rules:
-1. Whatever changes something needs a reason, and goes through the control socket under the user's own name.
+1. Whatever changes something needs a reason, and goes through the control socket under the user's own name; where no
+   daemon runs, the same engine does it here (usher.alone).
 2. Each node of a list gets its own answer; one that was ignored is told with the row's sentence.
 3. Exit codes: 0 all well; 1 something was refused or ignored, or the daemon takes no work; 2 wrong arguments; 3 no
-   daemon answers. Monitoring can act on them.
+   daemon answers, and there is none whose work could be done here. Monitoring can act on them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import os
 import sys
 from typing import Any, Final
 
+from fsm.errors import UsherError
 from fsm.events import Verb
 from fsm.identity import is_safe
+from usher.alone import ask_or_do
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
 from usher.control.protocol import LONGEST_REASON, Ask, Command
 from usher.standing import lines, stored, trouble, unreadable
@@ -93,8 +96,8 @@ def change_fleet(args: argparse.Namespace) -> int:
     if not _is_reason(args.reason):
         return WRONG
     try:
-        answer = ask(state_directory(args.state_directory, os.environ), Ask(args.command_asked, args.reason))
-    except (NoDaemonError, RefusedError) as error:
+        answer = ask_or_do(state_directory(args.state_directory, os.environ), Ask(args.command_asked, args.reason))
+    except UsherError as error:
         return _failed(error)
     _show(args, answer["status"])
     return WELL
@@ -112,12 +115,13 @@ def change_nodes(args: argparse.Namespace) -> int:
         return WRONG
     answers: dict[str, dict[str, Any]] = {}
     failed = WELL
+    state = state_directory(args.state_directory, os.environ)
     try:
-        for node, answer in wish(state_directory(args.state_directory, os.environ), args.verb, nodes, args.reason):
+        for node, answer in wish(state, args.verb, nodes, args.reason, ask_or_do):
             answers[node] = answer
             if not args.json:
                 print(_sentence(node, answer))
-    except (NoDaemonError, RefusedError) as error:
+    except UsherError as error:
         failed = _failed(error)
     if args.json and (answers or not failed):
         print(json.dumps(answers))
@@ -142,8 +146,8 @@ def _is_reason(reason: str) -> bool:
     return False
 
 
-def _failed(error: NoDaemonError | RefusedError) -> int:
-    print(f"usher: {error}", file=sys.stderr)
+def _failed(error: UsherError) -> int:
+    print(f"usher: {visible(str(error))}", file=sys.stderr)
     return NO_DAEMON if isinstance(error, NoDaemonError) else TROUBLE
 
 

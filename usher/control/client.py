@@ -80,11 +80,17 @@ def ask(state: StateDirectory, request: Ask, working: Callable[[str], None] = la
     return answer
 
 
-def wish(state: StateDirectory, verb: Verb, nodes: Sequence[str], reason: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def wish(
+    state: StateDirectory,
+    verb: Verb,
+    nodes: Sequence[str],
+    reason: str,
+    asked: Callable[[StateDirectory, Ask], dict[str, Any]] = ask,
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ask something for each node; yields each node with what became of it."""
     for start in range(0, len(nodes), MOST):
         piece = tuple(nodes[start : start + MOST])
-        answer = ask(state, Ask(Command.NODES, reason, verb, piece))
+        answer = asked(state, Ask(Command.NODES, reason, verb, piece))
         yield from answer["nodes"].items()
 
 

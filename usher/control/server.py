@@ -30,6 +30,7 @@ MOST: Final = 256
 """Talks at once: each waits for a commit, and on a full disk that takes as long as the disk is full."""
 KEEP_ALIVE: Final = 5.0
 """Seconds between two lines that say that a job goes on."""
+UNKNOWN_HELD: Final = "no such node is known; its name is held from now on, until an operator releases it"
 _ENDING: Final = orjson.dumps({"ok": False, "error": "usher is ending: ask again when it runs"}) + b"\n"
 _CREDENTIALS: Final = struct.Struct("3i")
 
@@ -136,7 +137,10 @@ class ControlServer:
     async def _answer(self, line: bytes, name: str, writer: asyncio.StreamWriter) -> dict[str, Any]:
         try:
             ask = decode(line)
-            done = self._work(ask, name, writer) if ask.command is Command.DATABASE else self._do(ask, name)
+            if ask.command is Command.DATABASE:
+                done = self._work(ask, name, writer)
+            else:
+                done = carried_out(ask, name, self._daemon, self._status)
             return {"ok": True, **await done}
         except UsherError as error:
             return {"ok": False, "error": str(error)}
@@ -150,23 +154,25 @@ class ControlServer:
             await _send(writer, {"working": self._jobs.progress})
         return {"result": task.result()}
 
-    async def _do(self, ask: Ask, name: str) -> dict[str, Any]:
-        match ask.command:
-            case Command.DATABASE:
-                raise AskError("a job is answered by _work")
-            case Command.STATUS:
-                return {"status": self._status.document()}
-            case Command.PAUSE:
-                await self._daemon.pause(name, ask.reason)
-                return {"status": self._status.document()}
-            case Command.RESUME:
-                await self._daemon.resume(name, ask.reason)
-                return {"status": self._status.document()}
-            case Command.NODES:
-                verb = ask.verb or Verb.RETRY
-                answers = [self._daemon.ask(node, Operator(verb, name, ask.reason)) for node in ask.nodes]
-                decided = await asyncio.gather(*answers)
-                return {"nodes": {node: told(answer) for node, answer in zip(ask.nodes, decided, strict=True)}}
+
+async def carried_out(ask: Ask, name: str, daemon: Controlled, status: Documented) -> dict[str, Any]:
+    """The answer to whatever is no job, once it is durable; `name` is who asks."""
+    match ask.command:
+        case Command.DATABASE:
+            raise AskError("only the daemon's own socket answers this")
+        case Command.STATUS:
+            return {"status": status.document()}
+        case Command.PAUSE:
+            await daemon.pause(name, ask.reason)
+            return {"status": status.document()}
+        case Command.RESUME:
+            await daemon.resume(name, ask.reason)
+            return {"status": status.document()}
+        case Command.NODES:
+            verb = ask.verb or Verb.RETRY
+            answers = [daemon.ask(node, Operator(verb, name, ask.reason)) for node in ask.nodes]
+            decided = await asyncio.gather(*answers)
+            return {"nodes": {node: told(answer) for node, answer in zip(ask.nodes, decided, strict=True)}}
 
 
 async def _send(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
@@ -179,13 +185,19 @@ def told(answer: Decision | Rejected) -> dict[str, Any]:
     """What became of a wish: whether something changed, the row and its sentence, and the state now."""
     if isinstance(answer, Rejected):
         return {"changed": False, "row": answer.row.name if answer.row else "", "why": answer.why, "state": None}
-    return {"changed": True, "row": answer.row.name, "why": answer.row.why, "state": answer.snapshot.state.value}
+    held = answer.snapshot.held and not answer.snapshot.first
+    why = UNKNOWN_HELD if held else answer.row.why
+    return {"changed": True, "row": answer.row.name, "why": why, "state": answer.snapshot.state.value}
 
 
 def operator(peer: socket.socket) -> str:
     """The name of the peer's user, as the kernel knows it."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid = _CREDENTIALS.unpack(raw)[1]
+    return user_name(_CREDENTIALS.unpack(raw)[1])
+
+
+def user_name(uid: int) -> str:
+    """The name of a user, as operators are called in the journal."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import json
 import os
 import sys
@@ -23,11 +22,13 @@ from fsm.errors import UsherError
 from store.journal import Journal
 from store.repository import open_store
 from store.restoring import take_in
+from usher.alone import own
 from usher.control.client import NoDaemonError, ask
 from usher.control.protocol import LONGEST_REASON, Ask, Command
+from usher.control.server import user_name
 from usher.database.desk import Jobs
 from usher.database.jobs import JOBS, READINGS, Document, Job, find
-from usher.state import LockedError, StateDirectory, state_directory
+from usher.state import StateDirectory, state_directory
 from usher.views.common import add_json, add_state
 from usher.views.text import visible
 
@@ -101,15 +102,7 @@ def _own(state: StateDirectory, request: Ask, nobody: NoDaemonError) -> None:
     """Take the lock, since no daemon answers; raises NoDaemonError, StateError."""
     if request.job == RESTORED_BY:
         state.prepare()  # the disk may be a new one
-    elif not state.path.is_dir():
-        raise nobody
-    try:
-        state.lock()
-    except LockedError as locked:
-        if state.socket.exists():
-            raise nobody from None
-        step = "it starts, waits for room on a full disk, or is another command: ask again, or see its log"
-        raise NoDaemonError(str(state.path), locked.problem, step) from None
+    own(state, nobody)
 
 
 async def _alone(state: StateDirectory, request: Ask) -> Document:
@@ -122,7 +115,7 @@ async def _alone(state: StateDirectory, request: Ask) -> Document:
 
     jobs = Jobs(state, journal, lambda: time.time_ns() // 1_000_000)
     try:
-        document = await jobs.begin(request.job, request.arguments, getpass.getuser(), request.reason)
+        document = await jobs.begin(request.job, request.arguments, user_name(os.geteuid()), request.reason)
     finally:
         if opened:
             await opened[0].close()
