@@ -16,6 +16,7 @@ from fsm.events import HintKind
 from fsm.ports import Clock
 from transport.connection import Connection, NotSentError
 from transport.reports import Discards
+from transport.startups import Startups
 from transport.subjects import lifecycle
 from transport.wire.errors import WireError
 from transport.wire.events import PROVISIONER, LifecycleEvent, decode_event, encode_startup
@@ -43,6 +44,7 @@ class Lifecycle:
         self._clock = clock
         self._on_hint = on_hint
         self._discards = discards
+        self.startups = Startups()
         self._hints = {
             lifecycle("startup", component): ("startup", component, HintKind.STARTUP),
             lifecycle("shutdown", component): ("shutdown", component, HintKind.SHUTDOWN),
@@ -78,4 +80,6 @@ class Lifecycle:
         if expected is None or (event.kind, event.component) != expected[:2]:
             self._discards.count("bad_event")
             return
+        if expected[2] is HintKind.STARTUP:
+            self.startups.note(event.identity, self._clock.wall(), event.timestamp, event.version)
         self._on_hint(event.identity, expected[2])

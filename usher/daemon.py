@@ -25,6 +25,7 @@ from fsm.runtime.observer import Observer, Transition
 from store.entries import FleetEntry
 from store.journal import Journal
 from transport.reports import Report
+from transport.startups import Startup
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
@@ -142,6 +143,10 @@ class Daemon:
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
         return self.engine.ask(node, wish)
+
+    def heard(self, node: str) -> Startup | None:
+        """What the newest startup event under this name said; anybody may have sent it."""
+        return self.network.lifecycle.startups.of(node)
 
     def follow(self, policy: Policy) -> None:
         """Decide by another policy from the next event on; it is remembered durably."""

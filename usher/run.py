@@ -246,7 +246,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         daemon.restoring,
     )
     stack.push_async_callback(jobs.close)
-    control = ControlServer(settings.state.socket, daemon, status, jobs)
+    control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard)
     await control.start()
     stack.push_async_callback(control.close)
     paused = fleet is not None and fleet.kind == "pause"

@@ -16,6 +16,7 @@ from fsm.machine import Decision, Rejected, decide
 from fsm.policy import Policy
 from fsm.snapshot import Snapshot, unseen
 from tests.fakes.runtime import POLICY
+from transport.startups import Startups
 from usher.control.server import ControlServer
 
 STATUS: dict[str, Any] = {
@@ -38,6 +39,7 @@ class FakeDaemon:
     broken: bool = False
     never: asyncio.Event | None = None
     after: Callable[[], None] = lambda: None
+    startups: Startups = field(default_factory=Startups)
 
     async def pause(self, name: str, reason: str) -> None:
         if self.broken:
@@ -75,7 +77,7 @@ def listening(state: Path, daemon: FakeDaemon) -> Iterator[ControlServer]:
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, name="fake daemon")
     thread.start()
-    server = ControlServer(state / "control.sock", daemon, daemon)
+    server = ControlServer(state / "control.sock", daemon, daemon, heard=daemon.startups.of)
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     try:
         yield server

@@ -53,12 +53,20 @@ class RefusedError(UsherError):
         return self.problem
 
 
-def ask(state: StateDirectory, request: Ask, working: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-    """Ask the daemon of this state directory; raises NoDaemonError or RefusedError. `working` hears how a job goes."""
+def ask(
+    state: StateDirectory,
+    request: Ask,
+    working: Callable[[str], None] = lambda _: None,
+    patience: float = PATIENCE,
+) -> dict[str, Any]:
+    """Ask the daemon of this state directory; raises NoDaemonError or RefusedError.
+
+    `working` hears how a job goes; `patience` is the seconds to wait for a line.
+    """
     directory = str(state.path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.settimeout(PATIENCE)
+            peer.settimeout(patience)
             peer.connect(str(state.socket))
             peer.sendall(request.encode())
             answer = _conversation(peer, working)
@@ -68,7 +76,7 @@ def ask(state: StateDirectory, request: Ask, working: Callable[[str], None] = la
         advice = "run this as the user that runs usher"
         raise NoDaemonError(directory, error.strerror or str(error), advice) from None
     except TimeoutError:
-        raise NoDaemonError(directory, f"no answer within {PATIENCE:.0f} s") from None
+        raise NoDaemonError(directory, f"no answer within {patience:.0f} s") from None
     except OSError as error:
         raise NoDaemonError(directory, error.strerror or str(error)) from None
     if answer == {}:

@@ -34,9 +34,12 @@ class Command(StrEnum):
     RESUME = "resume"
     NODES = "nodes"
     DATABASE = "database"
+    HEARD = "heard"
 
 
-_UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE})
+_NAMING: Final = frozenset({Command.NODES, Command.HEARD})
+"""What names nodes."""
+_UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE, Command.HEARD})
 """What needs no reason; a job says itself whether it needs one."""
 
 
@@ -55,7 +58,7 @@ class AskError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request; `verb` and `nodes` belong to NODES, `job` and `arguments` (usher.database.jobs) to DATABASE."""
+    """A request; `verb` belongs to NODES, `nodes` to it and to HEARD, the others to DATABASE (usher.database.jobs)."""
 
     command: Command
     reason: str = ""
@@ -68,7 +71,9 @@ class Ask:
         """The line."""
         document: dict[str, Any] = {"command": self.command, "reason": self.reason}
         if self.command is Command.NODES:
-            document |= {"verb": self.verb, "nodes": self.nodes}
+            document |= {"verb": self.verb}
+        if self.command in _NAMING:
+            document |= {"nodes": self.nodes}
         if self.command is Command.DATABASE:
             document |= {"job": self.job, "arguments": dict(self.arguments)}
         return orjson.dumps(document) + b"\n"
@@ -102,7 +107,7 @@ def _job(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def _nodes(document: dict[str, Any], command: Command) -> tuple[str, ...]:
     nodes = document.get("nodes", [])
-    if command is not Command.NODES:
+    if command not in _NAMING:
         return ()
     if not isinstance(nodes, list) or not nodes or len(nodes) > MOST:
         raise AskError(f"nodes must be a list of 1 to {MOST} names")

@@ -12,7 +12,7 @@ import asyncio
 import pwd
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -21,6 +21,7 @@ import orjson
 from fsm.errors import UsherError
 from fsm.events import Operator, Verb
 from fsm.machine import Decision, Rejected
+from transport.startups import Startup
 from usher.control.protocol import LONGEST_LINE, Ask, AskError, Command, decode
 from usher.peers import part
 
@@ -89,9 +90,16 @@ class Working(Protocol):
 class ControlServer:
     """Listens on the socket: `await start()`, `await close()`."""
 
-    def __init__(self, path: Path, daemon: Controlled, status: Documented, jobs: Working | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        daemon: Controlled,
+        status: Documented,
+        jobs: Working | None = None,
+        heard: Callable[[str], Startup | None] = lambda _: None,
+    ) -> None:
         """Hold what is asked; nothing listens yet."""
-        self._path, self._daemon, self._status, self._jobs = path, daemon, status, jobs
+        self._path, self._daemon, self._status, self._jobs, self._heard = path, daemon, status, jobs, heard
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None] | None] = set()
 
@@ -137,6 +145,8 @@ class ControlServer:
     async def _answer(self, line: bytes, name: str, writer: asyncio.StreamWriter) -> dict[str, Any]:
         try:
             ask = decode(line)
+            if ask.command is Command.HEARD:
+                return {"ok": True, "heard": {node: _startup(self._heard(node)) for node in ask.nodes}}
             if ask.command is Command.DATABASE:
                 done = self._work(ask, name, writer)
             else:
@@ -158,7 +168,7 @@ class ControlServer:
 async def carried_out(ask: Ask, name: str, daemon: Controlled, status: Documented) -> dict[str, Any]:
     """The answer to whatever is no job, once it is durable; `name` is who asks."""
     match ask.command:
-        case Command.DATABASE:
+        case Command.DATABASE | Command.HEARD:
             raise AskError("only the daemon's own socket answers this")
         case Command.STATUS:
             return {"status": status.document()}
@@ -179,6 +189,10 @@ async def _send(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
     writer.write(orjson.dumps(document) + b"\n")
     async with asyncio.timeout(PATIENCE):
         await writer.drain()
+
+
+def _startup(heard: Startup | None) -> dict[str, Any] | None:
+    return {"at": heard.at, "ahead": heard.ahead, "version": heard.version} if heard is not None else None
 
 
 def told(answer: Decision | Rejected) -> dict[str, Any]:

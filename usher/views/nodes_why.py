@@ -3,24 +3,35 @@
 Rules:
 1. The paragraph is the story of usher.views.story, wrapped for the terminal; in JSON its sentences are named.
 2. The history is read after the snapshot and told no further than that, so the two never disagree.
+3. What the signs suggest (usher.views.signs) stands below it, each with its command; only what a startup event said is
+   asked of the daemon, and without one it is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final
 
+from fsm.identity import is_safe
 from fsm.snapshot import Snapshot
+from usher.control.client import NoDaemonError, RefusedError, ask
+from usher.control.protocol import Ask, Command
+from usher.state import StateDirectory
 from usher.views import common
 from usher.views.book import open_book
 from usher.views.documents import line, whole
 from usher.views.past import Past
+from usher.views.signs import Heard, Known, Sign, signs
 from usher.views.story import Story, arrival, story
 
 DEPTH: Final = 200
 """Lines of history in which the last failure and the row that led here are looked for."""
+PATIENCE: Final = 2.0
+"""Seconds to wait for the daemon, without which the story is told too."""
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,16 +49,40 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _why(args: argparse.Namespace) -> None:
-    with open_book(common.database(args)) as book:
+    database = common.database(args)
+    with open_book(database) as book:
         snapshot = common.known(book, args.node)
         past = book.history(args.node, DEPTH, snapshot.seq)
-        paused = book.paused()
-    told = story(snapshot, past, common.now(), paused)
+        paused, groups = book.paused(), book.failures()
+    now = common.now()
+    told = story(snapshot, past, now, paused)
+    shown = tuple(signs(Known(snapshot, past, now, heard(database.parent, args.node), groups)))
     if args.json:
-        common.answer(document(snapshot, past, told))
+        common.answer(document(snapshot, past, told) | {"signs": [sign.document() for sign in shown]})
     else:
-        width = common.width()
-        common.say(wrap(told.paragraph, max(width, 40), break_long_words=False) if width else [told.paragraph])
+        common.say(chain(_wrapped(told.paragraph), *(lines(sign) for sign in shown)))
+
+
+def lines(sign: Sign) -> list[str]:
+    """What a sign says, below the story."""
+    return ["", *_wrapped(f"A sign: {sign.sentence}"), f"  {sign.command}"]
+
+
+def _wrapped(text: str) -> list[str]:
+    width = common.width()
+    return wrap(text, max(width, 40), break_long_words=False) if width else [text]
+
+
+def heard(state: Path, node: str) -> Heard | None:
+    """What the daemon of this state directory heard in the newest startup event; None without one, or without both."""
+    directory = StateDirectory(state)
+    if not directory.socket.exists() or not is_safe(node):
+        return None
+    try:
+        found = ask(directory, Ask(Command.HEARD, nodes=(node,)), patience=PATIENCE)["heard"][node]
+        return Heard(int(found["at"]), int(found["ahead"]), str(found["version"])) if found else None
+    except (NoDaemonError, RefusedError, KeyError, TypeError, ValueError):
+        return None
 
 
 def document(snapshot: Snapshot, past: Sequence[Past], told: Story) -> dict[str, Any]:

@@ -175,6 +175,18 @@ async def test_events_are_hints(broker):
         ]
 
 
+async def test_the_clock_and_the_version_of_a_startup_are_remembered(broker):
+    async with staged(broker) as scene:
+        scene.node.publish(STARTUP, event("startup", "bare", version="0.30.2", timestamp=1_700_000_000))
+        scene.node.publish(subjects.lifecycle("startup", "server"), event("startup", "done", "server"))
+        await scene.hints.until(lambda items: len(items) == 2)
+        started = scene.lifecycle.startups.of("bare")
+        assert started is not None
+        assert started.version == "0.30.2"
+        assert started.ahead == 1_700_000_000_000 - started.at // 1000 * 1000
+        assert scene.lifecycle.startups.of("done") is None
+
+
 BAD_EVENTS = [
     b"",
     b"\xff",
