@@ -13,18 +13,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol, Self
 
-from fsm.errors import StoreError, UsherError
+from fsm.errors import StoreError, StoreFullError, UsherError
 from fsm.policy import Policy
 from fsm.ports import Clock
 from security.problems import CredentialError
 from store.entries import FleetEntry
-from store.journal import Journal
 from transport.credentials import CertificateFileError
 from usher import logs
 from usher.config.problems import ConfigErrors, Severity
@@ -54,11 +53,23 @@ class Live:
     signer: Callable[[], str]
 
 
+class Durable(Protocol):
+    """What is needed of the journal."""
+
+    def fleet(self, entry: FleetEntry) -> Awaitable[None]:
+        """Append to the journal of the fleet."""
+        ...
+
+    def remember_policy(self, hashed: str, document: bytes, at: int) -> Awaitable[None]:
+        """Keep a policy's document."""
+        ...
+
+
 class Serving(Protocol):
     """What is needed of the daemon."""
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> Durable:
         """Where changes are written down."""
         ...
 
@@ -85,7 +96,8 @@ class Rotation:
         self._live, self._daemon, self._families, self._wake = live, daemon, families, wake
         self._seen: dict[str, tuple[tuple[Path, Stamp], ...]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._said: dict[str, int] = {}
+        now = daemon.clock.wall()
+        self._said = {expiry.credential: now for expiry in live.judged.at(now) if expiry.warning}  # said at the start
         for subject in live.subjects:
             for result in ("taken", "refused"):
                 families["usher_reloads_total"].add(0, labels(setting=subject.name, result=result))
@@ -108,10 +120,14 @@ class Rotation:
 
     async def _run(self) -> None:
         asked = False
-        with suppress(StoreError):  # it ends the process, by whoever has work for the store
-            while True:
+        while True:
+            try:
                 await self.look(asked=asked)
-                asked = await self._moment()
+            except (StoreError, StoreFullError):  # it ends the process, by whoever has work for the store
+                return
+            except Exception:  # a bug of one look must not be the last of them
+                _logger.exception("a bug in looking for changed files; the next look follows")
+            asked = await self._moment()
 
     async def _moment(self) -> bool:
         """Until it is time to look; answers whether somebody asked."""
@@ -128,8 +144,8 @@ class Rotation:
         for subject in self._live.subjects:
             found = stamps(subject.files)
             if asked or found != self._seen.get(subject.name):
-                self._seen[subject.name] = found
                 taken += await self._read(subject)
+                self._seen[subject.name] = found  # as it was before it was read: what changed meanwhile is read again
         if asked:
             logs.say(_logger, logging.INFO, "the configuration was read again, as SIGHUP asks", changes=taken)
         self._measure()
@@ -162,6 +178,7 @@ class Rotation:
         if change.tokens is not None:
             await daemon.journal.fleet(tokens_entry([self._live.tokens.mark(text) for text in change.tokens], at))
         change.take()
+        self._said.clear()
         if change.signer:
             daemon.follow(policy)
         self._families["usher_reloads_total"].add(1, labels(setting=subject.name, result="taken"))
