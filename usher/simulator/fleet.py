@@ -201,6 +201,8 @@ class Fleet:
         return fate
 
     def _take(self, seat: Seat, request: WireRequest | None, fate: Treatment, to: str) -> None:
+        if seat.line is None:
+            return  # it has vanished since
         now = time.time_ns()
         if self._heard is not None and to in ("", seat.node.identity):
             self._heard(seat.node.host, machine.action_of(request), now)

@@ -1,7 +1,7 @@
 """The whole daemon with shorter waits, so that a test can see where nodes end.
 
-All else is what `usher run` composes: files, broker, journal, table. A request waits 1.5 s for its answer, a look is
-due 2.5 s after a restart (which takes two), a failed node stays as it is, the second return is one too many, and there
+All else is what `usher run` composes: files, broker, journal, table. A request waits 1 s for its answer, a look is
+due 2.2 s after a restart (which takes two), a failed node stays as it is, the second return is one too many, and there
 is a discovery each 3 s.
 """
 
@@ -18,7 +18,7 @@ from usher.effects.hand import Hand
 from usher.effects.site import Ports
 from usher.network import Network
 
-PATIENCE = 1.5
+PATIENCE = 1.0
 
 
 class Hasty:
@@ -40,7 +40,7 @@ def hasty(settings: run.Settings) -> run.Settings:
         return replace(composed, rpc=Hasty(composed.rpc))
 
     policy = replace(
-        settings.policy, try_delay=100, try_cap=100, retry_delay=300_000, look_delay=2500, hint_delay=500,
+        settings.policy, try_delay=100, try_cap=100, retry_delay=300_000, look_delay=2200, hint_delay=500,
         look_interval=1000, request_life=3000, loops=2,
     )  # fmt: skip
     way = replace(settings.outside.way, interval=3.0)

@@ -21,7 +21,7 @@ from tests.architecture.house import ROOT
 from tests.fakes.whole import Whole, whole
 from usher.children import Child
 from usher.simulator.crowds import FORGED
-from usher.simulator.cruelty import FLOODS, WHAT, WILDCARDS, Cruelty
+from usher.simulator.cruelty import CRASHES, FLOODS, WHAT, WILDCARDS, Cruelty
 from usher.simulator.profile import Amount, cast
 
 pytestmark = pytest.mark.network
@@ -40,7 +40,9 @@ TOLD = {Cruelty(row[0]): row for row in ROW.findall(PAGE) if row[0] in {cruelty.
 ENDS = {cruelty: (word(row[2]), word(row[3])) for cruelty, row in TOLD.items()}
 ALONE = [cruelty for cruelty in Cruelty if cruelty not in FLOODS | WILDCARDS]
 PARAMETERS = {
-    Cruelty.NEW_DISK_LATER: {"away": 6.5},
+    **{cruelty: {"away": 0.3} for cruelty in CRASHES},
+    Cruelty.NEW_DISK_AFTER_KEY: {"away": 1.5},
+    Cruelty.NEW_DISK_LATER: {"away": 4.0},
     Cruelty.FLOOD_DISCOVERY: {"many": 200},
     Cruelty.FLOOD_EVENTS: {"many": 40},
 }
@@ -55,6 +57,7 @@ class Scene:
     honest: list[str]
     ends: Mapping[str, dict[str, Any]]
     report: Mapping[str, dict[str, Any]]
+    evidence: set[str]
     log: list[dict[str, Any]]
     text: str
 
@@ -112,6 +115,11 @@ def held(report: Path) -> dict[str, dict[str, Any]]:
     return {line["node"]: line for line in map(orjson.loads, report.read_bytes().splitlines())}
 
 
+def evidence(made: Whole, names: list[str]) -> set[str]:
+    with open_reader(made.site.state / "usher.db") as reader:
+        return {snapshot.evidence for name in names if (snapshot := reader.node(name)) is not None}
+
+
 async def _scene(
     made: Whole, fleet: Child, daemon: Child, roles: Mapping[str, Cruelty], names: list[str], report: Path
 ) -> Scene:
@@ -122,7 +130,7 @@ async def _scene(
     assert fleet.ended.result() == 0, fleet.tail()
     told = held(report)
     honest = [name for name in names if name not in roles]
-    return Scene(roles, honest, rows, told, made.log(daemon), daemon.log.read_text())
+    return Scene(roles, honest, rows, told, evidence(made, honest), made.log(daemon), daemon.log.read_text())
 
 
 async def scenes(folder: Path) -> dict[str, Scene]:
@@ -168,6 +176,11 @@ def test_nothing_of_it_troubles_the_daemon(where: str, played: dict[str, Scene])
     assert not [line for line in scene.log if line.get("level") in {"error", "critical"}]
     assert not [row for row in scene.ends.values() if row["reason"] == "bug"]
     assert all(character.isprintable() for line in scene.text.splitlines() for character in line)
+
+
+def test_a_listener_hides_that_nobody_is_there(played: dict[str, Scene]):
+    assert played["alone"].evidence == played["floods"].evidence == {"left"}
+    assert played["listeners"].evidence == {"silence"}
 
 
 def test_forged_names_are_gone(played: dict[str, Scene]):
