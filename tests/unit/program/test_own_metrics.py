@@ -124,6 +124,26 @@ async def test_logins_that_come_and_go_are_counted(rig: Rig):
     assert values["usher_logins_total{connection=events}"] == 1
 
 
+OLDER = {
+    "choria_connector_connection_closed": ("counter", ()),
+    "choria_connector_errors": ("counter", ()),
+    "choria_connector_initial_connect_time": ("summary", ()),
+    "choria_connector_initial_connection_attempts": ("counter", ()),
+    "choria_connector_reconnections": ("counter", ()),
+    "choria_protocol_error": ("counter", ("version",)),
+    "choria_protocol_invalid": ("counter", ("version",)),
+    "choria_protocol_json_parse_failures": ("counter", ("version",)),
+    "choria_protocol_valid": ("counter", ("version",)),
+}
+"""What a real choria-provisioner serves of its libraries after a fleet without an election."""
+
+
+def test_the_library_is_that_of_the_older_program():
+    for name, family in library().items():
+        assert (family.kind.value, family.names, family.site) == (*OLDER[name], False), name
+    assert OLDER.keys() <= library().keys() | NOT_EXPORTED.keys()
+
+
 @virtual
 async def test_what_the_library_has_and_usher_does_not_do_is_absent(rig: Rig):
     text = Scrape(rig).text()
