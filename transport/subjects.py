@@ -16,6 +16,8 @@ from fsm.identity import is_safe
 
 COLLECTIVE: Final = "provisioning"
 REGISTRATION: Final = "provisioning.registration.data"
+FORMER_REGISTRATION: Final = "choria.provisioning_data"
+"""What REGISTRATION was called once (wire/provisioning.md §6.6)."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,253}")
 
 

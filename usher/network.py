@@ -20,6 +20,7 @@ from transport.connection import Connection, Options
 from transport.credentials import Credentials, Tls
 from transport.discovery import Discovery
 from transport.lifecycle import Lifecycle
+from transport.registration import Registration
 from transport.reports import Connected, Discards, Disconnected, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
@@ -82,6 +83,7 @@ class Network:
         self.lifecycle = Lifecycle(
             self.events, clock, component=way.component, on_hint=told.hint, discards=told.discards
         )
+        self.registration = Registration(self.events, on_hint=told.hint, discards=told.discards)
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._announced = False
@@ -94,6 +96,7 @@ class Network:
         await self.rpc.start()
         await self.discovery.start()
         await self.lifecycle.start()
+        await self.registration.start()
         await self.events.start()
         await self.calls.start()
         self._task = asyncio.get_running_loop().create_task(self._discover(), name="discovery")
