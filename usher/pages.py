@@ -68,8 +68,8 @@ _LIBRARY: Final = """
 ## The library's
 
 The older program has these from go-choria's libraries, and sites alert on some of them. Those that count what usher
-does too have the same names, types and labels here, so they have no label `site`. The label `version` is always `2`: that
-of the one protocol that usher speaks.
+does too have the same names, types and labels here, so they have no label `site`. The label `version` is `2`, the one
+protocol that usher speaks.
 
 """
 

@@ -124,6 +124,17 @@ async def test_logins_that_come_and_go_are_counted(rig: Rig):
     assert values["usher_logins_total{connection=events}"] == 1
 
 
+@virtual
+async def test_a_larger_fleet_has_no_more_series(rig: Rig):
+    scrape = Scrape(rig)
+    rig.seen(*names(3))
+    await rig.until_all(State.PROVISIONED, 3)
+    few = scrape.values().keys()
+    rig.seen(*names(60)[3:])
+    await rig.until_all(State.PROVISIONED, 60)
+    assert scrape.values().keys() == few
+
+
 OLDER = {
     "choria_connector_connection_closed": ("counter", ()),
     "choria_connector_errors": ("counter", ()),
