@@ -23,6 +23,9 @@ SELECT position, epoch, node, generation, seq, at, table_version, policy, event,
   payload
 FROM history
 """
+ARRIVALS: Final = """
+SELECT target, count(*) AS nodes FROM history WHERE position > ? AND source <> target GROUP BY target
+"""
 END: Final = "SELECT coalesce(max(position), 0) AS last FROM history"
 AT: Final = "SELECT at FROM history WHERE position = ?"
 FLEET: Final = "SELECT position, epoch, at, kind, name, reason, payload FROM journal"

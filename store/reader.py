@@ -108,6 +108,10 @@ class Reader:
         """The rows of all nodes after this position, in the order of their commits."""
         return self._history(f"{sql.HISTORY} WHERE position > ? ORDER BY position LIMIT ?", (position, limit))
 
+    def arrivals(self, position: int) -> dict[State, int]:
+        """How often a node came into each state after this position; a look at every row since."""
+        return {State(row["target"]): row["nodes"] for row in self.rows(sql.ARRIVALS, (position,))}
+
     def end(self) -> int:
         """The position of the last row of the history, 0 where there is none."""
         return int(self.rows(sql.END)[0]["last"])

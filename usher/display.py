@@ -25,7 +25,7 @@ class Display:
         """Hold the stream."""
         self._stream = stream
         self._quiet = quiet
-        self._terminal = _redraws(stream) if terminal is None else terminal
+        self._terminal = redraws(stream) if terminal is None else terminal
         self._block = "█" if "utf" in (stream.encoding or "").lower() else "#"
         self._drawn = 0
         self._said = ""
@@ -56,6 +56,6 @@ class Display:
             self._stream.flush()
 
 
-def _redraws(stream: TextIO) -> bool:
-    """Whether a screen can be drawn anew on it."""
+def redraws(stream: TextIO) -> bool:
+    """Whether a screen can be drawn anew on this stream."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and sys.platform != "win32"

@@ -22,6 +22,7 @@ from fsm.identity import is_safe
 from usher.alone import ask_or_do
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
 from usher.control.protocol import LONGEST_REASON, Ask, Command
+from usher.live import watch
 from usher.standing import lines, stored, trouble, unreadable
 from usher.state import state_directory
 from usher.views.common import add_json, add_state, now
@@ -45,6 +46,7 @@ def add_status(parser: argparse.ArgumentParser) -> None:
     parser.description = "What the daemon does. Exit code: 0 it takes work, 1 it does not, 3 no daemon answers."
     add_state(parser)
     add_json(parser)
+    parser.add_argument("--watch", action="store_true", help="one screen, live, until q or Ctrl-C; in a pipe lines")
     parser.set_defaults(run=status)
 
 
@@ -74,6 +76,8 @@ def add_verbs(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def status(args: argparse.Namespace) -> int:
     """Ask and show; without a daemon, show what its database holds."""
     state = state_directory(args.state_directory, os.environ)
+    if args.watch:
+        return watch(state, as_json=args.json)
     try:
         answer = ask(state, Ask(Command.STATUS))["status"]
     except NoDaemonError as error:

@@ -88,6 +88,10 @@ class Book:
         opened = {each.position: each for each in found}
         return [(row.node, _past(row, opened.get(row.position))) for row in rows]
 
+    def arrivals(self, position: int) -> dict[State, int]:
+        """How many nodes came into each state after this position."""
+        return self._reader.arrivals(position)
+
     def end(self) -> int:
         """The position of the last row of the history, 0 where there is none."""
         return self._reader.end()
