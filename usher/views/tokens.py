@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from store.views import Marked
+from usher.effects.tokens import MARK
 from usher.views import common
 from usher.views.book import Book, open_book
 from usher.views.text import span, table, utc, visible
@@ -45,7 +46,7 @@ def _tokens(args: argparse.Namespace) -> None:
 def marked(book: Book, named: str) -> str:
     """The mark of a token that is named by its place in the list or by its mark."""
     offered = book.offered()
-    if named.isascii() and named.isdigit() and 0 < int(named) <= len(offered):
+    if named.isascii() and named.isdigit() and len(named) < MARK and 0 < int(named) <= len(offered):
         return offered[int(named) - 1]
     if named in offered or named in {each.mark for each in book.marks()}:
         return named

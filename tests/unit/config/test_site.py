@@ -94,37 +94,6 @@ def test_the_helper_is_split_and_the_secrets_are_known(load):
     assert site.secrets() == ("s3cret", "pass")
 
 
-def test_token_may_be_a_list_and_a_text_is_a_list_of_one(load):
-    assert load().tokens == ("s3cret",)
-    several = load("token: [first, second]\n")
-    assert (several.tokens, several.token, several.secrets()) == (
-        ("first", "second"),
-        "first",
-        ("first", "second", "pass"),
-    )
-    assert not any(secret in repr(several) for secret in ("first", "second"))
-
-
-@pytest.mark.parametrize(
-    ("written", "said"),
-    [
-        ("[first, '']", r"token\[1\]: it is empty"),
-        ("[first, 7]", "token: it is a list, it must be text, or a list of texts"),
-        ("{a: b}", "token: it is a group of settings"),
-        ("7", "token: it is a number, .*put it in quotes"),
-    ],
-)
-def test_a_list_of_tokens_that_is_wrong_is_named(load, written: str, said: str):
-    with pytest.raises(ConfigErrors, match=said):
-        load(f"token: {written}\n")
-
-
-def test_a_token_that_stands_twice_is_a_mistake_and_no_token_a_warning(load):
-    twice = only([each for each in load("token: [a, b, a]\n").problems if each.where.endswith("token[2]")])
-    assert (twice.what, twice.severity) == ("it stands twice", Severity.MISTAKE)
-    assert "it is empty" in [each.what for each in load("token: []\n").problems if each.where.endswith("token")]
-
-
 def test_everything_can_be_set_in_any_letter_case(load):
     site = load(
         "WORKERS: 3\nInterval: 10m\nlogFile: /dev/stdout\nloglevel: DEBUG\nSite: A\nmonitor_port: 8080\n"

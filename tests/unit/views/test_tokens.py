@@ -71,7 +71,7 @@ async def test_nodes_are_listed_by_the_place_or_the_mark_of_their_token(
     assert [each["node"] for each in found] == [f"{node}.example.net" for node in nodes]
 
 
-@pytest.mark.parametrize("named", ["4", "0", "dddddddd", "\x1b[31m", "²"])
+@pytest.mark.parametrize("named", ["4", "0", "00000002", "dddddddd", "\x1b[31m", "²"])
 async def test_a_token_that_is_not_there_is_named(state: Path, capsys, named: str):
     code, out, err = asked(capsys, state, "nodes", "list", "--token", named)
     assert code != 0
