@@ -25,6 +25,7 @@ Handler = Callable[[bytes, bytes], None]
 """Takes the headers and the payload of a message."""
 _CHUNK: Final = 64 * 1024
 _LONGEST: Final = 200
+_MOST: Final = 100
 
 
 class LineError(UsherError):
@@ -182,7 +183,8 @@ class Line:
     def complaint(self, text: str) -> None:
         """A violated permission is one of the answers; everything else is why the broker ends it."""
         if text.lower().startswith("permissions violation"):
-            self.complaints.append(text[:_LONGEST])
+            if len(self.complaints) < _MOST:
+                self.complaints.append(text[:_LONGEST])
         else:
             self._said = text
 
@@ -197,10 +199,11 @@ class Line:
                 self._framing.feed(data)
         except FramingError:
             why = "the broker sent what is not the NATS protocol"
-        except (OSError, ssl.SSLError):
+        except OSError:
             pass
-        if not self._ended.done():
-            self._ended.set_result(self._said or why)
+        finally:
+            if not self._ended.done():
+                self._ended.set_result(self._said or why)
 
 
 def _info(line: bytes) -> Mapping[str, Any]:

@@ -40,6 +40,7 @@ _PROVISION: Final = "choria_provision"
 _TTL: Final = 60
 _WINDOW: Final = 2.0
 _MOST_URLS: Final = 8
+_MOST_COMPLAINTS: Final = 100
 
 
 class NodeLink(Link):
@@ -66,7 +67,8 @@ class NodeLink(Link):
 
     def complaint(self, text: str) -> None:
         """Called by the framing."""
-        self.complaints.append(text[:200])
+        if len(self.complaints) < _MOST_COMPLAINTS:
+            self.complaints.append(text[:200])
         super().complaint(text)
 
 

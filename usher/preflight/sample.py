@@ -34,7 +34,7 @@ TRIAL: Final = "USHER_CHECK"
 IDENTITY: Final = "usher-check.example.net"
 _DIRECTORY: Final = "/etc/choria"
 _LARGEST: Final = 1 << 24
-_BY_HAND: Final = "what it said is not shown, it may hold secrets: run it by hand with the input of `--sample`"
+_BY_HAND: Final = "what it said is not shown, since it may hold secrets: run it by hand"
 _INVENTORY: Final[dict[str, Any]] = {
     "agents": ["choria_provision", "choria_util", "discovery", "rpcutil"],
     "classes": [],
