@@ -26,6 +26,7 @@ _WHY: Final = "usher nodes why NODE"
 _OUTPUT: Final = "usher nodes output NODE --reason WHY"
 _RETRY: Final = "usher nodes retry NODE --reason WHY"
 _CHECK: Final = "usher check-config --config FILE"
+_AS_NODE: Final = "usher check-config --config FILE --connect --as-node provisioning.jwt"
 _STATUS: Final = "usher status"
 _HISTORY: Final = "usher history NODE"
 
@@ -42,7 +43,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
         "a second provisioner works on the same nodes: the older program, or another usher", "choria req rpcutil ping"
     ),
     Reason.WRONG_TOKEN: Advice(
-        "the site's `token` is not the `cht` of the provisioning token that the node was installed with", _CHECK
+        "the site's `token` is not the `cht` of the provisioning token that the node was installed with", _AS_NODE
     ),
     Reason.NOT_IN_PROVISIONING: Advice("the node was configured in the meantime, perhaps by hand", _HISTORY),
     Reason.REFUSED: Advice("the node's own log says why; an action policy or an old version of its agent", _WHY),
@@ -50,7 +51,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.REPLY_TOO_LARGE: Advice("facts of more than half a megabyte, or something that only plays a node", _WHY),
     Reason.TOKEN_MISSING: Advice("the node was installed without its provisioning token file", _WHY),
     Reason.TOKEN_INVALID: Advice(
-        "jwt_verify_cert is another key than the one that signed the node's provisioning token", _CHECK
+        "jwt_verify_cert is another key than the one that signed the node's provisioning token", _AS_NODE
     ),
     Reason.TOKEN_EXPIRED: Advice("the node comes from an old image, or its token was made for too short a time", _WHY),
     Reason.TOKEN_NOT_YET_VALID: Advice("the clock here, or where the token was made, is off", "date -u"),
