@@ -75,11 +75,11 @@ class NodeLink(Link):
 class NodeSide:
     """A server with a provisioning token: `login`, then it answers; `close` at the end."""
 
-    def __init__(self, token: NodeToken, inbox: str) -> None:
-        """Hold its token, and the beginning of the reply subjects that it answers."""
+    def __init__(self, token: NodeToken, inbox: str, within: float) -> None:
+        """Hold its token, the beginning of the reply subjects that it answers, and seconds for a login."""
         self.identity = f"usher-check-{secrets.token_hex(8)}.invalid"
         self.heard: set[str] = set()
-        self._token, self._inbox = token, inbox
+        self._token, self._inbox, self._within = token, inbox, within
         self._link: NodeLink | None = None
 
     @property
@@ -103,7 +103,11 @@ class NodeSide:
         link = NodeLink(self._on_message)
         try:
             broker = Broker.parse(url)
-            await link.open(broker, Login(token.text, user, password), self.identity, tls_context())
+            async with asyncio.timeout(self._within):
+                await link.open(broker, Login(token.text, user, password), self.identity, tls_context())
+        except TimeoutError:
+            said = f"{broker} lets nobody in within {self._within:g}s"
+            return wrong(LOGIN, said, "correct the --urls of the token, or the broker")
         except ValueError:
             return wrong(LOGIN, f"{url[:80]!r} is no address", "make the token again with --urls nats://HOST:4222")
         except LinkError as error:

@@ -231,7 +231,7 @@ class _Preflight:
         if self._node is None:
             return ()
         inbox = self._probe.inbox if self._probe is not None else "\0"
-        self._side = NodeSide(self._node, inbox)
+        self._side = NodeSide(self._node, inbox, 2 * self._client.connect_timeout)
         self._stack.push_async_callback(self._side.close)
         urls = self._node.urls or tuple(server.url for server in self._servers)
         return await self._side.login(urls)

@@ -54,6 +54,19 @@ async def test_a_node_that_looks_for_another_broker(trial: Trial, unused_tcp_por
     assert [each.verdict for each in checks["node login"]] == [Verdict.WRONG, Verdict.WRONG]
 
 
+async def test_a_node_that_is_sent_to_a_broker_that_says_nothing(trial: Trial):
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    trial.cfg.write_text(f"{trial.cfg.read_text()}plugin.choria.network.connect_timeout = 500ms\n")
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        node_token(trial, urls=[f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"])
+        checks = await trial.check(node=True)
+    assert "lets nobody in within 1s" in checks["node login"][0].what
+
+
 @pytest.mark.parametrize(
     ("script", "says"),
     [
