@@ -21,7 +21,7 @@ from usher.simulator.unkind import Fault, Rule, RuleError, parse_rule
 
 MOST: Final = 1_000_000
 LONGEST: Final = 24 * 3600.0
-LARGEST_FACTS: Final = 700_000
+LARGEST_FACTS: Final = 400_000
 """Bytes of facts that still fit a message of a broker's usual 1 MiB, of which encoding takes more than half."""
 MOST_MANY: Final = 10_000
 
