@@ -30,8 +30,9 @@ types: setup
 layers: setup
 	$(BIN)/lint-imports
 
+# Most of the tests over a real broker wait: more of them than processors run at once.
 unit: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist worksteal
 
 # The crash matrix, all of it, and every torn write (docs/crashes.md); `make test` has a sample of both.
 crash: setup
