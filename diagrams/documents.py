@@ -142,7 +142,8 @@ def _effect(effect: Effect) -> Sequence[str]:
     spec = SPECS[effect]
     changes = "yes" if spec.changes_node else "no"
     unknown, superseded = _UNKNOWN[spec.unknown], ", ".join(spec.supersedes)
-    return (f"`{effect.value}`", spec.what, spec.port.value, unknown, str(spec.tries), changes, superseded)
+    what = spec.what + ("; a request for each token of the site until one is right" if spec.each_token else "")
+    return (f"`{effect.value}`", what, spec.port.value, unknown, str(spec.tries), changes, superseded)
 
 
 def _phases() -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from fsm.effects import Effect
+from fsm.effects import SPECS, Effect, Port
 from fsm.errors import CallError
 from fsm.events import Certainty, Done, InventoryFacts, JwtFacts, Sent, Sighting
 from fsm.reasons import Reason
@@ -88,6 +88,15 @@ async def test_when_none_is_right_the_refusal_says_how_many_there_were(bench: Ef
     body = await bench.failed(Effect.FETCH_JWT)
     assert (body.certainty, body.reason, body.transient) == (Certainty.REFUSED, Reason.WRONG_TOKEN, False)
     assert body.detail == "Incorrect provision token supplied (2 tokens were tried)"
+
+
+@pytest.mark.parametrize("effect", [effect for effect, spec in SPECS.items() if spec.port is Port.RPC])
+async def test_only_an_effect_whose_spec_says_so_sends_a_request_for_each_token(bench: EffectsBench, effect: Effect):
+    offering(bench, "new", "old")
+    for action in ("jwt", "inventory", "gen25519", "gencsr", "configure", "restart", "shutdown", "daemon_stats"):
+        bench.says(action, code=1, message="Incorrect provision token supplied")
+    await bench.failed(effect)
+    assert len(bench.rpc.calls) == (2 if SPECS[effect].each_token else 1)
 
 
 @pytest.mark.parametrize("other", ["Could not obtain provisioning lock", "something else"])
