@@ -60,7 +60,7 @@ async def test_a_backup_is_made_and_restored_while_usher_works(tmp_path: Path):
         entries = dict(db.execute("SELECT kind, name FROM journal ORDER BY position"))
         open_then = {node for (node,) in db.execute("SELECT node FROM history WHERE name = 'asked-to-reprovision'")}
         states = dict(db.execute("SELECT node, state FROM nodes"))
-    assert list(entries) == ["restored", "settled", "vacuum"]
+    assert list(entries) == ["tokens", "restored", "settled", "vacuum"]
     assert entries["settled"] == "usher"
     assert all(states[node] == "reprovision" for node in open_then), "nothing is sent for a minute"
     assert audit(database).sound
