@@ -95,6 +95,9 @@ async def do(state: StateDirectory, request: Ask, opening: Callable[..., Journal
         journal.on_broken = end
         try:
             return await _first(_answer(state, journal, clock, request, end), over)
+        except StoreError as error:
+            step = f"see what is wrong with it: usher db check --state {state.path}"
+            raise RefusedError(f"{state.database}: {error}; {step}") from None
         finally:
             await journal.close()
     except StoreFullError:
@@ -108,7 +111,7 @@ async def _first(answer: Awaitable[dict[str, Any]], over: asyncio.Future[None]) 
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if over.done():
         working.cancel()
-        await asyncio.wait({working})
+        await asyncio.gather(working, return_exceptions=True)
         over.result()
     else:
         over.cancel()
