@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fsm.effects import Effect
+from fsm.effects import SPECS, Effect, Port
 from fsm.events import Certainty
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
@@ -79,6 +79,8 @@ def clock_skew(known: Known) -> Sign | None:
     heard = known.heard
     if heard is None or abs(heard.ahead) < UNHEARD or known.snapshot.state in {State.PROVISIONED, State.RETIRED}:
         return None
+    if any(_heard_us(line) and line.at > heard.at for line in known.past):
+        return None  # it heard us since then: its clock was set, or somebody else sent the event
     side = "ahead of" if heard.ahead > 0 else "behind"
     said = f"a startup event under its name ({when(heard.at, known.now)}) has a clock that is {span(abs(heard.ahead))}"
     unheard = "a server throws away unanswered what seems to be from 30 seconds ago, or from then on"
@@ -141,8 +143,15 @@ def _answered(line: Past) -> bool:
     """Whether it is proof that the node was there, in provisioning mode, or took its restart."""
     if line.source is State.UNSEEN or line.target is State.PROVISIONED:
         return True
+    return _heard_us(line)
+
+
+def _heard_us(line: Past) -> bool:
+    """Whether it answered a request; a look's answer may be that nobody is there."""
     ended = line.ended
-    return ended is not None and ended.effect is not Effect.LOOK and ended.certainty in {None, Certainty.REFUSED}
+    if ended is None or ended.effect is Effect.LOOK or SPECS[ended.effect].port is not Port.RPC:
+        return False
+    return ended.certainty in {None, Certainty.REFUSED, Certainty.INVALID}
 
 
 def two_machines(known: Known) -> Sign | None:

@@ -57,6 +57,10 @@ BACK = line(row="back-in-provisioning", target=State.REPROVISION)
 BEHIND = replace(EVENT, ahead=-UNHEARD)
 SHOWN = {
     "its clock is behind": (Known(failed(Reason.NO_ANSWER, answered=True), now=NOW, heard=BEHIND), "clock_skew"),
+    "it answered before the event came": (
+        Known(failed(None), [line(effect=Effect.FETCH_JWT)], NOW, BEHIND),
+        "clock_skew",
+    ),
     "its clock is ahead": (Known(failed(None), now=NOW, heard=replace(EVENT, ahead=90_000)), "clock_skew"),
     "an event and nobody there": (Known(failed(Reason.ABSENT), now=NOW, heard=EVENT), "event_but_no_answer"),
     "an event of long ago": (Known(failed(Reason.NO_ANSWER), [line("hint_startup")]), "event_but_no_answer"),
@@ -82,6 +86,9 @@ UNSHOWN = {
     "nothing is known": Known(failed(None)),
     "its clock is a little off": Known(failed(None), heard=replace(EVENT, ahead=UNHEARD - 1)),
     "it is well, whatever an event says": Known(failed(None, State.PROVISIONED), heard=BEHIND),
+    "it has answered since the event came": Known(
+        failed(None), [replace(line(effect=Effect.FETCH_JWT), at=BEHIND.at + 1)], NOW, BEHIND
+    ),
     "it has answered": Known(failed(Reason.NO_ANSWER, answered=True), [line("hint_startup"), line("hint_listed")]),
     "silent, and never seen by event": Known(failed(Reason.ABSENT)),
     "its restart was acknowledged": Known(
