@@ -108,6 +108,8 @@ async def test_many_nodes_go_in_pieces(tmp_path: Path):
         (b'{"command":"nodes","reason":"r","verb":"retry","nodes":["a b"]}\n', "cannot be a node's name"),
         (b'{"command":"nodes","reason":"r","verb":"retry","nodes":[5]}\n', "cannot be a node's name"),
         (b'{"command":"nodes","reason":"r","verb":"retry","nodes":["*"]}\n', "cannot be a node's name"),
+        (b'{"command":"heard"}\n', "nodes must be a list"),
+        (b'{"command":"heard","nodes":["*"]}\n', "cannot be a node's name"),
     ],
 )
 async def test_what_cannot_be_used_is_answered_and_harms_nobody(tmp_path: Path, line: bytes, said: str):
