@@ -15,7 +15,7 @@ from diagrams import document, dot, mermaid
 from diagrams.model import draw
 from store.repository import open_store
 from tests.architecture.house import ROOT
-from tests.fakes.written import ENTROPY, HOSTILE, LIVES, write_database
+from tests.fakes.written import ENTROPY, LIVES, write_database
 from usher.cli import main
 from usher.state import DATABASE
 from usher.views import common
