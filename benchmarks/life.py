@@ -32,6 +32,7 @@ from fsm.unit import Unit
 from helpers.runners.inline import InlineHelper
 from security.vault import KeyRing, SealedVault, VaultKey
 from transport.ksuid import ksuid
+from transport.wire.caller import Caller
 from transport.wire.mcorpc import decode_answer, encode_call
 from transport.wire.v2 import decode_reply, decode_request, encode_request
 from usher import run
@@ -129,7 +130,8 @@ class World:
         )
         self.clock = Clock()
         self.vault = SealedVault(KeyRing((VaultKey.fresh(),)))
-        self.caller = self.settings.outside.way.caller
+        asks = self.settings.outside.way.caller
+        self.caller = Caller(asks.sender, asks.caller, asks.token, asks.sign)
         self.life = Life("")
         self._server = server.start("", self.setup, 0, bytes(ENTROPY)).node
 

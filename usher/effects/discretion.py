@@ -52,8 +52,12 @@ def discreet(outcome: Outcome, site: SiteFacts, hand: Hand, snapshot: Snapshot) 
 def known(site: SiteFacts, hand: Hand, snapshot: Snapshot) -> Iterator[str]:
     """The secrets of the site, and those that are held of this generation of the node."""
     yield from site.secrets
+    facts = snapshot.facts
     try:
-        yield from site.harmless.secrets(Section.CLAIMS, hand.find(snapshot, Name.CLAIMS))
+        if facts.jwt is not None:  # what no fact speaks of is not held, and asking the database costs most
+            yield from site.harmless.secrets(Section.CLAIMS, hand.find(snapshot, Name.CLAIMS))
+        if facts.helper is None:
+            return
         reply = hand.find(snapshot, Name.REPLY)
     except FactsLostError:
         return

@@ -54,6 +54,7 @@ async def test_another_signer_is_durable_as_a_policy_and_an_entry_before_it_sign
 @pytest.mark.parametrize(
     ("name", "text"),
     [("signer.jwt", "eyJ"), ("signer.jwt", ""), ("signer.seed", "ab" * 31), ("signer.seed", material().seed_hex)],
+    ids=["cut", "empty", "short", "another"],
 )
 async def test_what_cannot_be_used_is_refused_once_and_the_old_one_goes_on(bench: Bench, name: str, text: str):
     before = bench.outside.live.signer()
