@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 from fsm.ports import HelperCall, HelperReply
@@ -42,12 +43,12 @@ def main() -> int:
     return serve(inline(run.read(parser.parse_args())))
 
 
-def inline(settings: run.Settings) -> run.Settings:
+def inline(settings: run.Settings, function: Callable[[HelperCall], HelperReply] = answer) -> run.Settings:
     """The same settings with the helper in the process."""
     made = settings.outside.ports
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return replace(made(network, hand), helper=InlineHelper(answer))
+        return replace(made(network, hand), helper=InlineHelper(function))
 
     return replace(settings, outside=replace(settings.outside, ports=ports))
 

@@ -17,7 +17,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -107,12 +107,12 @@ class Figures:
     others: float
 
 
-async def run(setting: Setting) -> Figures:
-    """Measure once; raises RunError that says why it could not."""
+async def run(setting: Setting, look: Callable[[int], None] = lambda _: None) -> Figures:
+    """Measure once; raises RunError that says why it could not. `look` is given the metrics' port before the end."""
     with tempfile.TemporaryDirectory(dir=setting.directory, prefix=".benchmark-") as folder:
         async with AsyncExitStack() as stack:
             broker = await stack.enter_async_context(make_broker(Path(folder) / "run"))
-            port = _free_port()
+            port = free_port()
             site = make_site(broker.directory.parent, broker, int(time.time()), _settings(setting, folder, port))
             daemon = Child("the daemon", _daemon(setting, site), Path(folder) / "daemon.out")
             fleet = Child("the fleet", _fleet(setting, site), Path(folder) / "fleet.jsonl")
@@ -126,6 +126,7 @@ async def run(setting: Setting) -> Figures:
             courses = [*(Course(partial(cost, pid)) for pid in pids), Course(ourselves), Course(whole)]
             await watch.until(lambda status: status.get("states") == {"provisioned": setting.nodes}, courses)
             _metrics_are_served(port, setting.nodes)
+            look(port)
             memory = peak(daemon.pid)
             await daemon.stop()
             if daemon.ended.result() != 0:
@@ -195,7 +196,8 @@ def _fleet(setting: Setting, site: DemoSite) -> list[str]:
     return usher(*site.fleet(setting.nodes), *words, *setting.fleet)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
