@@ -39,7 +39,7 @@ LARGEST: Final = 1024
 """Bytes above which the texts of a snapshot that only explain are cut."""
 REFUSED: Final = 2 * LARGEST
 """Bytes above which a snapshot is not stored."""
-_EXPLAINS: Final = 64  # characters that a text which only explains keeps when the snapshot would be too large
+_EXPLAINS: Final = 32  # bytes that a text which only explains keeps when the snapshot would be too large
 
 
 class TooLargeError(UsherError):
@@ -58,12 +58,17 @@ _EVENT: Final = Shape(Event, packed=False, head={"v": VERSION})
 
 def fit(snapshot: Snapshot) -> Snapshot:
     """The same snapshot with the texts that only explain cut; the same again if it is cut already."""
-    facts, cut = snapshot.facts, _EXPLAINS
+    facts = snapshot.facts
     if facts.helper is not None:
-        facts = replace(facts, helper=replace(facts.helper, message=facts.helper.message[:cut]))
+        facts = replace(facts, helper=replace(facts.helper, message=_cut(facts.helper.message)))
     if facts.token is not None:
-        facts = replace(facts, token=replace(facts.token, warning=facts.token.warning[:cut]))
-    return replace(snapshot, facts=facts, detail=snapshot.detail[:cut], evidence=snapshot.evidence[:cut])
+        facts = replace(facts, token=replace(facts.token, warning=_cut(facts.token.warning)))
+    return replace(snapshot, facts=facts, detail=_cut(snapshot.detail), evidence=_cut(snapshot.evidence))
+
+
+def _cut(text: str) -> str:
+    """Its first bytes: a letter may take four of them."""
+    return text.encode(errors="ignore")[:_EXPLAINS].decode(errors="ignore")
 
 
 def _dump(document: dict[str, Any], node: str) -> bytes:

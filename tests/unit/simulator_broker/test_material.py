@@ -84,7 +84,7 @@ def test_seeds_are_exact_and_the_signer_token_is_the_seeds_own(site: DemoSite):
     signer = claims((site.site / "signer.jwt").read_text())
     assert signer["public_key"] == SigningKey.from_hex(seed).public_hex
     assert signer["callerid"] == CALLER
-    assert signer["exp"] == NOW + 365 * 24 * 3600
+    assert signer["exp"] == NOW + 730 * 24 * 3600
 
 
 def test_a_nodes_token_carries_its_login_and_the_shared_secret(site: DemoSite, broker: EmbeddedBroker):
