@@ -101,8 +101,8 @@ def test_a_due_time_is_read_back():
 def test_long_explanations_are_cut_and_facts_are_not():
     facts = replace(FULL.facts, helper=HelperFacts("d" * 64, Verdict.DEFER, "m" * 900))
     read = decode_snapshot(encode_snapshot(replace(FULL, detail="x" * 900, evidence="silence", facts=facts)))
-    assert read.detail == "x" * 64
-    assert read.facts.helper == HelperFacts("d" * 64, Verdict.DEFER, "m" * 64)
+    assert read.detail == "x" * 32
+    assert read.facts.helper == HelperFacts("d" * 64, Verdict.DEFER, "m" * 32)
     assert replace(read, detail="", evidence="", facts=FULL.facts) == FULL
 
 
