@@ -139,7 +139,8 @@ def _deferred_rows(span: Sequence[Sample], others: Sequence[Cost]) -> Iterator[t
     cycles = _more(span, "choria_provisioner_discover_cycles_total")
     yield "measured, s", f"{took:.0f}"
     yield "discoveries", f"{cycles:.0f}"
-    yield "answers to the last", f"{span[-1].metrics.get('usher_discovery_answers', 0.0):,.0f}"
+    yield "valid replies of nodes, whenever they came", f"{_more(span, 'choria_protocol_valid_total'):,.0f}"
+    yield "answers to the last within its window", f"{span[-1].metrics.get('usher_discovery_answers', 0.0):,.0f}"
     yield "generations begun anew", f"{_more(span, 'choria_provisioner_helper_time_count'):,.0f}"
     yield "daemon, cores", f"{(span[-1].cpu - span[0].cpu) / took:.3f}"
     yield "daemon, CPU s a discovery", f"{(span[-1].cpu - span[0].cpu) / (cycles or 1):.2f}"
