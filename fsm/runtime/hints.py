@@ -45,7 +45,8 @@ class Hints:
         if kind is HintKind.SECOND_ANSWER:
             self._take(node, Hint(kind))
         elif node in self._waiting or len(self._waiting) < self._bound:
-            self._waiting[node] = kind
+            if kind is not HintKind.LISTED or self._waiting.get(node) is not HintKind.STARTUP:
+                self._waiting[node] = kind  # how it was heard of first is what its history tells
             self._pump.prime()
         else:
             self.dropped += 1

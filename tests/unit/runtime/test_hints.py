@@ -138,3 +138,14 @@ async def test_on_a_full_disk_names_stay_in_their_bounded_set(rig: Rig):
     assert (len(rig.engine.hints), rig.store.units, rig.engine.active) == (20, [], 0)
     rig.engine.release(Reason.DISK_FULL)
     await rig.until_all(State.PROVISIONED, 20)
+
+
+@virtual
+async def test_a_listing_does_not_hide_that_it_announced_itself():
+    heard = Heard()
+    heard.hints.add("a", HintKind.STARTUP)
+    heard.hints.add("a", HintKind.LISTED)
+    heard.hints.add("b", HintKind.SHUTDOWN)
+    heard.hints.add("b", HintKind.LISTED)
+    heard.loop.turn()
+    assert heard.taken == [("a", HintKind.STARTUP), ("b", HintKind.LISTED)]
