@@ -22,7 +22,6 @@ from typing import Final
 
 from fsm.errors import StoreError, StoreFullError
 from store import refusals
-from store.connections import APPLICATION_ID
 from store.identity import Identity, identify, opened, read_only
 from store.trouble import translated
 
@@ -170,9 +169,3 @@ def unwritten(error: OSError, target: Path) -> StoreError | StoreFullError:
     return StoreError(
         f"{target} cannot be written ({error.strerror}): name a file in a directory that the user {us} may write to"
     )
-
-
-def is_ours(path: Path) -> bool:
-    """Whether the file says in its header that it is a database of usher (bytes 68 to 71); raises OSError."""
-    with path.open("rb") as file:
-        return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, "big")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from threading import Event
 from typing import Any, Final
 
 from fsm.errors import StoreError
@@ -47,7 +46,7 @@ def watch(state: StateDirectory, *, as_json: bool) -> int:
 
     if redraws(sys.stdout) and not as_json:
         return common.guarded(lambda: on_a_terminal(look))
-    return common.guarded(lambda: in_a_pipe(look, _pause, as_json=as_json))
+    return common.guarded(lambda: in_a_pipe(look, common.pacing(PACE), as_json=as_json))
 
 
 def board(state: StateDirectory, now: int) -> Board:
@@ -114,7 +113,3 @@ def in_a_pipe(look: Look, wait: Callable[[], bool], *, as_json: bool) -> None:
                 return
     except KeyboardInterrupt:
         return
-
-
-def _pause() -> bool:
-    return not Event().wait(PACE)

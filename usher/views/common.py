@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 
 from fsm.errors import StoreError, UsherError
@@ -124,6 +125,11 @@ def nearest(node: str, names: Iterable[str], most: int = 3) -> list[str]:
         if name[_TYPED:] == node[_TYPED:] and len(ending) < _COMPARED:
             ending.append(name)
     return (begin + hold)[:most] or get_close_matches(node, dict.fromkeys([*ending, *before, *after]), most, 0.7)
+
+
+def pacing(seconds: float) -> Callable[[], bool]:
+    """What lets time pass between two looks, for ever: Ctrl-C ends it."""
+    return lambda: not Event().wait(seconds)
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------

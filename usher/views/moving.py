@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
 from fsm.errors import StoreError
@@ -105,7 +104,7 @@ def _watch(args: argparse.Namespace) -> None:
     wanted = Wanted(frozenset(args.nodes), frozenset(args.states or ()), args.all or bool(args.nodes))
     width = common.width()
     try:
-        for moved in follow(tail, _pause):
+        for moved in follow(tail, common.pacing(PACE)):
             if wanted(moved):
                 common.say([json.dumps(document(moved)) if args.json else text(moved, width)], flush=True)
     except KeyboardInterrupt:
@@ -125,10 +124,6 @@ def follow(tail: Tail, wait: Callable[[], bool]) -> Iterator[Moved]:
             missing = True
         if not wait():
             return
-
-
-def _pause() -> bool:
-    return not Event().wait(PACE)
 
 
 def text(moved: Moved, width: int | None) -> str:
