@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fsm.states import State
-from tests.fakes.whole import Whole, whole
+from tests.fakes.whole import WITHIN, Whole, whole
 from usher.children import Child
 
 NODES = 24
@@ -80,11 +81,11 @@ class Drill(Whole):
 
     async def until_left(self, fleet: Child, nodes: int = NODES) -> list[dict[str, Any]]:
         """Wait until every node has left provisioning; each holds the key that its token names."""
-        while True:
-            told = await self.told(fleet)
-            if [node["phase"] for node in told] == ["provisioned"] * nodes:
-                break
+        begun, told = time.monotonic(), await self.told(fleet)
+        while [node["phase"] for node in told] != ["provisioned"] * nodes:
+            assert time.monotonic() - begun < WITHIN, (told, self.counts(), [child.tail() for child in self.children])
             await self._news()
+            told = await self.told(fleet)
         assert all(node["key"] and node["key"] == node["token_key"] for node in told)
         assert not [child for child in self.children if "Traceback" in child.log.read_text()]
         return told
