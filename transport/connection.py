@@ -86,8 +86,7 @@ class Connection:
         self._stay: _Stay | None = None
         self._watches: set[asyncio.Task[None]] = set()
         self._login: Login | None = None
-        self._id = ""
-        self._server = ""
+        self._id = self._server = ""
         self._ready = asyncio.Event()
 
     # -- the life of the connection --------------------------------------------------------------------------------
@@ -103,11 +102,10 @@ class Connection:
 
     async def close(self, within: float = 2.0) -> None:
         """Hand over what is pending if that is possible in so many seconds, and end."""
-        login = self._login
+        (task, self._task), login = (self._task, None), self._login
         self._forget_login()
         if login is not None:
             await login.leave(within)
-        task, self._task = self._task, None
         tasks = self._watches if task is None else {task, *self._watches}
         for each in tasks:
             each.cancel()
@@ -183,6 +181,8 @@ class Connection:
         while True:
             address, begun = await self._rounds.next(), loop.time()
             reason = await self._one_login(address) if address is not None else "no broker is known"
+            if self._task is None:
+                return
             self.settling.disturb()
             again = 0.0
             if not reason and loop.time() - begun > _LASTING:
@@ -282,7 +282,8 @@ class Connection:
         except Exception as error:  # noqa: BLE001 whatever it is, it is a Report
             login.end(describe(error))
             return login.ended.result()
-        return ""
+        # a wait_for of nats-py loses a cancellation that comes together with what it waits for
+        return "" if self._task is not None else "usher is stopping"
 
     def _forget_login(self) -> None:
         self._login, self._id = None, ""

@@ -128,6 +128,23 @@ async def listening(url: str, report: Heard[Report]) -> Connection:
     return link
 
 
+@pytest.mark.parametrize("turns", range(0, 60, 20))
+async def test_it_can_be_closed_at_every_turn_of_a_login(turns: int):
+    """A cancellation that comes together with what nats-py waits for is lost there; it ends all the same."""
+    greeting = b'INFO {"max_payload":1048576}\r\nPONG\r\nPONG\r\n'
+    for count in range(turns, turns + 20):
+        async with impostor(greeting) as (url, _):
+            link = Connection(
+                "rpc", [url], Known("u", "p"), lambda: None, name="test", discards=Discarded(), report=Heard()
+            )
+            await link.start()
+            for _ in range(count):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                await link.close()
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith(("connection", "login"))]
+
+
 LIES = [
     b"-ERR 'Server Shutdown'\r\n",
     b"-ERR 'Slow Consumer'\r\n",
