@@ -22,7 +22,7 @@ REASONS: Final = 3
 
 
 def draw(counts: Mapping[State, int], at: int, reasons: Sequence[tuple[Reason, int]] = (), waiting: int = 0) -> Diagram:
-    """The diagram of the nodes in each state at `at` (milliseconds), with why they failed and how many wait their turn."""
+    """The diagram of the nodes in each state at `at` (milliseconds), why they failed, and how many wait their turn."""
     whole = sum(counts.get(state, 0) for state in State if state is not State.UNSEEN)
     notes = {State.FAILED: _why(reasons), State.DISCOVERED: _room(waiting)}
     nodes = tuple(_node(state, counts.get(state, 0), whole, notes.get(state, ())) for state in State)
@@ -43,7 +43,7 @@ def _node(state: State, count: int, whole: int, notes: tuple[Note, ...]) -> Node
 
 def _share(count: int, whole: int) -> str:
     part = 1000 * count // whole
-    return f"{part // 10}.{part % 10} % of all" if part else "less than 0.1 % of all"
+    return f"{part // 10}.{part % 10} %" if part else "under 0.1 %"
 
 
 def _why(reasons: Sequence[tuple[Reason, int]]) -> tuple[Note, ...]:

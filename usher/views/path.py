@@ -1,7 +1,7 @@
 """A node's path through the machine as a diagram: where it was, how often and how long, and what failed there.
 
 Rules:
-1. It is made of lines of the past alone, whoever read them (a database, a replay); the same lines give the same diagram.
+1. It is made of lines of the past alone, whoever read them: the same lines give the same diagram.
 2. Times are UTC and whole seconds, so that a picture says the same wherever it is made.
 3. What is told is named: of visits and of failures the newest, and how many more there were.
 """
@@ -44,6 +44,12 @@ class _Trodden:
     first: Past | None = None
     last: Past | None = None
 
+    @property
+    def begin(self) -> int:
+        """From which letter of a time it is worth telling: the hour, if all was on one day, else the month."""
+        days = {clock(line.at)[:10] for line in (self.first, self.last) if line is not None}
+        return 11 if len(days) == 1 else 5
+
     def walk(self, line: Past) -> None:
         """One more line."""
         if self.first is None:
@@ -68,12 +74,14 @@ class _Trodden:
 
 
 def draw(node: str, lines: Iterable[Past], at: int | None = None) -> Diagram:
-    """The diagram of a node's lines, oldest first, none of another node; `at` (milliseconds) is when it is looked at."""
+    """The diagram of a node's lines, oldest first; `at` (milliseconds) is the time that it is told of."""
     trodden = _Trodden()
     for line in lines:
         trodden.walk(line)
     nodes = tuple(_node(state, trodden) for state in State)
-    edges = tuple(_edge(source, target, trodden.moves[source, target]) for source, target in sorted(trodden.moves, key=_order))
+    edges = tuple(
+        _edge(source, target, trodden.moves[source, target]) for source, target in sorted(trodden.moves, key=_order)
+    )
     return Diagram(nodes, edges, full=False, title=f"usher: the path of {visible(node)}", under=_under(trodden, at))
 
 
@@ -87,7 +95,7 @@ def _under(trodden: _Trodden, at: int | None) -> str:
     if first is None or last is None:
         return "nothing of its history is kept"
     then = f", as it was at {clock(at)}" if at is not None else ""
-    earlier = f" (earlier lines are not kept)" if first.source is not State.UNSEEN else ""
+    earlier = " (earlier lines are not told)" if first.source is not State.UNSEEN else ""
     said = f"seq {first.seq} to {last.seq}, {clock(first.at)} to {clock(last.at)}, generation {last.generation}"
     return f"{said}{earlier}{then}; beside an arrow: the seq of each move, as usher history has it"
 
@@ -106,11 +114,11 @@ def _node(state: State, trodden: _Trodden) -> Node:
     here = trodden.last is not None and trodden.last.target is state
     if not visits and state is not State.UNSEEN:
         return Node(state.value, kind(state), FACTS[state], faint=True)
-    notes = [*_stays(visits), *_failed(state, trodden)]
+    notes = [*_stays(visits, trodden.begin), *_failed(state, trodden)]
     return Node(state.value, kind(state), FACTS[state], notes=tuple(notes), here=here and bool(visits))
 
 
-def _stays(visits: Sequence[Visit]) -> Iterable[Note]:
+def _stays(visits: Sequence[Visit], begin: int) -> Iterable[Note]:
     if not visits:
         return
     whole = sum(visit.end - visit.begin for visit in visits if visit.end is not None)
@@ -119,10 +127,8 @@ def _stays(visits: Sequence[Visit]) -> Iterable[Note]:
     if len(visits) > NEWEST:
         yield Note(f"{len(visits) - NEWEST} earlier")
     for visit in visits[-NEWEST:]:
-        day, _, time = clock(visit.begin).partition("T")
         stay = "and is here" if visit.end is None else f"for {span(visit.end - visit.begin)}"
-        yield Note(f"{day} {time}", None, f"seq {visit.seq}")
-        yield Note(f"   {stay}", Cause.DUE if visit.end is None else None)
+        yield Note(f"{clock(visit.begin)[begin:19].replace('T', ' ')} {stay}", None, f"seq {visit.seq}")
 
 
 def _failed(state: State, trodden: _Trodden) -> Iterable[Note]:
@@ -147,7 +153,9 @@ def _edge(source: State, target: State, moves: Sequence[Past]) -> Edge:
     label = ", ".join(str(line.seq) for line in moves[-NEWEST:]) + more
     told = [f"seq {line.seq}, {clock(line.at)}: {visible(line.row)}" for line in moves[-NEWEST:]]
     names = dict.fromkeys(line.row for line in moves)
-    rows = [(row, source) for row in ROWS if row.name in names and source in row.sources and row.goes_to(source) is target]
+    rows = [
+        (row, source) for row in ROWS if row.name in names and source in row.sources and row.goes_to(source) is target
+    ]
     return Edge(source.value, target.value, _cause(moves[-1].event), lines_of(rows), label, tuple(told))
 
 
