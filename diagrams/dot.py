@@ -137,19 +137,20 @@ def _edge(wire: Wire, high: float) -> str:
     drawn = "style=solid" if wire.faint else _STROKES[wire.ink]
     wide = 2.2 if wire.strong and not wire.faint else 1.1
     said = f", label={_quoted(wire.label)}, lp={_quoted(_point(wire.at, high))}" if wire.label else ""
+    head = ", arrowhead=none" if wire.joins else ""
     tip = _quoted(wire.tip)
     return (
-        f"  {_quoted(wire.source)} -> {_quoted(wire.target)} [pos={_quoted(_spline(wire.points, high))}, "
-        f"color={_quoted(colour)}, fontcolor={_quoted(colour)}, {drawn}, penwidth={wide}{said}, "
+        f"  {_quoted(wire.source)} -> {_quoted(wire.target)} [pos={_quoted(_spline(wire, high))}, "
+        f"color={_quoted(colour)}, fontcolor={_quoted(colour)}, {drawn}{head}, penwidth={wide}{said}, "
         f"tooltip={tip}, labeltooltip={tip}];"
     )
 
 
-def _spline(points: tuple[Point, ...], high: float) -> str:
+def _spline(wire: Wire, high: float) -> str:
     """The wire as curves: straight, round at the corners, and ending where the arrow's head begins."""
-    end, before = points[-1], points[-2]
-    way = [*points[:-1], _towards(end, before, _TIP)]
-    said = [f"e,{_point(end, high)}", _point(way[0], high)]
+    end, before = wire.points[-1], wire.points[-2]
+    way = [*wire.points[:-1], end if wire.joins else _towards(end, before, _TIP)]
+    said = [*([] if wire.joins else [f"e,{_point(end, high)}"]), _point(way[0], high)]
     at = way[0]
     for corner, after in pairwise(way[1:]):
         begin, finish = _towards(corner, at, _ROUND), _towards(corner, after, _ROUND)

@@ -17,7 +17,7 @@ from typing import Final
 from diagrams import words
 from diagrams.model import ANY, Diagram, Edge, Kind
 from diagrams.scene import Box, Point, Wire
-from diagrams.wires import wire
+from diagrams.wires import length, wire
 
 _LANE: Final = 9.0
 """Between two wires that run beside each other."""
@@ -131,10 +131,11 @@ class _Router:
         self._plans, self._boxes = plans, boxes
         self._depths = self._order()
         self._places = self._ports()
+        self._longest = self._trunks()
 
     def wires(self) -> tuple[Wire, ...]:
         """Every wire, in the order of the edges."""
-        return tuple(self._wire(plan) for plan in self._plans)
+        return tuple(self._wire(plan, joins=plan not in self._longest) for plan in self._plans)
 
     # -- lanes ---------------------------------------------------------------------------------------------------------
 
@@ -212,8 +213,16 @@ class _Router:
 
     # -- points --------------------------------------------------------------------------------------------------------
 
-    def _wire(self, plan: Plan) -> Wire:
-        return wire(plan.edge, self._points(plan), strong=plan.way is Way.STRAIGHT)
+    def _trunks(self) -> list[Plan]:
+        """Of the wires that share a lane the longest, which all others join."""
+        sharing: dict[object, list[Plan]] = {}
+        for plan in self._plans:
+            alone = plan.edge.source if plan.way in {Way.STRAIGHT, Way.DOWN, Way.BESIDE} else ""
+            sharing.setdefault((plan.lane, plan.way, plan.leftward, plan.out, alone), []).append(plan)
+        return [max(plans, key=lambda plan: length(self._points(plan))) for plans in sharing.values()]
+
+    def _wire(self, plan: Plan, *, joins: bool) -> Wire:
+        return wire(plan.edge, self._points(plan), strong=plan.way is Way.STRAIGHT, joins=joins)
 
     def _points(self, plan: Plan) -> list[Point]:
         source, target = self._boxes[plan.edge.source], self._boxes[plan.edge.target]

@@ -112,7 +112,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """An edge's way from one box to another; `ink` is its cause."""
+    """An edge's way from one box to another; `ink` is its cause.
+
+    `strong` is the way through; one that `joins` ends where it meets a longer wire to the same box.
+    """
 
     source: str
     target: str
@@ -123,6 +126,7 @@ class Wire:
     at: Point = (0.0, 0.0)
     faint: bool = False
     strong: bool = False
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

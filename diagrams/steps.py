@@ -44,6 +44,8 @@ def draw(rows: Sequence[Row] = ROWS) -> Diagram:
         for effect, lines in _besides(rows, state):
             opened = Note(f"opened by {' or '.join(line.name for line in lines)}", lines[0].cause, _told(lines))
             nodes.append(_step(f"{state.value}.{effect.value}", Step(effect), opened))
+            label = " or ".join(line.name for line in lines)
+            edges.append(Edge(state.value, f"{state.value}.{effect.value}", lines[0].cause, lines, label))
     nodes.append(Node(State.PROVISIONED.value, Kind.END, FACTS[State.PROVISIONED]))
     through = [*(state.value for state in PHASES), State.PROVISIONED.value]
     edges += [Edge(left, right, Cause.DONE, ()) for left, right in pairwise(through)]
@@ -104,7 +106,8 @@ def lay_out(diagram: Diagram) -> Scene:
     right = max(box.right for box in boxes.values())
     lines = (Words(diagram.title, Ink.TITLE), Words(diagram.under, Ink.QUIET))
     top = Box("title", "words", 0.0, 0.0, right, 34.0, (lines,))
-    wires = tuple(straight(edge, boxes[edge.source], boxes[edge.target]) for edge in diagram.edges)
+    drawn = [edge for edge in diagram.edges if not edge.lines]  # a box says itself which row opens it
+    wires = tuple(straight(edge, boxes[edge.source], boxes[edge.target]) for edge in drawn)
     return Scene((top, *boxes.values()), wires)
 
 

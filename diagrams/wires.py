@@ -8,6 +8,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from diagrams import words
 from diagrams.model import Edge
@@ -23,12 +24,22 @@ def straight(edge: Edge, source: Box, target: Box) -> Wire:
     return wire(edge, points, strong=target.x > source.right)
 
 
-def wire(edge: Edge, points: Iterable[Point], *, strong: bool) -> Wire:
-    """The wire along these points; `strong` if it is a part of the way through."""
-    way = _straightened(points)
+def wire(edge: Edge, points: Iterable[Point], *, strong: bool, joins: bool = False) -> Wire:
+    """The wire along these points; `strong` if it is a part of the way through.
+
+    One that `joins` another ends at its first corner.
+    """
+    way = _straightened(points)[: 2 if joins else None]
     tip = "\n".join([*edge.told, *(words.sentence(line) for line in edge.lines)])
     ink = words.ink(words.main_cause(edge))
-    return Wire(edge.source, edge.target, ink, way, tip, edge.label, _beside(way, edge.label), edge.faint, strong)
+    return Wire(
+        edge.source, edge.target, ink, way, tip, edge.label, _beside(way, edge.label), edge.faint, strong, joins
+    )
+
+
+def length(points: Iterable[Point]) -> float:
+    """How long a way is."""
+    return sum(abs(x - right) + abs(y - below) for (x, y), (right, below) in pairwise(points))
 
 
 def _straightened(points: Iterable[Point]) -> tuple[Point, ...]:

@@ -51,4 +51,4 @@ def _why(reasons: Sequence[tuple[Reason, int]]) -> tuple[Note, ...]:
 
 
 def _room(waiting: int) -> tuple[Note, ...]:
-    return (Note(f"{waiting:,} wait for their turn"),) if waiting else ()
+    return (Note(f"waiting for their turn: {waiting:,}"),) if waiting else ()

@@ -21,7 +21,7 @@ from usher import graphviz
 from usher.views import common, counted, path
 from usher.views.book import Book, open_book
 from usher.views.documents import line
-from usher.views.moments import moment
+from usher.views.moments import time
 from usher.views.text import local, utc, visible
 
 FORMATS: Final[dict[str, Callable[[Diagram], str]]] = {
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--counts", action="store_true", help="how many nodes are in each state")
     what.add_argument("--effects", action="store_true", help="the steps of each phase")
     help_ = "with --node or --counts: as it was then, such as 2026-11-30T02:15, or 90m ago"
-    parser.add_argument("--at", type=moment, metavar="TIME", help=help_)
+    parser.add_argument("--at", type=time, metavar="TIME", help=help_)
     parser.add_argument("--out", metavar="FILE", help="the file to make (default: the standard output)")
     common.add_state(parser)
     parser.set_defaults(run=run)
