@@ -36,7 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "watch": ("usher.views.moving:add_arguments", "nodes moving, a line a transition, until stopped"),
     "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),
     "db": ("usher.database.command:add_arguments", "keep the database: check, back up, restore"),
-    "diagram": ("usher.views.diagram:add_arguments", "the state machine as Mermaid or DOT"),
+    "diagram": ("usher.views.diagram:add_arguments", "the machine, a node's path or the fleet, as a picture"),
     "simulate": ("usher.simulator.command:add_arguments", "a fleet of simulated servers, to test a helper"),
     "demo": ("usher.demo:add_arguments", "a broker, a fleet and usher on this machine"),
 }
