@@ -17,8 +17,9 @@ from transport.connection import Connection, Options
 from transport.credentials import tls_context
 from transport.reports import Report
 from transport.subjects import node
-from transport.wire import mcorpc, v2
+from transport.wire import mcorpc
 from transport.wire.caller import Caller
+from transport.wire.versions import WIRES, Version, WireRequest, decode_request
 from usher.simulator.broker import EmbeddedBroker
 
 SUBJECT = "provisioning.node.n1"
@@ -27,9 +28,7 @@ K = TypeVar("K")
 
 QUICK = Options(backoff=(0.01,))
 """No test waits for a back-off."""
-CALLER = Caller(
-    sender="usher.example.net", caller="up=usher", token="e30.e30.e30", sign=lambda data: hashlib.sha512(data).digest()
-)
+CALLER = Caller(Version.V2, "usher.example.net", "up=usher", "e30.e30.e30", lambda data: hashlib.sha512(data).digest())
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def asking(name: str, action: str = "ping", *, timeout: float = 20.0, **data: ob
 class Asked:
     """What a node was asked, and how to answer it."""
 
-    wire: v2.WireRequest
+    wire: WireRequest
     call: mcorpc.Call
     connection: Connection = field(repr=False)
 
@@ -143,7 +142,7 @@ class Asked:
             "agent": self.wire.agent,
             "time_ns": SystemClock().now() * 1_000_000,
         }
-        return v2.encode_reply(payload, **(given | odd))
+        return WIRES[self.wire.version].encode_reply(payload, **(given | odd))
 
     def raw(self, data: bytes) -> None:
         """Send any bytes to where the answer goes."""
@@ -154,7 +153,7 @@ async def responder(connection: Connection, name: str, act: Callable[[Asked], No
     """A node of this name on a connection: `act` is called with each request that it gets."""
 
     def on_message(_subject: str, data: bytes, _status: int) -> None:
-        wire = v2.decode_request(data)
+        wire = decode_request(data)
         act(Asked(wire, mcorpc.decode_call(wire.payload), connection))
 
     await connection.subscribe(node(name), on_message)

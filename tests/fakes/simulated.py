@@ -13,7 +13,9 @@ from security.issuing import make_issuer, make_provisioning_token
 from security.keys import SigningKey
 from transport.wire.mcorpc import Answer as RpcAnswer
 from transport.wire.mcorpc import decode_answer, encode_call
-from transport.wire.v2 import Filter, WireRequest, decode_reply
+from transport.wire.messages import Filter
+from transport.wire.v2 import decode_reply
+from transport.wire.versions import Version, WireRequest
 from usher.simulator.model import SECOND, Announce, Answer, Attach, Detach, Mode, Node, Output, Setup, Step
 from usher.simulator.node import elapse, receive, start
 
@@ -42,10 +44,12 @@ def setup(**changes: Any) -> Setup:
 def wire_request(payload: bytes, **changes: Any) -> WireRequest:
     """A request as it was decoded, a millisecond old at NOW."""
     given: dict[str, Any] = {
+        "version": Version.V2,
+        "header_sender": "usher",
         "request_id": "r1",
         "sender": "usher",
         "caller": "usher",
-        "token": "t",
+        "credential": "t",
         "signature": b"s",
         "signed": b"r",
         "collective": "provisioning",

@@ -21,6 +21,7 @@ from security.client import ClientCredentials
 from transport.credentials import CertificateFileError, tls_context
 from transport.srv import SrvResolver
 from transport.wire.caller import Caller
+from transport.wire.versions import Version
 from usher.brokers import Brokers, Found
 from usher.config.client import ClientConfig
 from usher.config.identity import Names, SystemNames
@@ -197,7 +198,7 @@ class _Preflight:
             return wrong(BROKERS, f"{error.file}: {error.detail}", "correct plugin.security.choria.ca")
         claims = credentials.claims
         given = claims.get("permissions")
-        self._caller = Caller(client.identity, credentials.caller, credentials.token, credentials.sign)
+        self._caller = Caller(Version.V2, client.identity, credentials.caller, credentials.token, credentials.sign)
         self._asker = Asker(
             credentials=OurLogin(credentials.token, credentials.sign, *nats_user(site, client)),
             caller=credentials.caller,

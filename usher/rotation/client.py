@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from security.client import ClientCredentials
+from transport.wire.versions import Version
 
 
 class Client:
@@ -47,6 +48,16 @@ class Client:
     def sign_nonce(self, nonce: bytes) -> bytes:
         """The raw signature over the broker's nonce."""
         return self.credentials.sign(nonce)
+
+    @property
+    def credential(self) -> str:
+        """The same token: it is what requests show."""
+        return self.credentials.token
+
+    @property
+    def version(self) -> Version:
+        """Client tokens are of protocol v2."""
+        return Version.V2
 
     @property
     def sender(self) -> str:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from transport.wire import mcorpc
-from transport.wire.v2 import WireRequest, decode_reply, encode_reply
+from transport.wire.v2 import decode_reply, encode_reply
+from transport.wire.versions import WireRequest
 from usher.simulator.cruelty import Cruelty, Part
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.model import COLLECTIVE, Announce, Answer, Attach, Mode, Node, Output, Process, Step

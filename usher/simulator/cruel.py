@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from security.keys import SigningKey
 from transport.wire import mcorpc
-from transport.wire.v2 import WireRequest
+from transport.wire.versions import WireRequest
 from usher.simulator import crowds, lies, provision
 from usher.simulator import node as machine
 from usher.simulator.cruelty import CRASHES, WILDCARDS, Cruelty, Part

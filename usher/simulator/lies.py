@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from transport.wire import mcorpc
-from transport.wire.v2 import WireReply, decode_reply, encode_reply
+from transport.wire.v2 import decode_reply, encode_reply
+from transport.wire.versions import WireReply
 from usher.simulator.cruelty import Cruelty
 from usher.simulator.model import Answer
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from transport.wire import mcorpc
 from transport.wire.errors import WireError
-from transport.wire.v2 import WireRequest, encode_reply
+from transport.wire.versions import WIRES, WireRequest
 from usher.simulator import provision, rpcutil
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.matching import matches
@@ -176,7 +176,7 @@ def _answered(
     node = node._replace(process=node.process._replace(counters=counters))
     if not made or _SUBJECT.fullmatch(request.reply_to) is None:
         return Step(node, before)
-    data = encode_reply(
+    data = WIRES[request.version].encode_reply(
         payload,
         request_id=request.request_id,
         sender=node.identity,

@@ -17,7 +17,7 @@ import orjson
 
 from security.exchange import public_of
 from security.keys import SigningKey
-from transport.wire.v2 import WireRequest
+from transport.wire.versions import WireRequest
 from usher.simulator.inputs import INTEGER, TEXT, TEXTS, MisfitError, decode, texts
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.model import SECOND, Announce, Ending, Mode, Node, Setup

@@ -19,10 +19,11 @@ from transport.discovery import Cycle, Discovery
 from transport.lifecycle import Lifecycle, decode_event
 from transport.reports import Connected, Disconnected, Report
 from transport.wire import mcorpc, v2
+from transport.wire.messages import Filter, WireRequest
 from usher.simulator.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.network
-Answer = Callable[[v2.WireRequest], list[bytes]]
+Answer = Callable[[WireRequest], list[bytes]]
 
 
 @dataclass
@@ -74,7 +75,7 @@ async def staged(broker: EmbeddedBroker, url: str = "") -> AsyncIterator[Scene]:
     await node.close()
 
 
-def pong(request: v2.WireRequest, name: str, **odd: str | bytes) -> bytes:
+def pong(request: WireRequest, name: str, **odd: str | bytes) -> bytes:
     """The answer of a node, or one that is odd."""
     payload = odd.get("payload", mcorpc.PONG)
     assert isinstance(payload, bytes)
@@ -90,19 +91,19 @@ def pong(request: v2.WireRequest, name: str, **odd: str | bytes) -> bytes:
 async def test_everybody_who_answers_is_seen(broker):
     async with staged(broker) as scene:
         names = [f"n{n}.example.net" for n in range(200)]
-        asked: list[v2.WireRequest] = []
+        asked: list[WireRequest] = []
         await scene.answering(lambda request: asked.append(request) or [pong(request, name) for name in names])
         assert await scene.discovery.run() == Cycle(sent=True, answers=200)
         assert scene.seen.items == names
         (request,) = asked
         assert (request.agent, request.payload) == ("discovery", mcorpc.DISCOVERY_PING)
-        assert request.filter == v2.Filter(agent=("choria_provision",))
+        assert request.filter == Filter(agent=("choria_provision",))
         assert scene.discards.counts == {}
 
 
 async def test_who_answers_after_the_window_is_seen_too(broker):
     async with staged(broker) as scene:
-        asked: list[v2.WireRequest] = []
+        asked: list[WireRequest] = []
         await scene.answering(lambda request: asked.append(request) or [pong(request, "early")])
         assert (await scene.discovery.run()).answers == 1
         scene.node.publish(asked[0].reply_to, pong(asked[0], "late"))

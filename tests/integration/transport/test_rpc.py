@@ -25,7 +25,11 @@ async def test_what_the_node_is_asked(broker):
         asked = await scene.next()
         assert (asked.call.agent, asked.call.action) == ("rpcutil", "configure")
         assert asked.call.data == {"token": "t", "configuration": '{"a": "b"}'}
-        assert (asked.wire.sender, asked.wire.caller, asked.wire.token) == (CALLER.sender, CALLER.caller, CALLER.token)
+        assert (asked.wire.sender, asked.wire.caller, asked.wire.credential) == (
+            CALLER.sender,
+            CALLER.caller,
+            CALLER.credential,
+        )
         assert asked.wire.signature == CALLER.sign(asked.wire.signed)
         assert asked.wire.filter is not None
         assert asked.wire.filter.agent == ("rpcutil",)

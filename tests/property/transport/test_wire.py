@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.fakes.link import CALLER
 from transport.wire import events, mcorpc, v2
 from transport.wire.errors import WireError
+from transport.wire.messages import Filter
 
 DECODERS: dict[str, Callable[[bytes], object]] = {
     "reply": v2.decode_reply,
@@ -186,11 +187,11 @@ def test_a_request_comes_out_as_it_went_in(agent, action, data, ttl, time, more)
         time_ns=time, filter_agents=more,
     )  # fmt: skip
     got = v2.decode_request(message)
-    assert (got.sender, got.caller, got.token) == (CALLER.sender, CALLER.caller, CALLER.token)
+    assert (got.sender, got.caller, got.credential) == (CALLER.sender, CALLER.caller, CALLER.credential)
     assert (got.agent, got.ttl, got.time_ns, got.request_id, got.reply_to) == (agent, ttl, time, "3MN", "a.b")
     assert got.collective == "provisioning"
     assert got.signature == CALLER.sign(got.signed)
-    assert got.filter == v2.Filter(agent=tuple(more))
+    assert got.filter == Filter(agent=tuple(more))
     call = mcorpc.decode_call(got.payload)
     assert (call.agent, call.action, call.data) == (agent, action, orjson.loads(orjson.dumps(data)))
 

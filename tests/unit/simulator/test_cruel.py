@@ -11,7 +11,9 @@ from security.keys import SigningKey
 from tests.fakes.simulated import ENTROPY, IDENTITY, SECRET, Bench, server_token, wire_request
 from transport.subjects import broadcast
 from transport.wire.mcorpc import DISCOVERY_PING, decode_answer
-from transport.wire.v2 import Filter, WireRequest, decode_reply
+from transport.wire.messages import Filter
+from transport.wire.v2 import decode_reply
+from transport.wire.versions import WireRequest
 from usher.simulator import cruel
 from usher.simulator.crowds import CROWDS, gust
 from usher.simulator.cruelty import CRASHES, WILDCARDS, Cruelty, Part
