@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from transport.credentials import tls_context
 from transport.reports import Report
 from transport.subjects import node
 from transport.wire import mcorpc
-from transport.wire.caller import Caller
+from transport.wire.caller import INSECURE, Caller
 from transport.wire.versions import WIRES, Version, WireRequest, decode_request
 from usher.simulator.broker import EmbeddedBroker
 
@@ -26,9 +27,31 @@ SUBJECT = "provisioning.node.n1"
 T = TypeVar("T")
 K = TypeVar("K")
 
+PEM = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n"
+"""A certificate file as it may look."""
 QUICK = Options(backoff=(0.01,))
 """No test waits for a back-off."""
-CALLER = Caller(Version.V2, "usher.example.net", "up=usher", "e30.e30.e30", lambda data: hashlib.sha512(data).digest())
+
+
+def _sign(data: bytes) -> bytes:
+    return hashlib.sha512(data).digest()
+
+
+CALLERS = {
+    Version.V1: Caller(Version.V1, "usher.example.net", "choria=usher.mcollective", PEM, _sign),
+    Version.V2: Caller(Version.V2, "usher.example.net", "up=usher", "e30.e30.e30", _sign),
+}
+"""Who asks, by version; their signatures are none."""
+CALLER = CALLERS[Version.V2]
+UNSECURED = Caller(Version.V1, "usher.example.net", "choria=usher.mcollective", INSECURE, None)
+"""Who has no certificate (wire/protocol.md §2.2)."""
+
+
+def in_the_name_of(message: bytes, name: str) -> bytes:
+    """A message whose header names another sender than its document; made for one sender alone."""
+    changed, count = re.subn(rb'"(sender|mc_sender)":"[^"]*"', rb'"\1":"%b"' % name.encode(), message)
+    assert count == 1
+    return changed
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What a request and a reply say, whichever version of the protocol carried them (wire/protocol.md §2, §3).
 
 Rules:
-1. Times are nanoseconds since 1970 and ttls are seconds, although v1 writes whole seconds for both.
+1. Times are nanoseconds since 1970 and ttls are seconds. v1 writes whole seconds: a request's is the first nanosecond
+   of its second, a reply's the last one, since a process must never seem younger than it is (design §3).
 2. Payloads and signed documents are the bytes that travelled.
 3. Nothing in here is proven but what its docstring says.
 """

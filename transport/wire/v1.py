@@ -46,7 +46,7 @@ SHORTEST_TTL: Final = 30
 """Seconds; a request with less is thrown away unheard (§2.3)."""
 _ID: Final = 32
 _SECOND: Final = 1_000_000_000
-_LATEST: Final = (2**63 - 1) // _SECOND
+_LATEST: Final = 2**63 // _SECOND - 1
 
 
 def make_id(_now: int, entropy: bytes) -> str:
@@ -117,7 +117,7 @@ def decode_reply(data: bytes) -> WireReply:
         sender=text(envelope, "senderid", "envelope"),
         request_id=text(envelope, "requestid", "envelope"),
         agent=text(envelope, "agent", "envelope"),
-        time_ns=_time(envelope),
+        time_ns=_time(envelope) + _SECOND - 1,
         payload=text(reply, "message", "reply").encode(),
     )
 
