@@ -170,12 +170,12 @@ def _fit_problems(read: _Read, paths: Paths) -> Iterator[Problem]:
     keys = [each.public_key() for each in read.chain]
     if keys[0] == public:
         return
-    if not isinstance(keys[0], RSAPublicKey):
-        what = f"it is for a key that is not RSA ({type(keys[0]).__name__.removesuffix('PublicKey').lstrip('_')})"
-        yield Problem("certificate_key_type", place, what, _MAKE)
-    elif public in keys:
+    if public in keys:
         what = f"the key of {paths.places[1]} belongs to number {keys.index(public) + 1} of its certificates"
         yield Problem("certificate_order", place, what, "put that one first, and those that issued it after it")
+    elif not isinstance(keys[0], RSAPublicKey):
+        what = f"it is for a key that is not RSA ({type(keys[0]).__name__.removesuffix('PublicKey').lstrip('_')})"
+        yield Problem("certificate_key_type", place, what, _MAKE)
     else:
         what = f"the key of {paths.places[1]} does not belong to it"
         yield Problem("key_mismatch", place, what, f"use the key that it was made for, or {_MAKE}")
