@@ -32,7 +32,7 @@ def read_seed(path: Path, setting: str, *, strict: bool = False) -> tuple[Signin
     CredentialError where there is no key.
     """
     place = f"{setting} ({path})"
-    text = _read(path, place)
+    text = read_text(path, place)
     if text.startswith("-----BEGIN"):
         what = "it is a key in PEM, and signing with RSA keys is not supported yet"
         _refuse("rsa_signing_key", place, what, "name an ed25519 seed, as `choria jwt keys` makes it")
@@ -58,7 +58,7 @@ def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...
 def read_token(path: Path, setting: str) -> str:
     """The text of a token file without the white space around it; not verified. Raises CredentialError."""
     place = f"{setting} ({path})"
-    text = _read(path, place).strip()
+    text = read_text(path, place).strip()
     if not text:
         _refuse("token_empty", place, "it is empty", "put the token there, as `choria jwt` wrote it")
     return text
@@ -76,7 +76,7 @@ def verify_key(value: str, setting: str = "jwt_verify_cert") -> VerifyKey:
         next_step = "give 64 hexadecimal characters or an existing file"
         return _hex_key(value, f"{setting} ({value[:80]})", f"it is no existing file; {next_step}")
     place = f"{setting} ({path})"
-    text = _read(path, place)
+    text = read_text(path, place)
     if text.startswith((_CERTIFICATE, _PUBLIC)):
         return _rsa_key(text, place)
     if text.startswith("-----BEGIN"):
@@ -114,7 +114,8 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _read(path: Path, place: str) -> str:
+def read_text(path: Path, place: str) -> str:
+    """The text of a small file; raises CredentialError."""
     try:
         if not path.is_file():
             what = "it is not a file" if path.exists() else "there is no such file"

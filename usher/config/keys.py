@@ -47,7 +47,11 @@ KEYS: Final[dict[str, Key]] = {
         Kind.ONE_OR_MORE, (), "the secret that nodes ask for, `cht` of their provisioning token; or several, in order"
     ),
     "lifecycle_component": Key(Kind.TEXT, "provision_mode_server", "whose startup events are listened to"),
-    "choria_insecure": Key(Kind.SWITCH, False, "neither TLS nor signatures"),
+    "choria_insecure": Key(
+        Kind.SWITCH,
+        False,
+        "neither TLS nor signatures, protocol v1: for plain NATS servers; TLS only if one demands it",
+    ),
     "site": Key(Kind.TEXT, "", "the label `site` of all metrics"),
     "monitor_port": Key(Kind.WHOLE, 0, "where metrics and health are served; 0 is off"),
     "broker_provisioning_password": Key(Kind.TEXT, "", "the password of the broker's user `provisioner`"),

@@ -30,6 +30,13 @@ _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _STRICTNESS: Final = ("compatible", "strict")
 _LATER: Final = ("it is not supported yet", "remove it, or keep this site on the older program until it is")
+_INSECURE: Final = (
+    "requests are not signed and TLS is not asked for: whoever is on the network can read everything, the broker's "
+    "password too, and be usher; a Choria broker refuses that, only a plain NATS server takes it"
+)
+_SECURED: Final = (
+    "remove it, and name a certificate in the Choria client configuration: plugin.security.provider = file"
+)
 _SUPPORTED: Final = "usher provisions networks with features jwt and ed25519 (protocol v2)"
 
 
@@ -49,6 +56,7 @@ class Site:
     command: tuple[str, ...]
     tokens: tuple[str, ...] = field(repr=False)
     lifecycle_component: str
+    choria_insecure: bool
     site: str
     monitor_port: int
     monitor_address: str
@@ -112,9 +120,10 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
 
 
 def _check_unsupported(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:
-    for name in ("leader_election", "choria_insecure"):
-        if values[name]:
-            reader.error(name, *_LATER)
+    if values["leader_election"]:
+        reader.error("leader_election", *_LATER)
+    if values["choria_insecure"]:
+        reader.warning("choria_insecure", _INSECURE, _SECURED)
     for name in ("pki", "upgrades"):
         if features[name]:
             reader.error(f"features.{name}", *_LATER)

@@ -4,7 +4,7 @@ Usher's own connections do all of it in one go (transport.login); what is sent i
 
 Rules:
 1. Whatever a broker does is a LineError with a sentence, and nothing else; it is never longer than a line.
-2. Nothing is sent in the clear; nothing is kept when it ends.
+2. After `secure` nothing is sent in the clear; nothing is kept when it ends.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import orjson
 from fsm.errors import UsherError
 from transport.credentials import Credentials, connect_line, connect_options
 from transport.framing import LONGEST_LINE, Framing, FramingError
+from transport.refusals import certificate_refused
 
 Handler = Callable[[bytes, bytes], None]
 """Takes the headers and the payload of a message."""
@@ -45,6 +46,10 @@ class UntrustedError(LineError):
     """The broker's certificate does not verify"""
 
 
+class UnwantedError(LineError):
+    """The broker does not take the client certificate"""
+
+
 class Line:
     """`await reach`, `await secure`, `await enter`; then `listen`, `say` and `await settle`; `close` at the end."""
 
@@ -57,6 +62,7 @@ class Line:
         self._framing = Framing(self)
         self._pongs: list[asyncio.Future[None]] = []
         self._said = ""
+        self._secured = self._unwanted = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._pump: asyncio.Task[None] | None = None
         self._reader: asyncio.StreamReader | None = None
@@ -108,15 +114,18 @@ class Line:
         except ssl.SSLCertVerificationError as error:
             raise UntrustedError(str(getattr(error, "verify_message", "")) or "it does not verify") from None
         except ssl.SSLError as error:
+            if refused := certificate_refused(error):
+                raise UnwantedError(refused) from None
             raise LineError(f"the TLS handshake failed ({error.reason or type(error).__name__})") from None
         except OSError:
             raise LineError("it ended the connection during the TLS handshake") from None
+        self._secured = True
         found: ssl.SSLObject = writer.get_extra_info("ssl_object")
         return found
 
     async def enter(self, credentials: Credentials, *, name: str, version: str) -> Mapping[str, Any]:
         """Log in; the INFO that the broker says last, which names the account (§6.1). Raises LineError."""
-        options = connect_options(credentials, self.about, name=name, version=version, tls=True)
+        options = connect_options(credentials, self.about, name=name, version=version, tls=self._secured)
         self._pump = asyncio.get_running_loop().create_task(self._read(), name="preflight")
         self._write(connect_line(options))
         await self.settle()
@@ -141,7 +150,7 @@ class Line:
         first: set[asyncio.Future[Any]] = {pong, self._ended}
         await asyncio.wait(first, timeout=self._within, return_when=asyncio.FIRST_COMPLETED)
         if self._ended.done():
-            raise LineError(self._ended.result())
+            raise (UnwantedError if self._unwanted else LineError)(self._ended.result())
         if not pong.done():
             raise LineError(f"it did not answer within {self._within:g}s")
 
@@ -199,8 +208,9 @@ class Line:
                 self._framing.feed(data)
         except FramingError:
             why = "the broker sent what is not the NATS protocol"
-        except OSError:
-            pass
+        except OSError as error:  # with TLS 1.3 a certificate is refused after the handshake
+            if refused := certificate_refused(error):
+                why, self._unwanted = refused, True
         finally:
             if not self._ended.done():
                 self._ended.set_result(self._said or why)

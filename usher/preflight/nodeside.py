@@ -19,7 +19,7 @@ from typing import Final
 from transport.credentials import tls_context
 from transport.discovery import Window
 from transport.subjects import broadcast, node
-from transport.wire.caller import Caller
+from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import DISCOVERY_PING, PONG
 from transport.wire.versions import WIRES, WireReply, decode_request
@@ -146,7 +146,7 @@ class NodeSide:
 class Asking:
     """Our side: one discovery as usher sends it, and one question to a single node; who answers, and their clocks."""
 
-    def __init__(self, line: Line, caller: Caller, inbox: str) -> None:
+    def __init__(self, line: Line, caller: Asks, inbox: str) -> None:
         """Hold the connection, who asks, and where answers go."""
         self._line, self._caller, self._inbox, self._wire = line, caller, inbox, WIRES[caller.version]
         self.seen: dict[str, Reading] = {}

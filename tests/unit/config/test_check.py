@@ -15,6 +15,7 @@ from security.issuing import make_broker_certificate
 from tests.fakes.names import FixedNames
 from tests.fakes.site import ISSUER, NODE, NOW, ORGANIZATION, SIGNER, changed, claims_of, signer_files
 from usher.config import check
+from usher.config.appearance import TokenFiles
 from usher.config.loading import Configuration, Findings, Surroundings, inspect, load
 from usher.config.problems import ConfigErrors, Severity
 from usher.config.servers import Lookup
@@ -79,7 +80,7 @@ def test_a_site_in_order_has_nothing_to_be_said_about(site: SiteFiles):
     loaded = site.load()
     assert loaded.problems == ()
     assert loaded.site.command == (str(site.helper),)
-    assert loaded.client.ca == site.ca
+    assert loaded.client.appearance == TokenFiles(site.token, site.seed, site.ca)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_token_that_the_broker_would_not_like_is_a_warning(site: SiteFiles):
 def test_an_authority_that_is_not_there_means_no_verification_and_strict_refuses_it(site: SiteFiles):
     site.ca.unlink()
     assert any("is not verified" in line for line in site.said(Severity.WARNING))
-    assert site.load().client.ca is None
+    assert site.load().client.appearance == TokenFiles(site.token, site.seed, None)
     site.write("strictness: strict\n")
     assert any("strictness is strict" in line for line in site.said(Severity.ERROR))
 
@@ -208,10 +209,4 @@ def test_the_packaged_configuration_is_refused_by_name(site: SiteFiles, shared: 
     packaged = shared / "reference" / "packaged-config.yaml"
     with pytest.raises(ConfigErrors) as caught:
         load(packaged, site.cfg, site.around())
-    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["choria_insecure", "features.pki"]
-
-
-def test_the_client_configuration_of_an_x509_network_is_refused_by_name(site: SiteFiles, shared: Path):
-    with pytest.raises(ConfigErrors) as caught:
-        load(site.yaml, shared / "reference" / "x509-network.cfg", site.around())
-    assert "the security provider file is not supported yet" in str(caught.value)
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["features.pki"]

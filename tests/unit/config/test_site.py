@@ -151,7 +151,6 @@ def test_the_state_directory_follows_the_service_manager(load, environ: dict[str
         ("cert_deny_list: [ok, '*x']", "cert_deny_list[1]", "no regular expression"),
         ("cert_deny_list: ok", "cert_deny_list", "it is text, it must be a list of texts"),
         ("leader_election: true", "leader_election", "it is not supported yet"),
-        ("choria_insecure: on", "choria_insecure", "it is not supported yet"),
         ("choria_insecure: 1", "choria_insecure", "it must be true or false"),
         ("strictness: lax", "strictness", "'lax' is neither"),
         ("state_directory: here", "state_directory", "not an absolute path"),
