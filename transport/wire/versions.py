@@ -16,7 +16,7 @@ from transport.wire.documents import read_object
 from transport.wire.errors import WireError
 from transport.wire.messages import Version, WireReply, WireRequest
 
-__all__ = ["WIRES", "Version", "Wire", "WireReply", "WireRequest", "decode_request", "version_of"]
+__all__ = ["WIRES", "Version", "Wire", "WireReply", "WireRequest", "decode_reply", "decode_request", "version_of"]
 
 
 class Wire(Protocol):
@@ -68,6 +68,11 @@ def version_of(data: bytes) -> Version:
     if type(said) is not str or said not in _SAID:
         raise WireError("wrong_protocol", "transport")
     return _SAID[said]
+
+
+def decode_reply(data: bytes) -> WireReply:
+    """A reply of either version, its hash checked; raises WireError."""
+    return WIRES[version_of(data)].decode_reply(data)
 
 
 def decode_request(data: bytes) -> WireRequest:

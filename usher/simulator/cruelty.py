@@ -91,13 +91,15 @@ WHAT: Final[Mapping[Cruelty, str]] = {
 }
 """What each does, a sentence each."""
 
-CRASHES: Final[Mapping[Cruelty, str]] = {
-    Cruelty.CRASH_AFTER_JWT: "jwt",
-    Cruelty.CRASH_AFTER_KEY: "gen25519",
-    Cruelty.CRASH_AFTER_CONFIGURE: "configure",
-    Cruelty.CRASH_AFTER_RESTART: "restart",
+KEYING: Final = frozenset({"gen25519", "gencsr"})
+"""The actions that make a key."""
+CRASHES: Final[Mapping[Cruelty, frozenset[str]]] = {
+    Cruelty.CRASH_AFTER_JWT: frozenset({"jwt"}),
+    Cruelty.CRASH_AFTER_KEY: KEYING,
+    Cruelty.CRASH_AFTER_CONFIGURE: frozenset({"configure"}),
+    Cruelty.CRASH_AFTER_RESTART: frozenset({"restart"}),
 }
-"""The action after which the process dies."""
+"""The actions after which the process dies."""
 FLOODS: Final = frozenset({Cruelty.FLOOD_DISCOVERY, Cruelty.FLOOD_EVENTS, Cruelty.FLOOD_REPLIES})
 WILDCARDS: Final = frozenset({Cruelty.WILDCARD_SILENT, Cruelty.WILDCARD_ANSWERS, Cruelty.WILDCARD_FORGES})
 RETURNS: Final = frozenset({*CRASHES, Cruelty.NEW_DISK_AFTER_KEY, Cruelty.NEW_DISK_LATER})

@@ -73,7 +73,7 @@ def test_a_crash_leaves_what_was_done_and_says_nothing(cruelty: Cruelty) -> None
     data = {"jwt": {}, "gen25519": {"nonce": "n"}, "configure": {"config": config}, "restart": {}}
     for action, given in data.items():
         said = on.hear(request(on, action, **given))
-        if action == CRASHES[cruelty]:
+        if action in CRASHES[cruelty]:
             break
         assert any(isinstance(output, Answer) for output in said)
     assert said == (Detach(),)
