@@ -39,6 +39,7 @@ from nacl.bindings import crypto_scalarmult
 BITS: Final = 2048
 _EXPONENT: Final = 65537
 _BLOCK: Final = 16
+_HALF: Final = 32
 _SUBJECT: Final = {
     "C": NameOID.COUNTRY_NAME,
     "L": NameOID.LOCALITY_NAME,
@@ -105,10 +106,12 @@ def unwrapped(pem: str, secret: bytes, theirs: str) -> str:
 
 
 def _shared(secret: bytes, half: bytes) -> bytes:
+    if len(half) != _HALF:
+        raise ValueError(f"bad point length: {len(half)}, expected {_HALF}")
     try:
         return crypto_scalarmult(secret, half)
-    except Exception as error:  # noqa: BLE001 the library's own kind of error, for a length and for a weak half
-        raise ValueError(f"bad input point: {error}") from None
+    except RuntimeError:  # what libsodium says of a half of small order
+        raise ValueError("bad input point: low order point") from None
 
 
 def _decrypted(password: bytes, iv: bytes, data: bytes) -> bytes:

@@ -14,8 +14,7 @@ from security.keys import SigningKey
 from transport.wire.mcorpc import Answer as RpcAnswer
 from transport.wire.mcorpc import decode_answer, encode_call
 from transport.wire.messages import Filter
-from transport.wire.v2 import decode_reply
-from transport.wire.versions import Version, WireRequest
+from transport.wire.versions import Version, WireRequest, decode_reply
 from usher.simulator.model import SECOND, Announce, Answer, Attach, Detach, Mode, Node, Output, Setup, Step
 from usher.simulator.node import elapse, receive, start
 
@@ -110,7 +109,9 @@ class Bench:
         """The answer to a call, None for silence; without data the right token is sent."""
         given = {"token": SECRET} if data is ... else data
         payload = orjson.dumps({"agent": agent, "action": action, "data": given})
-        request = wire_request(payload, **{"agent": agent, "time_ns": self.now, **changes})
+        request = wire_request(
+            payload, **{"agent": agent, "time_ns": self.now, "version": self.setup.version, **changes}
+        )
         answers = [out for out in self.hear(request, entropy) if isinstance(out, Answer)]
         return decode_answer(decode_reply(answers[0].payload).payload) if answers else None
 

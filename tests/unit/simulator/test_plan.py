@@ -14,7 +14,8 @@ from security.issuing import make_issuer, make_provisioning_token
 from security.keys import SigningKey
 from tests.fakes.simulated import NOW_S, SECRET, TOKEN
 from usher.simulator.command import add_arguments, run
-from usher.simulator.plan import ArgumentsError, make_plan, sized_facts
+from usher.simulator.kinds import sized_facts
+from usher.simulator.plan import ArgumentsError, make_plan
 from usher.simulator.startup import claims
 from usher.simulator.unkind import Fault, Rule
 from usher.simulator.wire_client import Broker
@@ -101,7 +102,6 @@ def test_mistakes(token: str, words: list[str], named: str) -> None:
         ("garbage", "holds no token"),
         (token_with(token=""), "no `cht`"),
         (token_with(urls=[""]), "names no broker"),
-        (token_with(v2=False), "v1"),
         (token_with(default=False), "`chpd`"),
         (tokens.sign({"purpose": "choria_client_id"}, SigningKey.from_seed(bytes(32))), "not a provisioning token"),
     ],

@@ -126,7 +126,7 @@ churn: {each_second: 1, stays: soon}
         (b"[" * 1500, "it is not YAML"),
         (b"nodes: 1\x1b[2J", "it is not YAML"),
         (b"#" * (1 << 20) + b"##", "it is larger than 1,048,576 bytes"),
-        (b"7", "must have members: nodes, seed, facts, unkindness, ..."),
+        (b"7", "must have members: nodes, seed, facts, servers, ..."),
         (b"- nodes: 1", "must have members"),
         (b"nodes: 1\n---\nnodes: 2", "line 2: it is not YAML"),
         (b"facts: [{nodes: 1, set: {1: 2}}]", "facts[1].set: must be members that JSON can hold"),
