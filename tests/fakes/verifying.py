@@ -9,7 +9,7 @@ from typing import Final
 from security.client_certificate import Paths
 from tests.fakes.authority import DAY, SERVER, Authority, key_pem, make_authority, pem, put, rsa_key
 from tests.fakes.site import written
-from usher.simulator.broker import HOST, EmbeddedBroker
+from usher.simulator.broker import HOST, EmbeddedBroker, Passwords
 
 USER: Final = "usher.mcollective"
 _TLS: Final = "tls { cert_file:"
@@ -18,11 +18,13 @@ _TLS: Final = "tls { cert_file:"
 class VerifyingBroker(EmbeddedBroker):
     """It lets nobody in without a certificate that `authority` made for clients."""
 
-    def __init__(self, directory: Path, authority: Authority) -> None:
-        directory.mkdir(mode=0o700, parents=True)
+    def __init__(
+        self, directory: Path, authority: Authority, port: int = 0, passwords: Passwords | None = None
+    ) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.authority = written(directory / "clients.pem", pem(authority.certificate))
         served = authority.issue("broker", rsa_key(7), names=(HOST, "localhost"), uses=(SERVER,))
-        super().__init__(directory, (pem(served), key_pem(rsa_key(7))))
+        super().__init__(directory, (pem(served), key_pem(rsa_key(7))), port=port, passwords=passwords)
 
     def configuration(self) -> str:
         """As the ordinary one, and client certificates are verified."""
