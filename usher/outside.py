@@ -8,7 +8,6 @@ Rules:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -88,7 +87,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         credentials=appears.client,
         caller=appears.client,
         tls=appears.tls,
-        name=os.environ.get("USER", client.identity),
+        name=appears.name,
         identity=client.identity,
         version=VERSION,
         component=site.lifecycle_component,

@@ -26,7 +26,6 @@ SETTING = "plugin.security.file.certificate"
 @asynccontextmanager
 async def certified(directory: Path, authority: Authority) -> AsyncIterator[Whole]:
     """A site whose usher shows a certificate of that authority, as its broker wants it."""
-    directory.mkdir()
     async with VerifyingBroker(directory / "broker", authority) as broker:
         made = Whole(broker, make_site(directory, broker, int(time.time())))
         lines = file_settings(client_files(made.site.site / "ssl", authority))
