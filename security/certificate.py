@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
+UNREADABLE: Final = (
+    ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
+)  # fmt: skip
+"""What the library raises of a certificate that it cannot read, now or when it is asked for a part."""
 _MOST: Final = 5
 _LONGEST: Final = 100
 
@@ -36,7 +41,7 @@ def certificate_facts(der: bytes) -> CertificateFacts | None:
         read = x509.load_der_x509_certificate(der)
         begins, ends = read.not_valid_before_utc.timestamp(), read.not_valid_after_utc.timestamp()
         return CertificateFacts(_names(read), read.issuer.rfc4514_string()[:_LONGEST], begins, ends)
-    except (ValueError, TypeError, OverflowError):
+    except UNREADABLE:
         return None
 
 
