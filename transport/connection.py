@@ -280,7 +280,7 @@ class Connection:
                     heard |= missing
                     await login.settle(options.connect_timeout)
         except Exception as error:  # noqa: BLE001 whatever it is, it is a Report
-            login.end(describe(error))
+            login.end(describe(error, by_token=bool(self._credentials.token)))
             return login.ended.result()
         return ""
 

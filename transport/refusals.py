@@ -46,17 +46,23 @@ def certificate_refused(error: BaseException) -> str:
     return f"the broker refused the client certificate: {words} (TLS alert {alert.lower()})" if words else ""
 
 
-def _login_refused(text: str) -> str:
-    refused = "authorization violation" in text.lower()
-    return "the broker refused the login (Authorization Violation; its log has the reason)" if refused else ""
+def _login_refused(error: BaseException, text: str, *, by_token: bool) -> str:
+    if "authorization violation" in text.lower():
+        return "the broker refused the login (Authorization Violation; its log has the reason)"
+    if not by_token and isinstance(error, ConnectionResetError | BrokenPipeError | errors.UnexpectedEOF):
+        return "the broker closed the connection before it answered: it may have refused the client certificate"
+    return ""
 
 
-def describe(error: BaseException) -> str:
-    """An error of a login as a sentence for an operator."""
+def describe(error: BaseException, *, by_token: bool = True) -> str:
+    """An error of a login as a sentence for an operator; `by_token` is False for who shows a certificate, or nothing.
+
+    With TLS 1.3 a certificate is refused after the handshake, and what the broker says of it may be lost by then.
+    """
     text = str(error).removeprefix("nats: ").strip("'")
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the broker's certificate does not verify: {getattr(error, 'verify_message', '') or text}"
-    if refused := certificate_refused(error) or _login_refused(text):
+    if refused := certificate_refused(error) or _login_refused(error, text, by_token=by_token):
         return refused
     for kind, words in _WORDS:
         if isinstance(error, kind):

@@ -21,9 +21,11 @@ from fsm.runtime.executor import LIMITS
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
 from helpers.runners.exec import ExecHelper, ExecSettings
 from security.csr import RequestVerifier
+from security.exchange import KeyTransport
 from security.keyfiles import verify_key
 from security.problems import CredentialError
 from security.signer import FileSigner
+from security.supplied import SuppliedVerifier
 from security.verifier import TokenVerifier
 from transport.credentials import CertificateFileError
 from transport.rounds import Servers
@@ -75,9 +77,11 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     verifier = TokenVerifier(key)
     tokens = Tokens(site.tokens)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
+    certificates = SuppliedVerifier(site.cert_deny_list, strict=site.strict)
+    checks = (requests, certificates, KeyTransport())
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, requests)
+        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, *checks)
 
     way = Way(
         servers=client_servers(client, clock),

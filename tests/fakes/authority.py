@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -24,10 +23,14 @@ CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUT
 SETTINGS = ("plugin.security.file.certificate", "plugin.security.file.key", "plugin.security.file.ca")
 
 
-@cache
+_pool: dict[int, rsa.RSAPrivateKey] = {}
+
+
 def rsa_key(number: int = 0) -> rsa.RSAPrivateKey:
-    """The key of that number, always the same one within a process."""
-    return rsa.generate_private_key(65537, 2048)
+    """The key of that number, always the same one within a process: making one takes a while."""
+    if number not in _pool:
+        _pool[number] = rsa.generate_private_key(65537, 2048)
+    return _pool[number]
 
 
 def key_pem(key: CertificateIssuerPrivateKeyTypes, form: PrivateFormat = PrivateFormat.PKCS8) -> str:
@@ -95,7 +98,10 @@ def make_authority(name: str = "usher-test-ca", begin: datetime | None = None, d
 def put(where: Path, certificate: str, key: str, ca: str) -> Paths:
     """The three files in that directory."""
     return Paths(
-        written(where / "cert.pem", certificate), written(where / "key.pem", key), written(where / "ca.pem", ca), SETTINGS
+        written(where / "cert.pem", certificate),
+        written(where / "key.pem", key),
+        written(where / "ca.pem", ca),
+        SETTINGS,
     )
 
 

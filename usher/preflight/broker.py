@@ -26,7 +26,7 @@ from transport.subjects import COLLECTIVE, discovery_prefix, lifecycle, node, re
 from transport.wire.caller import Asks
 from usher.config.servers import Server
 from usher.preflight.clocks import USER_INFO, Reading, broker_time, reading
-from usher.preflight.line import Line, LineError, UntrustedError, UnwantedError
+from usher.preflight.line import ENDED, Line, LineError, UntrustedError, UnwantedError
 from usher.preflight.refusal import (
     VIOLATION,
     Alone,
@@ -166,14 +166,8 @@ class BrokerProbe:
         asker, name = self._asker, self.name("login")
         try:
             about = await self.line.enter(asker.credentials, name=asker.name, version=asker.version)
-        except UnwantedError as error:
-            return (wrong(name, error.why, _UNWANTED),)
         except LineError as error:
-            if VIOLATION not in error.why.lower():
-                step = "look at the broker's log"
-                return (wrong(name, error.why, step),)
-            cause, step = await self._cause()
-            return (wrong(name, f"refused (Authorization Violation): {cause}", step),)
+            return (wrong(name, *await self._refused(error)),)
         account, user = _text(about.get("remote_account")), asker.credentials.user or "nobody"
         if not account:
             return (fine(name, f"let in as user {user}; the broker does not say into which account"),)
@@ -182,11 +176,26 @@ class BrokerProbe:
             return (wrong(name, what, "set broker_provisioning_password, so that the user provisioner logs in"),)
         return (fine(name, f"let in as user {user}, into account {account}"),)
 
+    async def _refused(self, error: LineError) -> tuple[str, str]:
+        """What a login that failed likely means, and the next step."""
+        if isinstance(error, UnwantedError):
+            return error.why, _UNWANTED
+        if error.why == ENDED and self._certified_login:
+            return f"{ENDED} after TLS: it may have refused the client certificate", _UNWANTED
+        if VIOLATION not in error.why.lower():
+            return error.why, "look at the broker's log"
+        cause, step = await self._cause()
+        return f"refused (Authorization Violation): {cause}", step
+
+    @property
+    def _certified_login(self) -> bool:
+        return self._asker.shown is None and self._asker.asks.sign is not None
+
     async def _cause(self) -> tuple[str, str]:
         asker, user = self._asker, self._asker.credentials.user
         if asker.shown is not None:
             return client_refused(Tried(user, await self._alone(), asker.shown))
-        return unsecured_refused(user) if asker.asks.sign is None else certified_refused(user)
+        return certified_refused(user) if self._certified_login else unsecured_refused(user)
 
     async def _alone(self) -> Alone:
         line = self._new_line()

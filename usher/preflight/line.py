@@ -24,6 +24,7 @@ from transport.refusals import certificate_refused
 
 Handler = Callable[[bytes, bytes], None]
 """Takes the headers and the payload of a message."""
+ENDED: Final = "the broker ended the connection"
 _CHUNK: Final = 64 * 1024
 _LONGEST: Final = 200
 _MOST: Final = 100
@@ -127,8 +128,7 @@ class Line:
         """Log in; the INFO that the broker says last, which names the account (§6.1). Raises LineError."""
         options = connect_options(credentials, self.about, name=name, version=version, tls=self._secured)
         self._pump = asyncio.get_running_loop().create_task(self._read(), name="preflight")
-        self._write(connect_line(options))
-        await self.settle()
+        await self.settle(connect_line(options))
         return self.about
 
     def listen(self, subject: str, handler: Handler) -> None:
@@ -142,11 +142,14 @@ class Line:
         to = f"{subject} {reply}" if reply else subject
         self._write(b"PUB %b %d\r\n%b\r\n" % (to.encode(), len(payload), payload))
 
-    async def settle(self) -> None:
-        """Wait until the broker has read everything, and we what it said to it; raises LineError."""
+    async def settle(self, last: bytes = b"") -> None:
+        """Wait until the broker has read everything, `last` too, and we what it said to it; raises LineError.
+
+        What is sent is one write: a second one to a broker that has gone would hide what it said before.
+        """
         pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pongs.append(pong)
-        self._write(b"PING\r\n")
+        self._write(last + b"PING\r\n")
         first: set[asyncio.Future[Any]] = {pong, self._ended}
         await asyncio.wait(first, timeout=self._within, return_when=asyncio.FIRST_COMPLETED)
         if self._ended.done():
@@ -202,7 +205,7 @@ class Line:
             self._writer.write(data)
 
     async def _read(self) -> None:
-        why = "the broker ended the connection"
+        why = ENDED
         try:
             while self._reader is not None and (data := await self._reader.read(_CHUNK)):
                 self._framing.feed(data)

@@ -128,7 +128,9 @@ def test_choria_insecure_forces_neither(tmp_path: Path, text: str):
     client = load_client(path, {"USER": "rip"}, tmp_path, FixedNames("host"), insecure=True)
     assert client.appearance == Unsecured("rip.mcollective")
     assert {problem.severity for problem in client.problems} <= {Severity.WARNING}
-    assert any(source.key == "plugin.security.provider" and "choria_insecure" in source.where for source in client.sources)
+    assert any(
+        source.key == "plugin.security.provider" and "choria_insecure" in source.where for source in client.sources
+    )
 
 
 def test_the_summary_and_where_each_value_is_from(read):
