@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from fsm.effects import Port
+from fsm.effects import Feature, Port
 from fsm.policy import Policy
 from fsm.ports import Clock
 from fsm.runtime.executor import LIMITS
@@ -26,7 +26,7 @@ from security.csr import RequestVerifier
 from security.exchange import KeyTransport
 from security.keyfiles import verify_key
 from security.problems import CredentialError
-from security.signer import FileSigner
+from security.signer import FileSigner, NoSigner
 from security.supplied import SuppliedVerifier
 from security.verifier import TokenVerifier
 from transport.credentials import CertificateFileError
@@ -69,9 +69,8 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
             problems.append(Problem(error.file, error.detail, "correct plugin.security.choria.ca"))
 
     credentials = attempt(lambda: ClientCredentials(client.token_file, client.seed_file, strict=site.strict))
-    key = attempt(lambda: verify_key(site.jwt_verify_cert))
-    token_file = site.jwt_signing_token or None
-    signer = attempt(lambda: FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict))
+    key = attempt(lambda: verify_key(site.jwt_verify_cert)) if site.jwt_verify_cert else None
+    signer = attempt(lambda: site_signer(site))
     trust = attempt(lambda: Trust(client.ca))
     if problems:
         raise ConfigErrors(problems)
@@ -114,11 +113,19 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     ), policy_of(site, signer.id)
 
 
+def site_signer(site: Site) -> FileSigner | NoSigner:
+    """Who signs the server tokens of a site, if it has any; raises CredentialError, times excepted."""
+    if Feature.ED25519 not in site.features:
+        return NoSigner()
+    token_file = site.jwt_signing_token or None
+    return FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict)
+
+
 def _live(
     site: Site,
     client: ClientConfig,
     ourselves: Client,
-    signer: FileSigner,
+    signer: FileSigner | NoSigner,
     verifier: TokenVerifier,
     trust: Trust,
     tokens: Tokens,
@@ -127,7 +134,8 @@ def _live(
     verify = VerifySubject(site.jwt_verify_cert, verifier)
     written = SiteSubject(site, client, nats_user, Parts(tokens, ourselves, verify))
     judged = Judged(lambda: ourselves.credentials.claims, lambda: signer.claims, trust.end, site.server_jwt_validity)
-    subjects = (ClientSubject(ourselves), SignerSubject(signer), verify, trust, written)
+    signing = (SignerSubject(signer),) if isinstance(signer, FileSigner) else ()
+    subjects = (ClientSubject(ourselves), *signing, verify, trust, written)
     return Live(subjects, written, tokens, secrets, judged, lambda: signer.id)
 
 
@@ -147,7 +155,8 @@ def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:
 
 def _secrets(site: Site, client: ClientConfig) -> tuple[str, ...]:
     """What must not appear anywhere that usher keeps or says: passwords, tokens, and both seeds as they are now."""
-    return (*site.secrets(), client.password, *texts((Path(site.jwt_signing_key), client.seed_file)))
+    signing = (Path(site.jwt_signing_key),) if site.jwt_signing_key else ()
+    return (*site.secrets(), client.password, *texts((*signing, client.seed_file)))
 
 
 def _exec_settings(site: Site, secrets: Known) -> ExecSettings:

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from fsm.effects import Feature
 from security.client import TOKEN_SETTING as CLIENT_SETTING
 from security.client import inspect_client
 from security.expiry import certificate_end, certificate_warning, expiring
@@ -52,6 +53,8 @@ def client_files(client: ClientConfig, now: int, *, strict: bool) -> tuple[Probl
 
 
 def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
+    if Feature.ED25519 not in site.features:
+        return ()
     found = inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
     if not site.jwt_signing_token or found:
         return found
@@ -94,6 +97,8 @@ def _helper(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _verify_key(site: Site) -> Iterator[Problem]:
+    if not site.jwt_verify_cert:
+        return
     try:
         verify_key(site.jwt_verify_cert)
     except CredentialError as error:

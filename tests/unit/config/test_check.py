@@ -144,10 +144,14 @@ def test_a_state_directory_open_to_everybody_is_a_warning(site: SiteFiles):
 
 
 def test_mistakes_of_all_files_are_found_at_once(site: SiteFiles):
-    site.write("workers: -1\nfeatures: {pki: true}\n", "identity = a b\n")
+    site.write("workers: -1\nfeatures: {upgrades: true}\n", "identity = a b\n")
     with pytest.raises(ConfigErrors) as caught:
         site.load()
-    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["features.pki", "workers", "identity"]
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "features.upgrades",
+        "workers",
+        "identity",
+    ]
 
 
 def now_valid(site: SiteFiles) -> None:
@@ -208,7 +212,7 @@ def test_the_packaged_configuration_is_refused_by_name(site: SiteFiles, shared: 
     packaged = shared / "reference" / "packaged-config.yaml"
     with pytest.raises(ConfigErrors) as caught:
         load(packaged, site.cfg, site.around())
-    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["choria_insecure", "features.pki"]
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["choria_insecure"]
 
 
 def test_the_client_configuration_of_an_x509_network_is_refused_by_name(site: SiteFiles, shared: Path):
