@@ -1,4 +1,4 @@
-"""Signers without a signer token: an RSA key or a seed, and no chain leads to their tokens (wire/provisioning.md §3.7)."""
+"""Signers without a signer token: an RSA key or a seed, and no chain leads to their tokens (§3.7)."""
 
 from __future__ import annotations
 
