@@ -18,7 +18,7 @@ from usher.config.appearance import CA_FILE, CertificateFiles, TokenFiles, Unsec
 from usher.config.client import ClientConfig
 from usher.config.site import Site
 from usher.rotation.appearing import CertificateSubject, ClientSubject, Trust
-from usher.rotation.change import Subject, key_lines, texts
+from usher.rotation.change import Subject, texts
 from usher.rotation.client import CertificateClient, Client, TokenClient, UnsecuredClient
 from usher.rotation.expiry import Judge, authority, certificate, token
 
@@ -61,7 +61,7 @@ def appear(site: Site, config: ClientConfig, now: Callable[[], int]) -> Appears:
                 certificate(paths.settings[0], subject.facts),
                 authority(paths.settings[2], subject.authority_end),
             )
-            return Appears(certified, lambda: subject.context, certname, (subject,), judges, key_lines(paths.key))
+            return Appears(certified, lambda: subject.context, certname, (subject,), judges, texts((paths.key,)))
         case Unsecured(certname=certname):
             return Appears(UnsecuredClient(certname, identity, user, password), demanded_tls(), certname)
 
