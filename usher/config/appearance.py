@@ -39,8 +39,8 @@ _TOKENS: Final = (TOKEN_FILE, SEED_FILE, CA_FILE)
 _FILES: Final = (CERTIFICATE, KEY, AUTHORITY)
 _ISSUER_ASKS: Final = ("plugin.security.choria.certificate", "plugin.security.choria.key")
 _REFUSED: Final = {
-    "pkcs11": "keys in hardware (PKCS#11) are not supported",
-    "certmanager": "certificates of Kubernetes' cert-manager are not fetched",
+    "pkcs11": "the security provider pkcs11 (keys in hardware) is not supported",
+    "certmanager": "the security provider certmanager (certificates fetched from Kubernetes) is not supported",
 }
 
 
