@@ -16,6 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
+UNREADABLE: Final = (
+    ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
+)  # fmt: skip
+"""What the library raises of a certificate that it cannot read, now or when it is asked for a part."""
 _MOST: Final = 5
 _LONGEST: Final = 100
 
@@ -36,7 +40,7 @@ def certificate_facts(der: bytes) -> CertificateFacts | None:
         read = x509.load_der_x509_certificate(der)
         begins, ends = read.not_valid_before_utc.timestamp(), read.not_valid_after_utc.timestamp()
         return CertificateFacts(_names(read), read.issuer.rfc4514_string()[:_LONGEST], begins, ends)
-    except (ValueError, TypeError, OverflowError):
+    except UNREADABLE:
         return None
 
 
@@ -50,7 +54,7 @@ def signed_by_certificate(pem: str, message: bytes, signature: bytes) -> bool:
         if not isinstance(key, RSAPublicKey):
             return False
         key.verify(signature, message, PKCS1v15(), SHA256())
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

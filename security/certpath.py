@@ -1,7 +1,8 @@
 """Whether a certificate leads to an authority: over which others does not matter, so a bundle may have any order.
 
 Rules:
-1. Whoever issues is an authority by its own extensions, and its signature is checked.
+1. Whoever issues is an authority by its own extensions (one of X.509 v1, which has none, may be), and its signature is
+   checked.
 2. Whatever is in the authority's file is trusted, an intermediate too, as Go trusts it.
 3. Times are not looked at here: who holds a certificate judges them, and TLS does.
 """
@@ -30,9 +31,16 @@ def leads_to(leaf: x509.Certificate, between: Sequence[x509.Certificate], roots:
 
 def _issued(child: x509.Certificate, parent: x509.Certificate) -> bool:
     try:
-        if not parent.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+        if parent.version is not x509.Version.v1 and not _may_issue(parent):
             return False
         child.verify_directly_issued_by(parent)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _may_issue(parent: x509.Certificate) -> bool:
+    try:
+        return parent.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False

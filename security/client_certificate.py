@@ -186,7 +186,7 @@ def _use_problems(read: _Read, paths: Paths, *, strict: bool) -> Iterator[Proble
     leaf, place = read.chain[0], paths.places[0]
     try:
         uses = set(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         uses = set()
     if uses and not uses & _FOR_CLIENTS:
         what = "it is not for clients (its extended key usage has no clientAuth): brokers refuse it"

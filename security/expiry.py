@@ -15,7 +15,7 @@ from typing import Any, Final
 from cryptography import x509
 
 from fsm.errors import TokenError
-from security.certificate import CertificateFacts
+from security.certificate import UNREADABLE, CertificateFacts
 from security.holder import moment
 from security.keyfiles import read_token
 from security.problems import CredentialError, Problem
@@ -61,7 +61,7 @@ def certificate_end(file: Path) -> float | None:
     try:
         read = x509.load_pem_x509_certificates(file.read_bytes())
         return max(each.not_valid_after_utc.timestamp() for each in read)
-    except (OSError, ValueError, TypeError, OverflowError):
+    except (OSError, *UNREADABLE):
         return None
 
 

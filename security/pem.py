@@ -16,6 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from security.certificate import UNREADABLE
 from security.keyfiles import mode_problems, read_text
 from security.problems import CredentialError, Problem
 
@@ -70,9 +71,12 @@ def read_certificates(path: Path, setting: str, *, shown: bool = False) -> tuple
         what = f"it begins with {labels[0][:40]}, and nodes read the first block"
         _refuse("certificate_format", place, what, "leave only the certificates in it, its own one first")
     try:
-        return text, tuple(x509.load_pem_x509_certificates(text.encode()))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        found = tuple(x509.load_pem_x509_certificates(text.encode()))
+        for each in found:
+            _ = each.extensions, each.public_key()  # the library looks at them when they are asked for
+    except UNREADABLE:
         _refuse("certificate_format", place, "a certificate in it cannot be decoded", _RENEW)
+    return text, found
 
 
 def _instead(labels: list[str]) -> str:

@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from usher.config.appearance import CA_FILE, CertificateFiles, TokenFiles, Unsec
 from usher.config.client import ClientConfig
 from usher.config.site import Site
 from usher.rotation.appearing import CertificateSubject, ClientSubject, Trust
-from usher.rotation.change import Subject, key_lines, texts
+from usher.rotation.change import Subject, texts
 from usher.rotation.client import CertificateClient, Client, TokenClient, UnsecuredClient
 from usher.rotation.expiry import Judge, authority, certificate, token
 
@@ -26,10 +27,14 @@ USER = "provisioner"
 
 @dataclass(frozen=True, slots=True)
 class Appears:
-    """Who logs in and asks, and how; `subjects` may change, `judges` say what expires, `secrets` are its files'."""
+    """Who logs in and asks, and how; `subjects` may change, `judges` say what expires, `secrets` are its files'.
+
+    `name` is what the broker's lists call the connections (wire/protocol.md §6.1).
+    """
 
     client: Client
     tls: Tls
+    name: str
     subjects: tuple[Subject, ...] = ()
     judges: tuple[Judge, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -46,7 +51,8 @@ def appear(site: Site, config: ClientConfig, now: Callable[[], int]) -> Appears:
                 token("client_token", TOKEN_SETTING, lambda: holder.credentials.claims),
                 authority(CA_FILE, trust.end),
             )
-            return Appears(holder, lambda: trust.context, (ClientSubject(holder), trust), judges, texts((seed,)))
+            name, subjects = os.environ.get("USER", identity), (ClientSubject(holder), trust)
+            return Appears(holder, lambda: trust.context, name, subjects, judges, texts((seed,)))
         case CertificateFiles(certname=certname, paths=paths):
             held = ClientCertificate(paths, strict=site.strict)
             certified = CertificateClient(held, certname, identity, user, password)
@@ -55,9 +61,9 @@ def appear(site: Site, config: ClientConfig, now: Callable[[], int]) -> Appears:
                 certificate(paths.settings[0], subject.facts),
                 authority(paths.settings[2], subject.authority_end),
             )
-            return Appears(certified, lambda: subject.context, (subject,), judges, key_lines(paths.key))
+            return Appears(certified, lambda: subject.context, certname, (subject,), judges, texts((paths.key,)))
         case Unsecured(certname=certname):
-            return Appears(UnsecuredClient(certname, identity, user, password), demanded_tls())
+            return Appears(UnsecuredClient(certname, identity, user, password), demanded_tls(), certname)
 
 
 def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:

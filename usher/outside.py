@@ -8,13 +8,12 @@ Rules:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from fsm.effects import Port
+from fsm.effects import Feature, Port
 from fsm.policy import Policy
 from fsm.ports import Clock
 from fsm.runtime.executor import LIMITS
@@ -24,7 +23,7 @@ from security.csr import RequestVerifier
 from security.exchange import KeyTransport
 from security.keyfiles import verify_key
 from security.problems import CredentialError
-from security.signer import FileSigner
+from security.signer import FileSigner, NoSigner
 from security.supplied import SuppliedVerifier
 from security.verifier import TokenVerifier
 from transport.credentials import CertificateFileError
@@ -67,12 +66,12 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
             problems.append(Problem(error.file, error.detail, "correct the file, or the setting that names it"))
 
     appears: Appears = attempt(lambda: appear(site, client, clock.wall))
-    key = attempt(lambda: verify_key(site.jwt_verify_cert))
-    token_file = site.jwt_signing_token or None
-    signer = attempt(lambda: FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict))
+    key = attempt(lambda: verify_key(site.jwt_verify_cert)) if site.jwt_verify_cert else None
+    signer = attempt(lambda: site_signer(site))
     if problems:
         raise ConfigErrors(problems)
-    secrets = Known((*site.secrets(), client.password, *texts((Path(site.jwt_signing_key),)), *appears.secrets))
+    signing = texts((Path(site.jwt_signing_key),)) if site.jwt_signing_key else ()
+    secrets = Known((*site.secrets(), client.password, *signing, *appears.secrets))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
     verifier = TokenVerifier(key)
     tokens = Tokens(site.tokens)
@@ -88,7 +87,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         credentials=appears.client,
         caller=appears.client,
         tls=appears.tls,
-        name=os.environ.get("USER", client.identity),
+        name=appears.name,
         identity=client.identity,
         version=VERSION,
         component=site.lifecycle_component,
@@ -110,20 +109,29 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     ), policy_of(site, signer.id)
 
 
+def site_signer(site: Site) -> FileSigner | NoSigner:
+    """Who signs the server tokens of a site, if it has any; raises CredentialError, times excepted."""
+    if Feature.ED25519 not in site.features:
+        return NoSigner()
+    token_file = site.jwt_signing_token or None
+    return FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict)
+
+
 def _live(
     site: Site,
     client: ClientConfig,
     appears: Appears,
-    signer: FileSigner,
+    signer: FileSigner | NoSigner,
     verifier: TokenVerifier,
     tokens: Tokens,
     secrets: Known,
 ) -> Live:
     verify = VerifySubject(site.jwt_verify_cert, verifier)
     written = SiteSubject(site, client, nats_user, Parts(tokens, appears.client, verify))
-    signing = token("signer_token", "jwt_signing_token", lambda: signer.claims, site.server_jwt_validity)
-    subjects = (*appears.subjects, SignerSubject(signer), verify, written)
-    return Live(subjects, written, tokens, secrets, Judged((*appears.judges, signing)), lambda: signer.id)
+    judge = token("signer_token", "jwt_signing_token", lambda: signer.claims, site.server_jwt_validity)
+    signing = (SignerSubject(signer),) if isinstance(signer, FileSigner) else ()
+    subjects = (*appears.subjects, *signing, verify, written)
+    return Live(subjects, written, tokens, secrets, Judged((*appears.judges, judge)), lambda: signer.id)
 
 
 def client_servers(client: ClientConfig, clock: Clock) -> Servers:

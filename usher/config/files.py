@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from fsm.effects import Feature
 from security.client import TOKEN_SETTING as CLIENT_SETTING
 from security.client import inspect_client
 from security.client_certificate import Paths, inspect_certificate
@@ -69,6 +70,8 @@ def _authority(paths: Paths, now: int) -> Iterator[Problem]:
 
 
 def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
+    if Feature.ED25519 not in site.features:
+        return ()
     found = inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
     if not site.jwt_signing_token or found:
         return found
@@ -111,6 +114,8 @@ def _helper(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _verify_key(site: Site) -> Iterator[Problem]:
+    if not site.jwt_verify_cert:
+        return
     try:
         verify_key(site.jwt_verify_cert)
     except CredentialError as error:

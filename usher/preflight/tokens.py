@@ -75,6 +75,8 @@ def client_token(site: Site, files: TokenFiles, now: int) -> Iterator[Check]:
 
 def _same_issuer(site: Site, held: ClientCredentials, now: int) -> Iterator[Check]:
     """Whether the key that provisioning tokens are verified with vouches for us too, as it does at most sites."""
+    if not site.jwt_verify_cert:
+        return
     try:
         key = verify_key(site.jwt_verify_cert)
         if not isinstance(key, Ed25519Key):
@@ -105,7 +107,12 @@ def read_node_token(file: Path) -> tuple[NodeToken | None, tuple[Check, ...]]:
 
 
 def node_token(site: Site, token: NodeToken, version: Version, now: int) -> Iterator[Check]:
-    """Whether usher would accept a node with this token at `now` (milliseconds); `version` is usher's own."""
+    """Whether usher would accept a node with this token at `now` (milliseconds); `version` is usher's own.
+
+    Without jwt it looks at none.
+    """
+    if not site.jwt_verify_cert:
+        return
     try:
         TokenVerifier(verify_key(site.jwt_verify_cert)).provisioning_token(token.text, now)
     except CredentialError as error:

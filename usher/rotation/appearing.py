@@ -22,7 +22,7 @@ from security.holder import moment, raise_fatal
 from security.problems import CredentialError, Problem
 from transport.credentials import tls_context
 from usher.config.appearance import CA_FILE
-from usher.rotation.change import FINGERPRINT, Change, key_lines, texts
+from usher.rotation.change import FINGERPRINT, Change, texts
 from usher.rotation.client import CertificateClient, TokenClient
 
 
@@ -97,7 +97,7 @@ class CertificateSubject:
         until = moment(found.facts.ends)
         said = f"the certificate is {print_}, until {until}, the authority {authority}; shown from the next login on"
         prints = {"certificate": print_, "authority": authority, "until": until}
-        return Change(said, take, prints, secrets=key_lines(found.paths.key))
+        return Change(said, take, prints, secrets=texts((found.paths.key,)))
 
 
 def context_of(certificate: ClientCertificate) -> ssl.SSLContext:

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 FINGERPRINT: Final = 16
 """Characters of a public key or a digest that stand for it."""
+_PEM: Final = "-----BEGIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,11 @@ class Subject(Protocol):
 
 
 def texts(files: Iterable[Path]) -> tuple[str, ...]:
-    """The texts of small files that can be read."""
-    found = []
+    """The secret texts of small files that can be read: a file's whole text, or each line of a key in PEM."""
+    found: list[str] = []
     for file in files:
         with suppress(OSError, ValueError):
-            found.append(file.read_text(encoding="ascii").strip())
+            text = file.read_text(encoding="ascii").strip()
+            lines = [line for line in text.split() if len(line) >= FINGERPRINT and "-" not in line]
+            found += lines if _PEM in text else [text]
     return tuple(found)
-
-
-def key_lines(file: Path) -> tuple[str, ...]:
-    """The lines of a key in PEM, each of which is a secret; nothing of a file that cannot be read."""
-    return tuple(
-        line for text in texts((file,)) for line in text.split() if len(line) >= FINGERPRINT and "-" not in line
-    )

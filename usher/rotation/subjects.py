@@ -77,10 +77,10 @@ class VerifySubject:
         return self.change(self.value)
 
     def change(self, value: str) -> Change | None:
-        """What another value of the setting would be."""
-        key, now = verify_key(value), key_print(value)
-        if (value, now) == (self.value, self._print):
+        """What another value of the setting would be; a site that verifies no tokens has none."""
+        if not value or (value, key_print(value)) == (self.value, self._print):
             return None
+        key, now = verify_key(value), key_print(value)
 
         def take() -> None:
             self.value, self._print = value, now

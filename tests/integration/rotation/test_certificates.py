@@ -15,7 +15,7 @@ from tests.fakes.authority import DAY, Authority, key_pem, pem, rsa_key
 from tests.fakes.verifying import USER, VerifyingBroker, authority_of_today, client_files, file_settings
 from tests.fakes.whole import Whole
 from tests.integration.rotation.test_walks import entries, replaced, said, started
-from usher.rotation.change import key_lines
+from usher.rotation.change import texts
 from usher.simulator.material import make_site
 
 pytestmark = pytest.mark.network
@@ -26,7 +26,6 @@ SETTING = "plugin.security.file.certificate"
 @asynccontextmanager
 async def certified(directory: Path, authority: Authority) -> AsyncIterator[Whole]:
     """A site whose usher shows a certificate of that authority, as its broker wants it."""
-    directory.mkdir()
     async with VerifyingBroker(directory / "broker", authority) as broker:
         made = Whole(broker, make_site(directory, broker, int(time.time())))
         lines = file_settings(client_files(made.site.site / "ssl", authority))
@@ -65,7 +64,7 @@ async def test_certificate_key_and_authority_are_replaced_under_a_running_usher(
             await said(made, daemon, '"msg":"connected', 4)
             taken = [each for each in entries(made, "reload") if each["setting"] == SETTING]
             assert len({each["certificate"] for each in taken}) == 2
-            secret = (*key_lines(ssl / "key.pem"), *(line for line in key_pem(rsa_key()).split() if "-" not in line))
+            secret = (*texts((ssl / "key.pem",)), *(line for line in key_pem(rsa_key()).split() if "-" not in line))
             for file in (daemon.log, *made.site.state.glob("usher.db*")):
                 assert not [line for line in secret if len(line) > 16 and line.encode() in file.read_bytes()], file
 

@@ -17,7 +17,7 @@ from tests.fakes.site import NOW, NOW_S
 from tests.fakes.verifying import USER, file_settings
 from transport.wire.versions import Version
 from usher.metrics.families import labels
-from usher.rotation.change import key_lines
+from usher.rotation.change import texts
 
 SETTING = "plugin.security.file.certificate"
 CA = make_authority()
@@ -73,7 +73,7 @@ async def test_a_certificate_never_goes_without_its_key(bench: Bench, caplog: py
     (entry,) = bench.journal.entries
     said = json.loads(entry.payload)
     assert said.keys() == {"setting", "files", "certificate", "authority", "until"}
-    secret = key_lines(bench.where / "ssl" / "key.pem")
+    secret = texts((bench.where / "ssl" / "key.pem",))
     assert len(secret) > 20
     assert set(secret) <= set(bench.outside.secrets)
     assert not [line for line in secret if line in caplog.text or line in str(said)]
@@ -130,7 +130,7 @@ async def test_what_ends_is_said_measured_and_shown(bench: Bench, caplog: pytest
 
 def test_the_reprs_of_what_is_held_show_no_key(bench: Bench):
     shown = repr(bench.outside) + repr(vars(bench.outside.way.caller)["certificate"]._held)
-    assert not [line for line in key_lines(bench.where / "ssl" / "key.pem") if line in shown]
+    assert not [line for line in texts((bench.where / "ssl" / "key.pem",)) if line in shown]
 
 
 def test_an_authority_that_is_another_one_by_the_same_name_is_told(bench: Bench):
