@@ -38,6 +38,11 @@ class CertificateAuthority:
     _certificate: x509.Certificate = field(repr=False)
     _key: EllipticCurvePrivateKey = field(repr=False)
 
+    @property
+    def key_pem(self) -> str:
+        """Its private key; only for writing that file."""
+        return _secret(self._key)
+
     def client(self, name: str, *, days: int = 365) -> Pair:
         """A client certificate for a certname, such as `provisioner.mcollective` (§2.7); takes 70 ms."""
         return self._issue(generate_rsa_key(65537, _BITS), [name], _CLIENT, days)
@@ -57,8 +62,7 @@ class CertificateAuthority:
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False),
         ):
             builder = builder.add_extension(extension, critical)
-        secret = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
-        return _text(builder.sign(self._key, SHA256())), secret
+        return _text(builder.sign(self._key, SHA256())), _secret(key)
 
 
 def make_authority(name: str = "usher-demo-ca", *, days: int = 3650) -> CertificateAuthority:
@@ -91,6 +95,10 @@ def _builder(name: str, days: int) -> x509.CertificateBuilder:
 
 def _text(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def _secret(key: RSAPrivateKey | EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
 
 
 def _general(name: str) -> x509.GeneralName:

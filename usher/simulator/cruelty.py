@@ -60,7 +60,7 @@ WHAT: Final[Mapping[Cruelty, str]] = {
     Cruelty.CRASH_AFTER_RESTART: "its process dies at the restart instead of answering, and comes back",
     Cruelty.EXEC_IGNORED: "it acknowledges the restart, and nothing happens",
     Cruelty.EXEC_DIES: "it acknowledges the restart, its process ends, and none comes back",
-    Cruelty.WRONG_KEY: "it answers with one key and writes the seed of another",
+    Cruelty.WRONG_KEY: "it answers with one key and writes another",
     Cruelty.NEW_DISK_AFTER_KEY: "it vanishes when it has made its key, and returns with an empty disk",
     Cruelty.NEW_DISK_LATER: "it vanishes when it is provisioned, and returns with an empty disk",
     Cruelty.HOLDS_LOCK: "it always says that another provisioner holds its lock",
