@@ -34,8 +34,8 @@ _CLIENT: Final = """
 
 | key | what for |
 |---|---|
-| `plugin.security.provider` | `choria`: a client token, protocol v2. `file`, `puppet`: a certificate, v1. Default `puppet` |
-| `plugin.security.file.certificate` | file: the certificate in PEM, those that issued it after it; requests show the file as it is |
+| `plugin.security.provider` | `choria`: a client token, v2; `file`, `puppet`: a certificate, v1. Default `puppet` |
+| `plugin.security.file.certificate` | the certificate in PEM, its issuers after it; requests show the file |
 | `plugin.security.file.key` | file: its RSA key, PKCS#1 or PKCS#8, without a passphrase, mode 0600 |
 | `plugin.security.file.ca` | file: the authority that the broker's certificate is verified with |
 | `plugin.choria.ssldir` | puppet: Puppet's directory, with `certs` and `private_keys`; default as puppet says, or the user's |

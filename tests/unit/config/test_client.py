@@ -85,7 +85,7 @@ def test_an_identity_that_is_not_written_is_the_machines(read, names: FixedNames
 @pytest.mark.parametrize(
     ("text", "setting", "says"),
     [
-        (GOOD.replace("= choria", "= pkcs11"), "plugin.security.provider", "the security provider pkcs11 (keys in hardware) is not supported"),
+        (GOOD.replace("= choria", "= pkcs11"), "plugin.security.provider", "provider pkcs11 (keys in hardware)"),
         (GOOD.replace("= choria", "= certmanager"), "plugin.security.provider", "the security provider certmanager"),
         (GOOD.replace("= choria", "= x"), "plugin.security.provider", "there is no security provider 'x'"),
         (without("plugin.security.choria.token"), "plugin.security.choria.token_file", "it is missing"),
