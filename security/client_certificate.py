@@ -113,15 +113,10 @@ class ClientCertificate:
 
     def same(self, other: ClientCertificate) -> bool:
         """Whether another reading found the same."""
-        return self._texts == other._texts and self._key_numbers == other._key_numbers
-
-    @property
-    def _texts(self) -> tuple[str, str]:
-        return self._held.text, self._held.ca_text
-
-    @property
-    def _key_numbers(self) -> int:
-        return self._held.key.private_numbers().d
+        ours, theirs = self._held, other._held
+        if (ours.text, ours.ca_text) != (theirs.text, theirs.ca_text):
+            return False
+        return ours.key.public_key() == theirs.key.public_key()
 
     def problems(self, now: int) -> tuple[Problem, ...]:
         """What is wrong with it at `now` (milliseconds): what the files warn about, and the times."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from security.client import TOKEN_SETTING, ClientCredentials
 from security.client_certificate import ClientCertificate
@@ -22,7 +23,7 @@ from usher.rotation.change import Subject, texts
 from usher.rotation.client import CertificateClient, Client, TokenClient, UnsecuredClient
 from usher.rotation.expiry import Judge, authority, certificate, token
 
-USER = "provisioner"
+USER: Final = "provisioner"
 
 
 @dataclass(frozen=True, slots=True)

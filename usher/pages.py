@@ -38,7 +38,7 @@ _CLIENT: Final = """
 | `plugin.security.file.certificate` | the certificate in PEM, its issuers after it; requests show the file |
 | `plugin.security.file.key` | file: its RSA key, PKCS#1 or PKCS#8, without a passphrase, mode 0600 |
 | `plugin.security.file.ca` | file: the authority that the broker's certificate is verified with |
-| `plugin.choria.ssldir` | puppet: Puppet's directory, with `certs` and `private_keys`; default as puppet says, or the user's |
+| `plugin.choria.ssldir` | puppet: the directory of `certs` and `private_keys`; default as puppet says, or the user's |
 | `plugin.security.choria.token_file` | the client token that usher logs in with; its `callerid` is what nodes see |
 | `plugin.security.choria.seed_file` | the ed25519 seed of that token: 64 hexadecimal characters, mode 0600 |
 | `plugin.security.choria.ca` | verify the broker's certificate with it; else nothing is verified, as in Choria |

@@ -19,11 +19,17 @@ class VerifyingBroker(EmbeddedBroker):
     """It lets nobody in without a certificate that `authority` made for clients."""
 
     def __init__(
-        self, directory: Path, authority: Authority, port: int = 0, passwords: Passwords | None = None
+        self,
+        directory: Path,
+        authority: Authority,
+        port: int = 0,
+        passwords: Passwords | None = None,
+        begin: datetime | None = None,
     ) -> None:
+        """Its own certificate is valid for a year from `begin` on, or from yesterday on."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.authority = written(directory / "clients.pem", pem(authority.certificate))
-        served = authority.issue("broker", rsa_key(7), names=(HOST, "localhost"), uses=(SERVER,))
+        served = authority.issue("broker", rsa_key(7), names=(HOST, "localhost"), uses=(SERVER,), begin=begin)
         super().__init__(directory, (pem(served), key_pem(rsa_key(7))), port=port, passwords=passwords)
 
     def configuration(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from security.issuing import make_broker_certificate
-from tests.fakes.authority import SERVER, Authority, pem
+from tests.fakes.authority import DAY, SERVER, Authority, pem
 from tests.fakes.site import written
 from tests.fakes.verifying import (
     USER,
@@ -123,6 +123,15 @@ async def test_a_broker_of_another_authority(trial: Trial):
     assert tls.verdict is Verdict.WRONG
     assert "the certificate does not verify" in tls.what
     assert "in plugin.security.file.ca (now " in tls.next_step
+
+
+async def test_a_brokers_certificate_that_ends_soon(tmp_path: Path):
+    authority = authority_of_today()
+    async with VerifyingBroker(tmp_path / "broker", authority, begin=authority.begin - 340 * DAY) as broker:
+        trial = trial_of(tmp_path, broker, file_settings(client_files(tmp_path / "ssl", authority)))
+        (tls,) = (await trial.check())["tls"]
+    assert (tls.verdict, "it expires in 2" in tls.what) == (Verdict.WARNING, True)
+    assert tls.next_step == "have the broker's renewed"
 
 
 async def test_files_that_cannot_be_used_are_found_before_anything_is_sent(trial: Trial):
