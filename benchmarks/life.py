@@ -131,7 +131,7 @@ class World:
         self.clock = Clock()
         self.vault = SealedVault(KeyRing((VaultKey.fresh(),)))
         asks = self.settings.outside.way.caller
-        self.caller = Caller(asks.sender, asks.caller, asks.token, asks.sign)
+        self.caller = Caller(asks.version, asks.sender, asks.caller, asks.credential, asks.sign)
         self.life = Life("")
         self._server = server.start("", self.setup, 0, bytes(ENTROPY)).node
 

@@ -14,6 +14,7 @@ from typing import Final
 from fsm import actions as do
 from fsm import guards as when
 from fsm import partings as parted
+from fsm import transports as carry
 from fsm import waits as wait
 from fsm.effects import Effect
 from fsm.events import Trigger as On
@@ -22,7 +23,13 @@ from fsm.rows import Opens, Row, ignore, row
 from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
-VERSION: Final = 2
+VERSION: Final = 3
+CHANGED: Final = (
+    (3, "exchange-not-yet", "the key that a helper supplies is exchanged and wrapped; the exchange stands alone"),
+    (3, "exchange-later", "the same, when its due time comes"),
+    (3, "exchange-anew", "a key that the node could not decrypt is exchanged and wrapped anew"),
+)
+"""What changed in meaning: the version that brought it, the row, and why."""
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)
@@ -69,6 +76,8 @@ _DUE: Final = (
         to=S.DISCOVERED, do=_ANEW),
     row("step-not-yet", _SENDING, On.DUE_STEP, "an earlier request that changes the node may still be alive",
         when=when.must_wait, do=(wait.wait_until_quiet,)),
+    row("exchange-later", S.INVENTORIED, On.DUE_STEP, "an earlier request for a half of the secret may still be alive",
+        when=carry.exchange_must_wait, do=(wait.wait_until_alone,)),
     row("sign-anew", S.INVENTORIED, On.DUE_STEP, "the token was ordered of another key, or long ago: a new order replaces it",
         when=when.another_signer, do=(wait.stop_waiting,), opens=Opens.ANEW),
     row("step-again", _SENDING, On.DUE_STEP, "the wait is over", do=(wait.stop_waiting,), opens=Opens.AGAIN),
@@ -113,6 +122,8 @@ _THROUGH: Final = (
         do=(do.settle, wait.await_shutdown, wait.wait_until_quiet)),
     row("shutdown-in-vain", S.INVENTORIED, On.DONE, "it does not shut down", when=when.was_look, to=S.FAILED,
         do=(do.settle, do.because(Reason.SHUTDOWN_WITHOUT_EFFECT), do.fail)),
+    row("exchange-not-yet", S.INVENTORIED, On.DONE, "its key is exchanged once no earlier request for a half can be alive",
+        when=carry.exchange_is_next_and_must_wait, do=(do.settle, do.learn, wait.await_exchange, wait.wait_until_alone)),
     row("enrol-on", S.INVENTORIED, On.DONE, "one more thing is needed before it can be configured", when=when.more_steps,
         do=(do.settle, do.learn), opens=Opens.NEXT),
     row("enrolled-not-yet", S.INVENTORIED, On.DONE, "all is made for its configuration, once no earlier request can be alive",
@@ -161,6 +172,8 @@ _FAILURES: Final = (
         when=when.may_have_parted, do=(do.settle, wait.parted, wait.wait_for_shutdown)),
     row("restart-unknown", S.CONFIGURED, On.FAILED, "it may have restarted: look, never send blindly again",
         when=when.may_have_parted, do=(do.settle, wait.parted, wait.wait_to_look)),
+    row("exchange-anew", S.ENROLLED, On.FAILED, "it could not decrypt its key: its half is another one by now, so both are made anew",
+        when=carry.key_not_decrypted, to=S.INVENTORIED, do=(do.settle, wait.await_exchange, wait.wait_for_try)),
     row("interrupted", _SENDING, On.FAILED, "no fault of the node: the same step again, without a try", when=when.costs_nothing,
         do=(do.settle, wait.wait_out_outage)),
     row("retired-unseen", S.INVENTORIED, On.FAILED, "an earlier shutdown was sent, and now it is gone", when=when.parted_before,

@@ -14,13 +14,15 @@ from typing import Final, NoReturn
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from security.keys import Ed25519Key, RsaKey, SigningKey, VerifyKey
+from security.keys import Ed25519Key, RsaKey, RsaSigningKey, SigningKey, TokenKey, VerifyKey
 from security.problems import CredentialError, Problem
 
 _LONGEST: Final = 1 << 17
+_STRONG: Final = 2048
+_PEM: Final = "-----BEGIN"
 _CERTIFICATE: Final = "-----BEGIN CERTIFICATE"
 _PUBLIC: Final = "-----BEGIN PUBLIC KEY"
 
@@ -32,15 +34,45 @@ def read_seed(path: Path, setting: str, *, strict: bool = False) -> tuple[Signin
     CredentialError where there is no key.
     """
     place = f"{setting} ({path})"
-    text = _read(path, place)
-    if text.startswith("-----BEGIN"):
-        what = "it is a key in PEM, and signing with RSA keys is not supported yet"
+    text = read_text(path, place)
+    if text.startswith(_PEM):
+        what = "it is a key in PEM, and what has a token of its own needs an ed25519 seed"
         _refuse("rsa_signing_key", place, what, "name an ed25519 seed, as `choria jwt keys` makes it")
+    return _seed(path, place, text), mode_problems(path, place, strict=strict)
+
+
+def read_signing_key(path: Path, setting: str, *, strict: bool = False) -> tuple[TokenKey, tuple[Problem, ...]]:
+    """The key of a file that signs without a token of its own: a seed, or an RSA key in PEM (§1.1).
+
+    Raises CredentialError as `read_seed` does.
+    """
+    place = f"{setting} ({path})"
+    text = read_text(path, place)
+    key = _rsa_pair(text, place) if text.startswith(_PEM) else _seed(path, place, text)
+    return key, mode_problems(path, place, strict=strict)
+
+
+def _seed(path: Path, place: str, text: str) -> SigningKey:
     try:
-        key = SigningKey.from_hex(text)
+        return SigningKey.from_hex(text)
     except ValueError as error:
         _refuse("seed_format", place, str(error), f"write it again without anything else: printf %s SEED > {path}")
-    return key, mode_problems(path, place, strict=strict)
+
+
+def _rsa_pair(text: str, place: str) -> RsaSigningKey:
+    try:
+        key = load_pem_private_key(text.encode(), None)
+    except TypeError:
+        _refuse("rsa_signing_key", place, "it is encrypted", "name a file without a passphrase, mode 0600")
+    except (ValueError, UnsupportedAlgorithm):
+        _refuse("rsa_signing_key", place, "it is PEM and no private key", "name the RSA key, or an ed25519 seed")
+    if not isinstance(key, RSAPrivateKey):
+        what = f"its key is not RSA ({type(key).__name__}); PEM is for RSA keys only"
+        _refuse("rsa_signing_key", place, what, "give an ed25519 key as its seed, 64 hexadecimal characters")
+    if key.key_size < _STRONG:
+        what = f"its RSA key has {key.key_size} bits, at least {_STRONG} are taken"
+        _refuse("rsa_signing_key", place, what, "make a larger one, and name it at the broker (server_signer_cert)")
+    return RsaSigningKey(key)
 
 
 def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...]:
@@ -58,7 +90,7 @@ def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...
 def read_token(path: Path, setting: str) -> str:
     """The text of a token file without the white space around it; not verified. Raises CredentialError."""
     place = f"{setting} ({path})"
-    text = _read(path, place).strip()
+    text = read_text(path, place).strip()
     if not text:
         _refuse("token_empty", place, "it is empty", "put the token there, as `choria jwt` wrote it")
     return text
@@ -76,10 +108,10 @@ def verify_key(value: str, setting: str = "jwt_verify_cert") -> VerifyKey:
         next_step = "give 64 hexadecimal characters or an existing file"
         return _hex_key(value, f"{setting} ({value[:80]})", f"it is no existing file; {next_step}")
     place = f"{setting} ({path})"
-    text = _read(path, place)
+    text = read_text(path, place)
     if text.startswith((_CERTIFICATE, _PUBLIC)):
         return _rsa_key(text, place)
-    if text.startswith("-----BEGIN"):
+    if text.startswith(_PEM):
         what = f"it is PEM of a kind that is not supported: {text.splitlines()[0][:60]}"
         _refuse(
             "verify_key_format", place, what, "use PEM with CERTIFICATE or PUBLIC KEY (RSA), or hexadecimal ed25519"
@@ -114,7 +146,8 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _read(path: Path, place: str) -> str:
+def read_text(path: Path, place: str) -> str:
+    """The text of a small file; raises CredentialError."""
     try:
         if not path.is_file():
             what = "it is not a file" if path.exists() else "there is no such file"

@@ -22,9 +22,9 @@ _REMEMBERED: Final = 256
 
 
 class TokenVerifier:
-    """`fsm.ports.Verifier` with one key, as `jwt_verify_cert` names it."""
+    """`fsm.ports.Verifier` with one key, as `jwt_verify_cert` names it; None where a site has none."""
 
-    def __init__(self, key: VerifyKey) -> None:
+    def __init__(self, key: VerifyKey | None) -> None:
         """Verify with this key from now on."""
         self._key = key
         self._verified: dict[str, dict[str, Any]] = {}
@@ -64,6 +64,8 @@ class TokenVerifier:
             raise TokenError(Reason.PROOF_INVALID, "the signature over the nonce does not verify with the public key")
 
     def _verify(self, text: str) -> dict[str, Any]:
+        if self._key is None:
+            raise TokenError(Reason.TOKEN_INVALID, "jwt_verify_cert is not set")
         token = tokens.decode(text)
         tokens.verify(token, self._key)
         if purpose_of(token.claims) is not Purpose.PROVISIONING:

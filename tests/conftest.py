@@ -9,6 +9,9 @@ import pytest
 from hypothesis import settings
 
 from security.issuing import make_broker_certificate
+from tests.fakes.link import CALLERS
+from transport.wire.caller import Caller
+from transport.wire.versions import Version
 from usher.simulator.broker import HOST, BrokerMissingError, EmbeddedBroker, binary
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +42,12 @@ def shared() -> Path:
     if not (path / "wire").is_dir():
         pytest.skip("needs ../shared: the captures are not in this clone")
     return path
+
+
+@pytest.fixture(params=Version)
+def caller(request: pytest.FixtureRequest) -> Caller:
+    """Who asks, in each version of the protocol."""
+    return CALLERS[request.param]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from transport.credentials import Credentials, Tls, context_of
+from transport.credentials import Credentials, Tls, asked_of
 from transport.login import Handler, Login
 from transport.news import read_news
 from transport.options import Options
@@ -270,7 +270,7 @@ class Connection:
         """Log in, and put all subscriptions in place, those that are added meanwhile too; answers why not."""
         options = self._options
         try:
-            tls = context_of(self._tls)
+            tls = asked_of(self._tls)
             async with asyncio.timeout(_LOGIN):
                 await login.enter(address, tls, within=options.connect_timeout, ping=options.ping)
                 heard: set[str] = set()
@@ -280,7 +280,7 @@ class Connection:
                     heard |= missing
                     await login.settle(options.connect_timeout)
         except Exception as error:  # noqa: BLE001 whatever it is, it is a Report
-            login.end(describe(error))
+            login.end(describe(error, by_token=bool(self._credentials.token)))
             return login.ended.result()
         # a wait_for of nats-py loses a cancellation that comes together with what it waits for
         return "" if self._task is not None else "usher is stopping"

@@ -31,14 +31,13 @@ from fsm.ports import Clock, Reply, Request
 from fsm.reasons import Reason
 from transport.connection import Connection, Handed, NotSentError, WhyNot
 from transport.counting import ReplyCounts
-from transport.ksuid import ksuid
 from transport.memory import MOST, Asked, Memory
 from transport.reports import Discards
 from transport.subjects import UnsafeSubjectError, node, replies, reply_prefix
 from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import OK, decode_answer, encode_call
-from transport.wire.v2 import WireReply, encode_request
+from transport.wire.versions import WIRES, WireReply
 
 __all__ = ["RpcClient"]
 
@@ -68,7 +67,8 @@ class RpcClient:
         self._caller = caller
         self._clock = clock
         self._discards = discards
-        self.counts = ReplyCounts()
+        self._wire = WIRES[caller.version]
+        self.counts = ReplyCounts(self._wire)
         self._on_second_answer = on_second_answer
         self._largest = largest_reply
         self._prefix = reply_prefix(caller.caller)
@@ -107,7 +107,7 @@ class RpcClient:
         if self._closed:
             raise CallError(Certainty.NOT_SENT, Reason.STOPPING)
         now = self._clock.now()
-        request_id = ksuid(now, self._clock.entropy())
+        request_id = self._wire.make_id(now, self._clock.entropy())
         handed = self._publish(request, request_id)
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Reply] = loop.create_future()
@@ -119,7 +119,7 @@ class RpcClient:
     def _publish(self, request: Request, request_id: str) -> Handed:
         reply_to = self._prefix + request_id
         try:
-            message = encode_request(
+            message = self._wire.encode_request(
                 encode_call(request.agent, request.action, request.data),
                 caller=self._caller,
                 agent=request.agent,
@@ -135,7 +135,7 @@ class RpcClient:
             if error.why is WhyNot.TOO_LARGE:
                 raise CallError(Certainty.REFUSED, Reason.REFUSED, f"the request has {error.detail}") from None
             raise CallError(Certainty.NOT_SENT, Reason.DISCONNECTED, error.detail) from None
-        except (UnsafeSubjectError, JSONEncodeError) as error:
+        except (UnsafeSubjectError, JSONEncodeError, WireError) as error:
             raise CallError(Certainty.REFUSED, Reason.REFUSED, f"it cannot be asked: {error}") from None
 
     # -- answers -----------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from transport.reports import Connected, Discards, Disconnected, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
 from transport.wire.caller import Asks
+from transport.wire.versions import Version
 
 _logger = logging.getLogger("broker")
 EVENTS = "events"
@@ -111,6 +112,11 @@ class Network:
         self.rpc.close()
         await self.calls.close()
         await self.events.close()
+
+    @property
+    def version(self) -> Version:
+        """The version of the protocol that is spoken here: that of who asks."""
+        return self._way.caller.version
 
     @property
     def connected(self) -> bool:

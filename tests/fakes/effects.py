@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fsm.certifying import Certificates, Transport
 from fsm.effects import Effect, Intent
 from fsm.errors import HelperError, TokenError
 from fsm.events import Done, Failed, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts, Verdict
@@ -16,7 +17,9 @@ from fsm.states import State
 from fsm.unit import Blob, Secret
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
 from security.csr import RequestVerifier
+from security.exchange import KeyTransport
 from security.issuing import make_provisioning_token
+from security.supplied import SuppliedVerifier
 from security.vault import KeyRing, SealedVault, VaultKey
 from security.verifier import TokenVerifier
 from tests.fakes.rpc import FakeRpc, Said
@@ -110,12 +113,15 @@ class EffectsBench:
         self.signer: Signer = file_signer(where, strict=strict)
         self.verifier: Verifier = TokenVerifier(VERIFIES)
         self.requests: Requests = RequestVerifier(DENIED)
+        self.certificates: Certificates = SuppliedVerifier(DENIED, strict=strict)
+        self.transport: Transport = KeyTransport()
         self.site = SiteFacts(Tokens([SECRET]), self.store.lineage, inject)
         answers(self.rpc)
 
     @property
     def effects(self) -> Effects:
-        ports = Ports(self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, self.requests)
+        checks = (self.requests, self.certificates, self.transport)
+        ports = Ports(self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, *checks)
         return Effects(ports, self.site)
 
     async def perform(self, effect: Effect, snapshot: Snapshot | None = None) -> Outcome:

@@ -14,9 +14,12 @@ import ssl
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
+from fsm.effects import Feature
 from security.client import TOKEN_SETTING as CLIENT_SETTING
 from security.client import inspect_client
+from security.client_certificate import Paths, inspect_certificate
 from security.expiry import certificate_end, certificate_warning, expiring
 from security.keyfiles import verify_key
 from security.problems import CredentialError
@@ -24,10 +27,13 @@ from security.problems import Problem as Finding
 from security.signer import TOKEN_SETTING as SIGNER_SETTING
 from security.signer import inspect_signer
 from security.vaultfile import read_ring
-from usher.config.client import CA_FILE, CA_MISSING, ClientConfig
+from usher.config.appearance import CA_FILE, CA_MISSING, CertificateFiles, TokenFiles, Unsecured
+from usher.config.client import ClientConfig
 from usher.config.problems import Problem, Severity
 from usher.config.site import Site
 from usher.vault import SETTING
+
+_RENEW_CA: Final = "put the new one beside it: docs/rotation.md"
 
 
 def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
@@ -43,15 +49,29 @@ def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Proble
 
 def client_files(client: ClientConfig, now: int, *, strict: bool) -> tuple[Problem, ...]:
     """What is wrong with the files of the client configuration at `now` (milliseconds)."""
+    match client.appearance:
+        case TokenFiles() as files:
+            token = _judged(strict, lambda strict: _client_token(files, now, strict=strict))
+            return (*token, *_ca(client, files.ca, now, strict=strict))
+        case CertificateFiles(paths=paths):
+            certificate = _judged(strict, lambda strict: inspect_certificate(paths, now, strict=strict))
+            return (*certificate, *_authority(paths, now))
+        case Unsecured():
+            return ()
 
-    def found(strict: bool) -> tuple[Finding, ...]:
-        found = inspect_client(client.token_file, client.seed_file, now, strict=strict)
-        return found or expiring(client.token_file, CLIENT_SETTING, now)
 
-    return (*_judged(strict, found), *_ca(client, now, strict=strict))
+def _client_token(files: TokenFiles, now: int, *, strict: bool) -> tuple[Finding, ...]:
+    return inspect_client(files.token, files.seed, now, strict=strict) or expiring(files.token, CLIENT_SETTING, now)
+
+
+def _authority(paths: Paths, now: int) -> Iterator[Problem]:
+    if warning := certificate_warning(certificate_end(paths.ca), now / 1000):
+        yield Problem(paths.places[2], warning, _RENEW_CA, Severity.WARNING)
 
 
 def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
+    if Feature.ED25519 not in site.features:
+        return ()
     found = inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
     if not site.jwt_signing_token or found:
         return found
@@ -94,6 +114,8 @@ def _helper(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _verify_key(site: Site) -> Iterator[Problem]:
+    if not site.jwt_verify_cert:
+        return
     try:
         verify_key(site.jwt_verify_cert)
     except CredentialError as error:
@@ -120,9 +142,9 @@ def _state(site: Site) -> Iterator[Problem]:
         yield Problem(where, what, f"chmod 0700 {directory}", Severity.WARNING)
 
 
-def _ca(client: ClientConfig, now: int, *, strict: bool) -> Iterator[Problem]:
+def _ca(client: ClientConfig, ca: Path | None, now: int, *, strict: bool) -> Iterator[Problem]:
     where = f"{client.file}: {CA_FILE}"
-    if client.ca is None:
+    if ca is None:
         missing = any(problem.check == CA_MISSING for problem in client.problems)
         if missing and strict:
             yield Problem(
@@ -133,13 +155,11 @@ def _ca(client: ClientConfig, now: int, *, strict: bool) -> Iterator[Problem]:
             yield Problem(where, what, "set it to the file of the broker's certificate authority", Severity.WARNING)
         return
     try:
-        ssl.create_default_context(cafile=str(client.ca))
+        ssl.create_default_context(cafile=str(ca))
     except ssl.SSLError:
-        yield Problem(where, f"{client.ca} holds no certificate", "name the PEM file of the authority")
+        yield Problem(where, f"{ca} holds no certificate", "name the PEM file of the authority")
     except OSError as error:
-        yield Problem(where, f"{client.ca} cannot be read: {error.strerror}", "look at its owner and mode")
+        yield Problem(where, f"{ca} cannot be read: {error.strerror}", "look at its owner and mode")
     else:
-        if warning := certificate_warning(certificate_end(client.ca), now / 1000):
-            yield Problem(
-                where, f"{client.ca}: {warning}", "put the new one beside it: docs/rotation.md", Severity.WARNING
-            )
+        if warning := certificate_warning(certificate_end(ca), now / 1000):
+            yield Problem(where, f"{ca}: {warning}", _RENEW_CA, Severity.WARNING)

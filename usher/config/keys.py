@@ -47,14 +47,33 @@ KEYS: Final[dict[str, Key]] = {
         Kind.ONE_OR_MORE, (), "the secret that nodes ask for, `cht` of their provisioning token; or several, in order"
     ),
     "lifecycle_component": Key(Kind.TEXT, "provision_mode_server", "whose startup events are listened to"),
-    "choria_insecure": Key(Kind.SWITCH, False, "neither TLS nor signatures"),
+    "choria_insecure": Key(
+        Kind.SWITCH,
+        False,
+        "neither TLS nor signatures, protocol v1: for plain NATS servers; TLS only if one demands it",
+    ),
     "site": Key(Kind.TEXT, "", "the label `site` of all metrics"),
     "monitor_port": Key(Kind.WHOLE, 0, "where metrics and health are served; 0 is off"),
     "broker_provisioning_password": Key(Kind.TEXT, "", "the password of the broker's user `provisioner`"),
-    "cert_deny_list": Key(Kind.TEXTS, DENIED, "names that no certificate request may have"),
-    "jwt_verify_cert": Key(Kind.TEXT, "", "a file or 64 hexadecimal characters: the key of provisioning tokens"),
-    "jwt_signing_key": Key(Kind.TEXT, "", "the seed file that signs server tokens"),
-    "jwt_signing_token": Key(Kind.TEXT, "", "the token of that key, which makes a chain of trust"),
+    "cert_deny_list": Key(
+        Kind.TEXTS,
+        DENIED,
+        "patterns that no name in a certificate request or certificate may match; slashes around them are stripped",
+    ),
+    "jwt_verify_cert": Key(
+        Kind.TEXT,
+        "",
+        "the key of provisioning tokens: a file (hexadecimal ed25519, or an RSA certificate or public key in PEM), or "
+        "64 hexadecimal characters",
+    ),
+    "jwt_signing_key": Key(
+        Kind.TEXT, "", "what signs server tokens: a file with an ed25519 seed, or with an RSA key in PEM"
+    ),
+    "jwt_signing_token": Key(
+        Kind.TEXT,
+        "",
+        "the token of that key, which makes a chain of trust; only for a seed. Without it no chain is made",
+    ),
     "server_jwt_validity": Key(Kind.DURATION, "1y", "how long server tokens are valid"),
     "leader_election": Key(Kind.SWITCH, False, "several daemons, of which one works"),
     "upgrades_repository": Key(Kind.TEXT, "", "where nodes get new versions"),
@@ -81,9 +100,13 @@ KEYS: Final[dict[str, Key]] = {
 }
 
 FEATURES: Final[dict[str, Key]] = {
-    "pki": Key(Kind.SWITCH, False, "certificates for x509 networks"),
+    "pki": Key(
+        Kind.SWITCH,
+        False,
+        "nodes make certificate requests, and the helper certificates for them (x509 networks); not with ed25519",
+    ),
     "jwt": Key(Kind.SWITCH, False, "provisioning tokens are fetched and verified"),
-    "ed25519": Key(Kind.SWITCH, False, "server tokens for networks with an organization issuer"),
+    "ed25519": Key(Kind.SWITCH, False, "nodes prove keys and get server tokens; turns jwt on"),
     "upgrades": Key(Kind.SWITCH, False, "nodes are upgraded before they are configured"),
 }
 

@@ -30,7 +30,13 @@ _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _STRICTNESS: Final = ("compatible", "strict")
 _LATER: Final = ("it is not supported yet", "remove it, or keep this site on the older program until it is")
-_SUPPORTED: Final = "usher provisions networks with features jwt and ed25519 (protocol v2)"
+_INSECURE: Final = (
+    "requests are not signed and TLS is not asked for: whoever is on the network can read everything, the broker's "
+    "password too, and be usher; a Choria broker refuses that, only a plain NATS server takes it"
+)
+_SECURED: Final = (
+    "remove it, and name a certificate in the Choria client configuration: plugin.security.provider = file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class Site:
     command: tuple[str, ...]
     tokens: tuple[str, ...] = field(repr=False)
     lifecycle_component: str
+    choria_insecure: bool
     site: str
     monitor_port: int
     monitor_address: str
@@ -108,20 +115,23 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     command = _command(reader, values["helper"])
     state = _state_directory(reader, values["state_directory"], environ)
     problems = tuple(reader.problems)
-    return (None if fatal(problems) else _site(path, values, command, state, problems)), problems
+    if fatal(problems):
+        return None, problems
+    return _site(path, values, _features(features), command, state, problems), problems
 
 
 def _check_unsupported(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:
-    for name in ("leader_election", "choria_insecure"):
-        if values[name]:
-            reader.error(name, *_LATER)
-    for name in ("pki", "upgrades"):
-        if features[name]:
-            reader.error(f"features.{name}", *_LATER)
+    if values["leader_election"]:
+        reader.error("leader_election", *_LATER)
+    if values["choria_insecure"]:
+        reader.warning("choria_insecure", _INSECURE, _SECURED)
+    if features["upgrades"]:
+        reader.error("features.upgrades", *_LATER)
     if features["pki"] and features["ed25519"]:
         reader.error("features", "pki and ed25519 exclude each other", "choose one")
     if not features["pki"] and not features["ed25519"]:
-        reader.error("features.ed25519", f"it is off, and {_SUPPORTED}", "set features.ed25519: true")
+        what = "neither pki nor ed25519 is on, so nodes get what the helper supplies and nothing that they could prove"
+        reader.warning("features", what, "set features.pki or features.ed25519, unless the helper supplies keys")
 
 
 def _check_limits(reader: Reader, values: dict[str, Any]) -> None:
@@ -212,8 +222,19 @@ def _state_directory(reader: Reader, written: str, environ: Mapping[str, str]) -
     return chosen
 
 
+def _features(written: Mapping[str, bool]) -> frozenset[Feature]:
+    """What is on; ed25519 turns jwt on, as in the older program (wire/provisioning.md §3.2)."""
+    on = {feature for feature in Feature if written[feature]}
+    return frozenset(on | {Feature.JWT} if Feature.ED25519 in on else on)
+
+
 def _site(
-    path: Path, values: dict[str, Any], command: tuple[str, ...], state: Path, problems: tuple[Problem, ...]
+    path: Path,
+    values: dict[str, Any],
+    chosen: frozenset[Feature],
+    command: tuple[str, ...],
+    state: Path,
+    problems: tuple[Problem, ...],
 ) -> Site:
     same = {name: values[name] for name in Site.__dataclass_fields__ if name in values}
     same |= {
@@ -221,7 +242,7 @@ def _site(
         "workers": values["workers"] or os.cpu_count() or 1,
         "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
         "server_jwt_validity": int(values["server_jwt_validity"]),
-        "features": frozenset({Feature.JWT, Feature.ED25519}),
+        "features": chosen,
         "state_directory": state,
         "strict": values["strictness"].lower() == "strict",
         "problems": tuple(problem for problem in problems if problem.severity is not Severity.ERROR),

@@ -19,7 +19,7 @@ from fsm.states import State
 from transport.reports import Complaint, Connected
 from usher.daemon import Daemon
 from usher.metrics.families import labels
-from usher.metrics.library import VERSION
+from usher.metrics.library import VERSIONS
 from usher.metrics.recorder import Recorder
 from usher.tally import Tally
 
@@ -69,7 +69,7 @@ def _broker(recorder: Recorder, daemon: Daemon) -> None:
     for purpose, report in daemon.reports.items():
         families["usher_connected"].set(isinstance(report, Connected | Complaint), labels(connection=purpose))
     both = (daemon.network.rpc.counts, daemon.network.discovery.counts)
-    version = labels(version=VERSION)
+    version = labels(version=VERSIONS[daemon.network.version])
     families["choria_protocol_valid"].set(sum(counts.valid for counts in both), version)
     families["choria_protocol_invalid"].set(sum(counts.invalid for counts in both), version)
     families["choria_protocol_error"].set(sum(counts.errors for counts in both), version)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from transport.wire.versions import Version
 from usher.metrics.families import Family, Kind
 
-VERSION: Final = "2"
-"""The label `version`: the one protocol that usher speaks."""
+VERSIONS: Final = {Version.V1: "1", Version.V2: "2"}
+"""The label `version`, by the protocol that the network speaks."""
 _EXPORTED: Final = (
     ("choria_protocol_valid", Kind.COUNTER, "version", "Replies whose hash fits what they say"),
     ("choria_protocol_invalid", Kind.COUNTER, "version", "Replies whose hash does not fit, or of another schema"),

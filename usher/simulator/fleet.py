@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Final
 
 from transport.wire.errors import WireError
-from transport.wire.v2 import WireRequest, decode_request
+from transport.wire.versions import WireRequest, decode_request
 from usher.simulator import cruel
 from usher.simulator import node as machine
 from usher.simulator.crowds import gust

@@ -28,10 +28,11 @@ from fsm.snapshot import NOTHING, Snapshot, unseen
 from fsm.states import PHASES, State
 from tests.property.fsm.strategies import NODE, NOW, OF, bodies, entropies, sents
 
-WELL = {Effect.RUN_HELPER: HelperFacts("0a" * 32, Verdict.CONFIGURE, "welcome"), Effect.LOOK: Sighting(present=False)}
-"""What the helper and a look say where all goes well."""
-POLICIES = [Policy(), Policy(features=frozenset({Feature.JWT, Feature.PKI}))]
-"""One network of each kind: with tokens, with certificates."""
+WELL = {Effect.LOOK: Sighting(present=False)}
+"""What a look says where all goes well."""
+CARRIED = frozenset({Feature.JWT})
+POLICIES = [Policy(), Policy(features=CARRIED | {Feature.PKI}), Policy(features=CARRIED)]
+"""One network of each kind: with tokens, with certificates, with certificates and keys from the helper."""
 
 
 class Life(list[tuple[Event, Decision]]):
@@ -54,7 +55,7 @@ def lives(draw: st.DrawFn) -> Life:
             event = draw(st.sampled_from(past))
         else:
             now = max(now, snapshot.awaited.at) if kind == "forward" and snapshot.awaited else now
-            body = forward(draw, snapshot, now) if kind == "forward" else draw(bodies(snapshot))
+            body = forward(draw, snapshot, now, life.policy) if kind == "forward" else draw(bodies(snapshot))
             event = Event(now, draw(entropies), body, 1)
         past.append(event)
         decision = decide(snapshot, event, life.policy)
@@ -64,7 +65,7 @@ def lives(draw: st.DrawFn) -> Life:
     return life
 
 
-def forward(draw: st.DrawFn, snapshot: Snapshot, now: int) -> Done | Due | Failed | Hint:
+def forward(draw: st.DrawFn, snapshot: Snapshot, now: int, policy: Policy) -> Done | Due | Failed | Hint:
     """What the node waits for, which mostly goes well."""
     if snapshot.awaited is not None:
         return Due(snapshot.awaited.kind, snapshot.awaited.at)
@@ -74,7 +75,9 @@ def forward(draw: st.DrawFn, snapshot: Snapshot, now: int) -> Done | Due | Faile
     chance = draw(st.integers(0, 19))
     if chance == 0:
         return Failed(doing.effect, identity, draw(st.sampled_from(Certainty)), Reason.NO_ANSWER, sent=draw(sents))
-    facts = WELL.get(doing.effect) if chance > 1 else None
+    helped = HelperFacts("0a" * 32, Verdict.CONFIGURE, "welcome", key=policy.features == CARRIED)
+    well = WELL | {Effect.RUN_HELPER: helped}
+    facts = well.get(doing.effect) if chance > 1 else None
     return Done(doing.effect, identity, facts or draw(OF[doing.effect]), Sent(now, "c1"))
 
 

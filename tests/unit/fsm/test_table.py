@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from fsm import actions, guards, waits
+from fsm import actions, guards, partings, transports, waits
 from fsm.effects import STEPS, Effect
 from fsm.events import Ack, Certainty, Done, Due, DueKind, Event, Hint, HintKind, Operator, Trigger, Verb, Verdict
 from fsm.machine import Decision, Rejected, decide
@@ -23,7 +23,7 @@ from fsm.table import ROWS
 from tests.model.interpreter import cells
 from tests.model.search import search
 from tests.model.usher import Rules
-from tests.unit.fsm.scenes import NEW, OLD, Scene, helper, reached, through
+from tests.unit.fsm.scenes import CARRIED, NEW, OLD, Scene, helper, reached, through
 
 CELLS = cells(ROWS)
 QUIET = 60_000
@@ -60,7 +60,7 @@ def test_a_guard_or_an_action_is_a_sentence_of_its_own(row: Row):
         assert not said.endswith(".")
 
 
-@pytest.mark.parametrize("room", [actions, waits, guards], ids=lambda room: room.__name__)
+@pytest.mark.parametrize("room", [actions, waits, guards, partings, transports], ids=lambda room: room.__name__)
 def test_no_action_or_guard_is_kept_that_no_row_names(room: object):
     named = {part for row in ROWS for part in (*row.actions, row.guard) if part is not None}
     helpers = {"wait", "because", "facts_too_old", "costs_nothing"}
@@ -133,8 +133,22 @@ def told_long_ago() -> Scene:
     return too_old(scene).due()
 
 
+def not_decrypted() -> Scene:
+    """A helper's key that the node could not decrypt."""
+    scene = through(Effect.WRAP_KEY).until(Effect.CONFIGURE)
+    return scene.fails(Certainty.REFUSED, Reason.KEY_NOT_DECRYPTED, transient=False)
+
+
+def exchanged_late() -> Scene:
+    """A helper's key, and usher was killed while it read the node's token."""
+    return Scene(CARRIED, supplied=True).until(Effect.FETCH_JWT).crash().until(HELPER).done()
+
+
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
+    "exchange-anew": not_decrypted,
+    "exchange-not-yet": exchanged_late,
+    "exchange-later": lambda: through(Effect.EXCHANGE_KEY).fails(Certainty.UNKNOWN).due(),
     "look-first": told_long_ago,
     "still-there": lambda: told_long_ago().done(OLD),
     "inventoried-not-yet": unanswered_csr,

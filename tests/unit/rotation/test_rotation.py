@@ -105,7 +105,7 @@ async def test_a_client_token_is_used_for_logins_and_requests_unless_it_is_for_a
     new = material()
     bench.signs_with("client", new)
     await bench.rotation.look()
-    assert way.credentials.token == way.caller.token == new.token
+    assert way.credentials.token == way.caller.credential == new.token
     assert way.caller.sign(b"x") == way.credentials.sign_nonce(b"x")
     assert new.seed_hex in bench.outside.secrets
 
