@@ -9,8 +9,10 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Final
 
 from cryptography import x509
@@ -19,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from security.node_tls import RsaPair
 
 _EARLIER: Final = timedelta(minutes=5)
 """By so much a certificate begins before it is made: the clocks of a site differ."""
@@ -56,8 +60,13 @@ class SmallCa:
         """The key as its file has it: PEM. Only for writing that file."""
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
-    def certify(self, request: str, identity: str, now: int, seconds: int) -> str:
-        """A server's certificate for the key of a request (PEM), under this name; raises ValueError."""
+    def issue(self, name: str, now: int, seconds: int, *, hosts: Sequence[str] = ()) -> tuple[str, str]:
+        """A certificate for a client or a broker, and its RSA key: two PEM texts. `hosts` are names and addresses."""
+        pair = RsaPair.generate()
+        return self.certify(pair.request({"cn": name}), name, now, seconds, hosts=hosts), pair.private_pem
+
+    def certify(self, request: str, identity: str, now: int, seconds: int, *, hosts: Sequence[str] = ()) -> str:
+        """A certificate for the key of a request (PEM), under this name and for `hosts`; raises ValueError."""
         asked = x509.load_pem_x509_csr(request.encode())
         if not asked.is_signature_valid:
             raise ValueError("the request is not signed with its key")
@@ -65,7 +74,7 @@ class SmallCa:
         builder = _builder(issuer, _name(identity), asked.public_key(), now, seconds)
         for extension in (
             x509.BasicConstraints(ca=False, path_length=None),
-            x509.SubjectAlternativeName([x509.DNSName(identity)]),
+            x509.SubjectAlternativeName([_general(name) for name in (identity, *hosts)]),
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
             _usage("digital_signature", "key_encipherment"),
         ):
@@ -90,6 +99,13 @@ def _name(name: str) -> x509.Name:
 
 def _usage(*on: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in on for name in _USAGE})
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _pem(certificate: x509.Certificate) -> str:

@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fleet.add_argument("--facts", metavar="FILE", help="JSON object that every node shows as its facts")
     fleet.add_argument("--facts-size", type=int, default=0, metavar="BYTES", help="make facts of about this size")
     fleet.add_argument(
-        "--protocol", choices=list(Version), help="what the nodes speak (default: v2 if the token says so, else v1)"
+        "--protocol",
+        choices=[version.value for version in Version],
+        help="what the nodes speak (default: v2 if the token says so, else v1)",
     )
     fleet.add_argument(
         "--without", action="append", default=[], choices=list(ACTIONS), metavar="ACTION",

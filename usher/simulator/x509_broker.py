@@ -17,8 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from security.authority_x509 import CertificateAuthority
+from security.ca import SmallCa
 from usher.simulator.broker import HOST, EmbeddedBroker, Passwords, quoted
+from usher.simulator.material import YEAR
 
 _CA: Final = "clients.pem"
 
@@ -28,10 +29,12 @@ class _Front(EmbeddedBroker):
 
     ready_line = b"Leafnode connection created"
 
-    def __init__(self, behind: EmbeddedBroker, directory: Path, authority: CertificateAuthority, port: int) -> None:
-        """Hold whom to join."""
-        super().__init__(directory, authority.server([HOST, "localhost"]), port=port, passwords=behind.passwords)
-        self._behind, self._authority = behind, authority
+    def __init__(
+        self, behind: EmbeddedBroker, directory: Path, certificate: tuple[str, str], clients: str, port: int
+    ) -> None:
+        """Hold whom to join, and the authority of the clients (PEM)."""
+        super().__init__(directory, certificate, port=port, passwords=behind.passwords)
+        self._behind, self._clients = behind, clients
 
     def configuration(self) -> str:
         """Its configuration: one user, behind TLS that verifies."""
@@ -47,17 +50,17 @@ accounts {{ provisioning {{ users: [ {{ user: provisioner, password: {quoted(sel
 
     def files(self) -> dict[str, str]:
         """The authority of the clients too."""
-        return super().files() | {_CA: self._authority.pem}
+        return super().files() | {_CA: self._clients}
 
 
 class X509Broker:
     """Both servers, in a directory: `url` is for `provisioner`, `node_url` for nodes; `passwords` as of the broker."""
 
-    def __init__(self, directory: Path, authority: CertificateAuthority, *, port: int = 0, node_port: int = 0) -> None:
-        """Hold what they will be; nothing is written or started yet."""
-        certificate = authority.server([HOST, "localhost"])
+    def __init__(self, directory: Path, authority: SmallCa, now: int, *, port: int = 0, node_port: int = 0) -> None:
+        """Hold what they will be; nothing is written or started yet. `now` (Unix seconds) dates their certificate."""
+        certificate = authority.issue("localhost", now, YEAR, hosts=[HOST])
         self.behind = EmbeddedBroker(directory / "nodes", certificate, port=node_port, leaves=True)
-        self.front = _Front(self.behind, directory / "front", authority, port)
+        self.front = _Front(self.behind, directory / "front", certificate, authority.certificate, port)
 
     @property
     def url(self) -> str:

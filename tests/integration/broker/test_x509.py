@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fsm.errors import CallError
 from fsm.events import Certainty
 from fsm.runtime.clock import SystemClock
-from security.authority_x509 import CertificateAuthority, make_authority
+from security.ca import SmallCa
 from security.certificate import signed_by_certificate
 from tests.fakes.link import QUICK, UNSECURED, Asked, Discarded, Heard, Known, asking, responder, running, started
 from transport.connection import Connection
@@ -25,35 +26,35 @@ from transport.rpc import RpcClient
 from transport.wire.caller import Caller
 from transport.wire.versions import Version
 from usher.simulator.broker import BrokerMissingError, EmbeddedBroker, binary
+from usher.simulator.material import YEAR
 from usher.simulator.x509_broker import X509Broker
 
+NOW = int(time.time())
 pytestmark = pytest.mark.network
 NODE = "n1.example.net"
 
 
 @pytest.fixture(scope="module")
-def authority() -> CertificateAuthority:
-    return make_authority()
+def authority() -> SmallCa:
+    return SmallCa.make("usher-test-ca", NOW, YEAR)
 
 
 @pytest.fixture(scope="module")
-def x509(authority: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[X509Broker]:
+def x509(authority: SmallCa, tmp_path_factory: pytest.TempPathFactory) -> Iterator[X509Broker]:
     try:
         binary()
     except BrokerMissingError as error:
         pytest.skip(str(error))
-    broker = X509Broker(tmp_path_factory.mktemp("x509"), authority)
+    broker = X509Broker(tmp_path_factory.mktemp("x509"), authority, NOW)
     broker.start()
     yield broker
     broker.stop()
 
 
-def context(
-    where: Path, authority: CertificateAuthority, by: CertificateAuthority | None = None
-) -> tuple[Tls, str, str]:
+def context(where: Path, authority: SmallCa, by: SmallCa | None = None) -> tuple[Tls, str, str]:
     """TLS that shows a certificate of `by` and trusts the authority; and the two PEM texts."""
-    certificate, key = (by or authority).client("provisioner.mcollective")
-    files = {"ca.pem": authority.pem, "cert.pem": certificate, "key.pem": key}
+    certificate, key = (by or authority).issue("provisioner.mcollective", NOW, YEAR)
+    files = {"ca.pem": authority.certificate, "cert.pem": certificate, "key.pem": key}
     for name, text in files.items():
         (where / name).write_text(text)
     tls = tls_context(where / "ca.pem", certificate=where / "cert.pem", key=where / "key.pem")
@@ -107,7 +108,7 @@ async def test_a_signed_request_reaches_a_node_and_its_answer_us(x509, authority
 
 
 async def test_without_a_certificate_nobody_gets_in_where_the_provisioner_does(x509, authority, tmp_path: Path):
-    foreign, _, _ = context(tmp_path, authority, make_authority("another"))
+    foreign, _, _ = context(tmp_path, authority, SmallCa.make("another", NOW, YEAR))
     for tls in (tls_context(), foreign):
         report: Heard[Report] = Heard()
         async with started(link(x509.url, "provisioner", x509.passwords.provisioner, tls, report)):

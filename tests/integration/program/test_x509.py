@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,58 +13,28 @@ import orjson
 import pytest
 
 from fsm.states import State
-from security.authority_x509 import CertificateAuthority, make_authority
+from security.ca import SmallCa
 from tests.fakes.whole import Whole
 from usher.simulator.broker import EmbeddedBroker
-from usher.simulator.material import make_site
+from usher.simulator.material import YEAR, make_site
 from usher.simulator.x509_broker import X509Broker
+from usher.simulator.x509_site import X509Site, make_x509_site
 
+NOW = int(time.time())
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("broker")]
 CERTNAME = "provisioner.mcollective"
-HELPER = """
-import json, sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-where = Path(__file__).parent
-node = json.load(sys.stdin)
-request = x509.load_pem_x509_csr(node["csr"]["csr"].encode())
-key = serialization.load_pem_private_key((where / "ca.key").read_bytes(), None)
-ca = x509.load_pem_x509_certificate((where / "ca.pem").read_bytes())
-now = datetime.now(UTC)
-builder = x509.CertificateBuilder(ca.subject, request.subject, request.public_key(), x509.random_serial_number())
-builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=30))
-names = x509.SubjectAlternativeName([x509.DNSName(node["identity"])])
-made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
-ssl = node["csr"]["ssldir"]
-print(json.dumps({
-    "msg": "certified",
-    "certificate": made.public_bytes(serialization.Encoding.PEM).decode(),
-    "ca": (where / "ca.pem").read_text(),
-    "configuration": {
-        "plugin.choria.server.provision": "false", "identity": node["identity"], "plugin.security.provider": "file",
-        "plugin.security.file.certificate": ssl + "/certificate.pem", "plugin.security.file.key": ssl + "/private.pem",
-        "plugin.security.file.ca": ssl + "/ca.pem",
-    },
-}))
-"""
 
 
 @asynccontextmanager
 async def site(
     where: Path, broker: EmbeddedBroker | X509Broker, ca: str, client: dict[str, Any], **more: Any
 ) -> AsyncIterator[Whole]:
-    """A site with an authority of its own whose helper certifies every request; `ca` is that of the broker."""
-    authority = make_authority("nodes")
-    helper = where / "w" / "site" / "certify.py"
-    wishes = {"features": {"jwt": True, "pki": True}, "helper": shlex.join([sys.executable, "-I", str(helper)])} | more
+    """A site whose helper certifies every request by an authority of its own; `ca` is that of the broker."""
     plain = broker.behind if isinstance(broker, X509Broker) else broker
-    made = Whole(plain, make_site(where / "w", plain, int(time.time()), wishes))
-    for name, text in (("ca.pem", authority.pem), ("ca.key", authority.key_pem), (helper.name, HELPER)):
-        (helper.parent / name).write_text(text)
+    certifying = X509Site(where / "w" / "site", plain.url)
+    wishes = {"features": {"jwt": True, "pki": True}, "helper": certifying.command} | more
+    made = Whole(plain, make_site(where / "w", plain, NOW, wishes))
+    make_x509_site(certifying.directory, certifying.brokers, NOW)
     settings = {"identity": CERTNAME, "plugin.choria.use_srv": "false", "plugin.choria.middleware_hosts": broker.url}
     text = "".join(f"{name} = {value}\n" for name, value in (settings | client).items())
     made.site.choria_config.write_text(text)
@@ -92,7 +60,7 @@ async def provisioned(made: Whole, nodes: int, *words: str) -> list[dict[str, An
 async def test_unsecured_over_a_plain_server(tmp_path: Path):
     async with (
         EmbeddedBroker(tmp_path / "w" / "broker", None) as broker,
-        site(tmp_path, broker, make_authority().pem, {}, choria_insecure=True) as made,
+        site(tmp_path, broker, SmallCa.make("usher-test-ca", NOW, YEAR).certificate, {}, choria_insecure=True) as made,
     ):
         held = await provisioned(made, 10, "--plain")
         assert {each["phase"] for each in held} == {"provisioned"}
@@ -100,20 +68,20 @@ async def test_unsecured_over_a_plain_server(tmp_path: Path):
 
 
 async def test_with_a_certificate_over_a_broker_that_demands_one(tmp_path: Path):
-    authority = make_authority()
-    async with X509Broker(tmp_path / "w" / "broker", authority) as broker:
+    authority = SmallCa.make("usher-test-ca", NOW, YEAR)
+    async with X509Broker(tmp_path / "w" / "broker", authority, NOW) as broker:
         files = client_files(tmp_path, authority)
-        async with site(tmp_path, broker, authority.pem, files) as made:
+        async with site(tmp_path, broker, authority.certificate, files) as made:
             held = await provisioned(made, 10)
             assert {each["phase"] for each in held} == {"provisioned"}
             assert all(each["tls_key"] == each["certificate_key"] != "" for each in held)
 
 
-def client_files(where: Path, authority: CertificateAuthority) -> dict[str, Any]:
+def client_files(where: Path, authority: SmallCa) -> dict[str, Any]:
     """The client configuration of the provider `file`, and what it names."""
-    certificate, key = authority.client(CERTNAME)
+    certificate, key = authority.issue(CERTNAME, NOW, YEAR)
     found: dict[str, Any] = {"plugin.security.provider": "file"}
-    for name, text in (("certificate", certificate), ("key", key), ("ca", authority.pem)):
+    for name, text in (("certificate", certificate), ("key", key), ("ca", authority.certificate)):
         file = where / f"client-{name}.pem"
         file.touch(mode=0o600)
         file.write_text(text)
