@@ -47,8 +47,8 @@ class Rules:
     With `supplies` the helper supplies certificate and key. Not `patient`, the search does not look for invariant 7 but
     for what comes of breaking it; without `looks_first` configure does not look before it is sent to an x509 node.
 
-    The search notes in it which rows fired, which effects opened while a configure of the same bytes was alive, which row
-    made which effect wait until quiet, and one snapshot of each kind.
+    The search notes in it which rows fired, which effects opened while a configure of the same bytes was alive, which
+    row made which effect wait until quiet, and one snapshot of each kind.
     """
 
     decide: Decider = REAL
