@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +24,11 @@ MOST: Final = 100
 """Alternative names: each is searched with each pattern."""
 
 
+def shown(name: str) -> str:
+    """A name as it can be repeated."""
+    return repr(name[:SHOWN])
+
+
 class UnfitNameError(Exception):
     """A name that cannot be compared with a pattern"""
 
@@ -35,15 +40,17 @@ class DenyList:
         """Compile them; raises re.error for one that is none, which the configuration has ruled out."""
         self._denied = [(pattern, re.compile(pattern), re.compile(pattern, re.IGNORECASE)) for pattern in denied]
 
-    def judge(self, names: Iterable[str], denial: Reason, check: str) -> dict[str, str]:
-        """What passes under the named check, and why; raises TokenError with this denial."""
+    def judge(
+        self, names: Iterable[str], denial: Reason, check: str, told: Callable[[str], str] = shown
+    ) -> dict[str, str]:
+        """What passes under the named check, and why; raises TokenError with this denial. `told` says a name."""
         passed: dict[str, str] = {}
         for name in names:
             for pattern, exact, loose in self._denied:
                 if any(exact.search(form) for form in _forms(name)):
-                    raise TokenError(denial, f"{shown(name)} matches the denied pattern {pattern}")
+                    raise TokenError(denial, f"{told(name)} matches the denied pattern {pattern}")
                 if any(loose.search(form) for form in _forms(name)):
-                    passed.setdefault(check, f"{shown(name)} matches the denied pattern {pattern} but for its capitals")
+                    passed.setdefault(check, f"{told(name)} matches the denied pattern {pattern} but for its capitals")
         return passed
 
 
@@ -73,11 +80,6 @@ def alternatives(extensions: x509.Extensions) -> Iterator[str]:
                 yield from texts(name.value)
             case _:
                 raise UnfitNameError("it has an alternative name of a kind that cannot be compared")
-
-
-def shown(name: str) -> str:
-    """A name as it can be repeated."""
-    return repr(name[:SHOWN])
 
 
 def _forms(name: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ Rules:
    denied name, another key, a certificate outside its time, one that the node would not find in its bundle.
 2. What the older program sent and a node can live with is a named check, which `strict` refuses (design §7).
 3. A bundle of authorities has no order; a bundle with the node's certificate begins with it.
-4. Nothing of a private key is ever repeated, and nothing of a certificate longer than a name is shown.
+4. Nothing that the helper supplied is repeated, no name either: what helpers say is sealed (docs/decisions/0017).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fsm.certifying import Examined, Supplied
 from fsm.errors import TokenError
 from fsm.reasons import Reason
-from security.denying import DenyList, UnfitNameError, alternatives, shown, texts
+from security.denying import DenyList, UnfitNameError, alternatives, texts
 from security.exchange import read_key
 
 SKEW: Final = timedelta(seconds=5)
@@ -73,7 +73,7 @@ class SuppliedVerifier:
             _time(leaf, now)
             _no_authority(leaf)
             names = [*texts(leaf.subject), *alternatives(leaf.extensions)]
-            cased = self._denied.judge(names, Reason.CERTIFICATE_DENIED, "certificate_denied_case")
+            cased = self._denied.judge(names, Reason.CERTIFICATE_DENIED, "certificate_denied_case", _unsaid)
             passed = [(check, Reason.CERTIFICATE_DENIED, what) for check, what in cased.items()]
             passed += _named(leaf, offer.names)
             passed += _chained(bundle, offer.ca, now)
@@ -82,7 +82,9 @@ class SuppliedVerifier:
         except _UNREADABLE as error:
             _refuse(f"`certificate`: it cannot be decoded: {type(error).__name__}")
         if extra:
-            passed.append(("certificate_extra", Reason.CERTIFICATE_INVALID, f"`certificate` also holds {extra}"))
+            passed.append(
+                ("certificate_extra", Reason.CERTIFICATE_INVALID, "`certificate` also holds what is no certificate")
+            )
         key = leaf.public_key()
         if isinstance(key, RSAPublicKey) and key.key_size < STRONG:
             what = f"`certificate`: its RSA key has {key.key_size} bits, less than {STRONG}"
@@ -93,8 +95,8 @@ class SuppliedVerifier:
 # -- the text ---------------------------------------------------------------------------------------------------------
 
 
-def _bundle(text: str, name: str) -> tuple[list[x509.Certificate], str]:
-    """The certificates of a PEM text, at least one, and what kind of block is there besides; raises TokenError."""
+def _bundle(text: str, name: str) -> tuple[list[x509.Certificate], bool]:
+    """The certificates of a PEM text, at least one, and whether there is something else; raises TokenError."""
     if len(text) > LONGEST:
         _refuse(f"`{name}` is longer than {LONGEST} characters")
     blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text)]
@@ -107,7 +109,7 @@ def _bundle(text: str, name: str) -> tuple[list[x509.Certificate], str]:
     if len(bodies) > MOST:
         _refuse(f"`{name}` holds more than {MOST} certificates")
     try:
-        return [x509.load_pem_x509_certificate(body.encode()) for body in bodies], others[0] if others else ""
+        return [x509.load_pem_x509_certificate(body.encode()) for body in bodies], bool(others)
     except _UNREADABLE:
         _refuse(f"`{name}` has a certificate that cannot be decoded")
 
@@ -168,7 +170,7 @@ def _named(leaf: x509.Certificate, names: Sequence[str]) -> list[Passed]:
     if set(names) & set(said):
         what = "it is for the identity of the configuration, not for the one that the node was provisioned under"
         return [("certificate_identity", Reason.CERTIFICATE_NAME, what)]
-    what = f"it is for {shown(said[0]) if said else 'nobody'}, not for this node"
+    what = "neither its common name nor an alternative name is the node's identity"
     return [("certificate_name", Reason.CERTIFICATE_NAME, what)]
 
 
@@ -210,6 +212,11 @@ def _issued(child: x509.Certificate, parent: x509.Certificate) -> bool:
 def _fingerprint(key: CertificatePublicKeyTypes) -> str:
     info = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return sha256(info).hexdigest()
+
+
+def _unsaid(name: str) -> str:
+    del name
+    return "a name in it"
 
 
 def _refuse(what: str) -> NoReturn:

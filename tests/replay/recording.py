@@ -105,7 +105,7 @@ def certificates(scene: Scene) -> None:
 
 
 def keys(scene: Scene) -> None:
-    """A helper supplies a key: usher is killed in each step, a half changes, the node cannot decrypt, an operator asks."""
+    """A helper supplies a key: usher is killed in each step, the node cannot decrypt, an operator asks."""
     scene.supplied = True
     scene.until(Effect.FETCH_JWT).crash().until(Effect.EXCHANGE_KEY).crash(started=False).due().crash().due().due()
     scene.fails(Certainty.UNKNOWN).due().due().until(Effect.WRAP_KEY).crash()

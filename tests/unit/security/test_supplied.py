@@ -116,6 +116,16 @@ def test_a_few_seconds_of_skew_are_allowed(seconds: int, passes: bool):
         assert refusal(found, now=now)[0] is Reason.CERTIFICATE_NOT_YET_VALID
 
 
+@pytest.mark.parametrize("name", ["boss.mcollective", "n2.example.net", "x.MCollective"])
+def test_no_name_that_the_helper_wrote_is_repeated(name: str):
+    try:
+        said = " ".join(examined(offer(signed(name))).warnings)
+    except TokenError as error:
+        said = error.detail
+    assert said
+    assert name not in said
+
+
 def test_nothing_of_a_private_key_is_repeated():
     key = private(rsa_key())
     _, said = refusal(offer(the_ca().leaf() + key))
