@@ -22,7 +22,8 @@ from fsm.rows import Opens, Row, ignore, row
 from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
-VERSION: Final = 2
+VERSION: Final = 3
+"""3: a node that is held as looping has its last return counted."""
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)
@@ -132,7 +133,8 @@ _THROUGH: Final = (
     row("gone-once", S.RESTARTED, On.DONE, "it is gone, perhaps for the moment of its restart: look once more",
         when=when.found_gone, do=(do.settle, wait.count_gone, wait.wait_to_look)),
     row("looping", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it came back from its restart too often in a row",
-        when=when.found_looping, to=S.FAILED, do=(do.settle, do.because(Reason.LOOPING), do.hold)),
+        when=when.found_looping, to=S.FAILED,
+        do=(do.settle, wait.count_return, do.because(Reason.LOOPING), do.hold)),
     row("came-back", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it restarted and came back without what we gave it",
         when=when.found_new_process, to=S.REPROVISION,
         do=(do.settle, do.because(Reason.CAME_BACK), wait.wait_after_return)),
