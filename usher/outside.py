@@ -23,7 +23,7 @@ from helpers.configuration import inject_provision_false, keeps_provisioning, un
 from helpers.runners.exec import ExecHelper, ExecSettings
 from security.client import ClientCredentials
 from security.csr import RequestVerifier
-from security.keyfiles import verify_key
+from security.keyfiles import verify_keys
 from security.problems import CredentialError
 from security.signer import FileSigner
 from security.verifier import TokenVerifier
@@ -67,7 +67,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
             problems.append(Problem(error.file, error.detail, "correct plugin.security.choria.ca"))
 
     credentials = attempt(lambda: ClientCredentials(client.token_file, client.seed_file, strict=site.strict))
-    key = attempt(lambda: verify_key(site.jwt_verify_cert))
+    keys = attempt(lambda: verify_keys(site.jwt_verify_cert))
     token_file = site.jwt_signing_token or None
     signer = attempt(lambda: FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict))
     trust = attempt(lambda: Trust(client.ca))
@@ -75,7 +75,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         raise ConfigErrors(problems)
     secrets = Known(_secrets(site, client))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
-    verifier = TokenVerifier(key)
+    verifier = TokenVerifier(*keys)
     ourselves = Client(credentials, client.identity, *nats_user(site, client))
     tokens = Tokens(site.tokens)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)

@@ -52,7 +52,11 @@ KEYS: Final[dict[str, Key]] = {
     "monitor_port": Key(Kind.WHOLE, 0, "where metrics and health are served; 0 is off"),
     "broker_provisioning_password": Key(Kind.TEXT, "", "the password of the broker's user `provisioner`"),
     "cert_deny_list": Key(Kind.TEXTS, DENIED, "names that no certificate request may have"),
-    "jwt_verify_cert": Key(Kind.TEXT, "", "a file or 64 hexadecimal characters: the key of provisioning tokens"),
+    "jwt_verify_cert": Key(
+        Kind.ONE_OR_MORE,
+        (),
+        "a file or 64 hexadecimal characters: the key of provisioning tokens; or several, in order",
+    ),
     "jwt_signing_key": Key(Kind.TEXT, "", "the seed file that signs server tokens"),
     "jwt_signing_token": Key(Kind.TEXT, "", "the token of that key, which makes a chain of trust"),
     "server_jwt_validity": Key(Kind.DURATION, "1y", "how long server tokens are valid"),

@@ -18,7 +18,7 @@ from fsm.errors import TokenError
 from security import tokens
 from security.chain import expiry, verify_holder
 from security.client import ClientCredentials
-from security.keyfiles import verify_key
+from security.keyfiles import verify_keys
 from security.keys import Ed25519Key
 from security.problems import CredentialError
 from security.verifier import TokenVerifier
@@ -75,18 +75,23 @@ def client_token(site: Site, client: ClientConfig, now: int) -> Iterator[Check]:
 def _same_issuer(site: Site, held: ClientCredentials, now: int) -> Iterator[Check]:
     """Whether the key that provisioning tokens are verified with vouches for us too, as it does at most sites."""
     try:
-        key = verify_key(site.jwt_verify_cert)
-        if not isinstance(key, Ed25519Key):
-            return
-        verify_holder(held.token, key, now)
+        keys = [key for key in verify_keys(site.jwt_verify_cert) if isinstance(key, Ed25519Key)]
     except CredentialError:
         return
-    except TokenError:
+    if keys and not any(_vouches(key, held, now) for key in keys):
         what = "the issuer of jwt_verify_cert did not issue it: most sites have one issuer for both"
         step = "compare jwt_verify_cert with the broker's plugin.security.issuer.<ou>.public"
         yield doubtful(CLIENT, what, step)
-        return
-    yield fine(CLIENT, "its chain leads to the issuer of jwt_verify_cert")
+    elif keys:
+        yield fine(CLIENT, "its chain leads to the issuer of jwt_verify_cert")
+
+
+def _vouches(key: Ed25519Key, held: ClientCredentials, now: int) -> bool:
+    try:
+        verify_holder(held.token, key, now)
+    except TokenError:
+        return False
+    return True
 
 
 def read_node_token(file: Path) -> tuple[NodeToken | None, tuple[Check, ...]]:
@@ -106,7 +111,7 @@ def read_node_token(file: Path) -> tuple[NodeToken | None, tuple[Check, ...]]:
 def node_token(site: Site, token: NodeToken, now: int) -> Iterator[Check]:
     """Whether usher would accept a node with this token at `now` (milliseconds)."""
     try:
-        TokenVerifier(verify_key(site.jwt_verify_cert)).provisioning_token(token.text, now)
+        TokenVerifier(*verify_keys(site.jwt_verify_cert)).provisioning_token(token.text, now)
     except CredentialError as error:
         yield wrong(NODE, str(error.problem.what), error.problem.next)
         return
