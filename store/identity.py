@@ -98,7 +98,7 @@ def refused(error: sqlite3.Error, path: Path, *, reading: bool = False) -> Store
     """What SQLite says of a file, in our words; one who only reads is not told to have it given to him."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
-        return refusals.no_database(path)
+        return refusals.no_database(path, reading=reading)
     if code in _BROKEN:
         return refusals.damaged(path, str(error))
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:

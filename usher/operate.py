@@ -148,7 +148,8 @@ def _seen(state: StateDirectory, nodes: list[str]) -> None:
     except StoreError:
         return  # there is none, or it is not ours to read: whoever is asked says what it finds
     except common.RefusedError as error:
-        raise RefusedError(f"{error}; nobody was held: to hold a name before it is seen, say --force") from None
+        said = str(error) if str(error).endswith("?") else f"{error}."
+        raise RefusedError(f"nobody was held: {said} To hold a name before it is seen, say --force") from None
 
 
 def _sentence(node: str, answer: dict[str, Any]) -> str:

@@ -103,8 +103,9 @@ def test_a_name_that_was_never_seen_is_not_held_by_mistake(state: Path, capsys: 
     assert usher(state, "nodes", "quarantine", "web2.example.net", "wbe1.example.net", "--json") == operate.TROUBLE
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith("usher: no node is known by the name wbe1.example.net; did you mean web")
-    assert said.err.endswith("; nobody was held: to hold a name before it is seen, say --force\n")
+    told = "usher: nobody was held: no node is known by the name wbe1.example.net; did you mean web"
+    assert said.err.startswith(told)
+    assert said.err.endswith("? To hold a name before it is seen, say --force\n")
     assert not snapshot(state, "web2.example.net").held
     with open_reader(state / "usher.db") as reader:
         assert reader.node("wbe1.example.net") is None

@@ -34,7 +34,7 @@ def state(tmp_path: Path) -> Path:
     return made(tmp_path / "state")
 
 
-COMMANDS = [("pause",), ("resume",), ("nodes", "retry", UNDER_WAY), ("nodes", "quarantine", "new.example.net")]
+COMMANDS = [("pause",), ("resume",), ("nodes", "retry", UNDER_WAY), ("nodes", "quarantine", "--force", "n.example.net")]
 
 
 @pytest.mark.parametrize("words", COMMANDS)
