@@ -73,8 +73,8 @@ FAILED: Final = 1
 COLLECT: Final = (10_000, 20, 10)
 """When Python looks for garbage that refers to itself (gc.set_threshold), in objects and in looks.
 
-There is little of it, and looks go through all that a burst has waiting: at every 700 objects, as Python comes, they took
-a tenth of the CPU of a burst of 20,000, and more the more nodes waited.
+There is little of it, and a look goes through what a burst has waiting: at every 700 objects, as Python comes, they
+took a tenth of the CPU of a burst of 20,000, and more the more nodes waited.
 """
 _logger = logging.getLogger("usher")
 
