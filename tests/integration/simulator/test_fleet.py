@@ -19,6 +19,7 @@ from tests.fakes.link import CALLER, Discarded, Heard, connection, running
 from tests.fakes.provisioning import ask, asking, enrol, nobody
 from tests.fakes.proxy import FaultProxy
 from tests.fakes.simulated import SECRET, TOKEN
+from tests.patience import PATIENCE
 from transport.discovery import Discovery
 from usher.simulator.broker import EmbeddedBroker
 from usher.simulator.fleet import Figures, Fleet, Plan
@@ -45,7 +46,7 @@ class Watched:
         self.fleet = Fleet(plan_, self._news.set)
 
     async def until(self, enough: Callable[[Figures], bool]) -> Figures:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not enough(self.fleet.figures()):
                 self._news.clear()
                 await self._news.wait()

@@ -13,6 +13,7 @@ import pytest
 from fsm.events import HintKind
 from fsm.runtime.clock import SystemClock
 from tests.fakes.link import CALLER, Discarded, Heard, connection
+from tests.patience import PATIENCE
 from transport import subjects
 from transport.connection import Connection
 from transport.discovery import Cycle, Discovery
@@ -65,7 +66,7 @@ async def staged(broker: EmbeddedBroker, url: str = "") -> AsyncIterator[Scene]:
     )
     await discovery.start()
     await lifecycle.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         for each in (node, link):
             await each.start()
             await each.ready()

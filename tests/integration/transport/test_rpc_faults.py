@@ -11,6 +11,7 @@ from fsm.reasons import Reason
 from tests.fakes.link import Heard, asking, fill, handed_over, provisioner, started
 from tests.fakes.proxy import Way
 from tests.fakes.scene import staged
+from tests.patience import PATIENCE
 from transport.connection import Options
 from transport.reports import Connected, Disconnected, Refused, Report
 
@@ -173,7 +174,7 @@ async def test_who_has_answered_since_the_outage_and_is_gone_is_gone(broker, pro
         (await scene.next()).answer()
         await call
         await scene.node.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (
                 error := await scene.fails(scene.call("daemon_stats", within=0.2))
             ).certainty is not Certainty.NOT_DELIVERED:

@@ -40,9 +40,7 @@ def test_a_database_that_cannot_be_read_is_said_beside_the_daemon_that_is_not_th
     (tmp_path / "usher.db").write_bytes(b"no database" * 100)
     assert cli.main(["status", "--state", str(tmp_path)]) == operate.NO_DAEMON
     said = capsys.readouterr().err.splitlines()
-    assert (
-        "is no SQLite database: name usher's state directory with --state, or if this is it restore" in said[0]
-    )
+    assert "is no SQLite database: name usher's state directory with --state, or if this is it restore" in said[0]
     assert "start it with usher run" in said[1]
 
 
