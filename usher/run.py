@@ -66,7 +66,7 @@ from usher.status import Status
 from usher.tally import Tally
 from usher.timekeeping import timekeeping_of
 from usher.vault import KeyPlace, Sealing, VaultKeyError, key_place, open_ring, take_up
-from usher.views.common import directory
+from usher.views.common import directory, file
 
 WRONG: Final = 2
 FAILED: Final = 1
@@ -98,9 +98,11 @@ class Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `usher run`, those of the older program."""
-    parser.add_argument("--config", required=True, metavar="FILE", help="the site's YAML file")
-    parser.add_argument("--choria-config", metavar="FILE", help="the Choria client configuration (default: as choria)")
-    parser.add_argument("--pid", metavar="FILE", help="write the process id there; removed at a clean exit")
+    parser.add_argument("--config", required=True, type=file, metavar="FILE", help="the site's YAML file")
+    parser.add_argument(
+        "--choria-config", type=file, metavar="FILE", help="Choria client configuration; default as choria"
+    )
+    parser.add_argument("--pid", type=file, metavar="FILE", help="write the process id there; removed at a clean exit")
     parser.add_argument(
         "--state", type=directory, metavar="DIR", help="the state directory (default: as the YAML says)"
     )

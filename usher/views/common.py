@@ -79,6 +79,11 @@ def file(text: str) -> str:
     return text
 
 
+def path(text: str) -> Path:
+    """A file that was named, as a path."""
+    return Path(file(text))
+
+
 def count(text: str) -> int:
     """A number of lines, at least one."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 10**8):
