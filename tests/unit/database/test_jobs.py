@@ -112,7 +112,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait for a thread of the daemon, which tells nobody."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 what is waited for has no event
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
 
 
 def under_way(jobs: Jobs) -> bool:
