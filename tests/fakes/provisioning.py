@@ -26,8 +26,10 @@ async def asking(broker: EmbeddedBroker) -> AsyncIterator[tuple[RpcClient, Conne
     async with running(provisioner(broker.url, broker)) as link:
         rpc = RpcClient(link, CALLER, SystemClock(), discards=Discarded(), on_second_answer=Heard())
         await rpc.start()
-        yield rpc, link
-        rpc.close()
+        try:
+            yield rpc, link
+        finally:
+            rpc.close()
 
 
 async def ask(rpc: RpcClient, node: str, action: str, *, within: float = 20.0, **data: object) -> Reply:

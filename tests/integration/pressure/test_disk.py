@@ -140,10 +140,12 @@ async def staged(path: Path) -> AsyncIterator[Stage]:
     engine = Engine(journal, SystemClock(), Well(), policy, epoch, Telling(), fatal.append)  # type: ignore[arg-type]
     stage.append(Stage(disk, engine, journal, fullness, fatal))
     engine.start()
-    yield stage[0]
-    disk.full = ""
-    await engine.stop(1.0)
-    await journal.close()
+    try:
+        yield stage[0]
+    finally:
+        disk.full = ""
+        await engine.stop(1.0)
+        await journal.close()
 
 
 @pytest.mark.parametrize("where", ["begin", "batch", "commit"])

@@ -66,13 +66,15 @@ async def staged(broker: EmbeddedBroker, url: str = "") -> AsyncIterator[Scene]:
     )
     await discovery.start()
     await lifecycle.start()
-    async with asyncio.timeout(PATIENCE):
-        for each in (node, link):
-            await each.start()
-            await each.ready()
-    yield Scene(discovery, lifecycle, link, node, seen, hints, discards, report)
-    await link.close()
-    await node.close()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for each in (node, link):
+                await each.start()
+                await each.ready()
+        yield Scene(discovery, lifecycle, link, node, seen, hints, discards, report)
+    finally:
+        await link.close()
+        await node.close()
 
 
 def pong(request: v2.WireRequest, name: str, **odd: str | bytes) -> bytes:

@@ -33,8 +33,10 @@ async def served(where: Path, daemon: FakeDaemon | None = None) -> AsyncIterator
     state, daemon = StateDirectory(where), daemon or FakeDaemon()
     server = ControlServer(state.socket, daemon, daemon)
     await server.start()
-    yield state, daemon
-    await server.close()
+    try:
+        yield state, daemon
+    finally:
+        await server.close()
     assert not state.socket.exists()
 
 
