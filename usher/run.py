@@ -70,7 +70,7 @@ from usher.views.common import directory, file
 
 WRONG: Final = 2
 FAILED: Final = 1
-COLLECT: Final = (10_000, 20, 10)
+COLLECT: Final = (10_000, 10, 10)
 """When Python looks for garbage that refers to itself (gc.set_threshold), in objects and in looks.
 
 There is little of it, and a look goes through what a burst has waiting: at every 700 objects, as Python comes, they

@@ -63,7 +63,7 @@ async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, p
 
 async def test_a_node_is_silent_only_if_the_broker_is_not(broker, proxy):
     """Half open, and not noticed yet: no ping has been missed, and no node is to blame."""
-    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=0.3)) as scene:
+    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=3.0)) as scene:
         silent = scene.call("restart", within=0.02)
         await scene.next()
         error = await scene.fails(silent)
