@@ -27,6 +27,7 @@ VERSION: Final = 3
 CHANGED: Final = (
     (3, "exchange-not-yet", "the key that a helper supplies is exchanged and wrapped; the exchange stands alone"),
     (3, "exchange-later", "the same, when its due time comes"),
+    (3, "looping", "the return that ends in being held is counted too"),
     (3, "exchange-anew", "a key that the node could not decrypt is exchanged and wrapped anew"),
 )
 """What changed in meaning: the version that brought it, the row, and why."""
@@ -143,7 +144,8 @@ _THROUGH: Final = (
     row("gone-once", S.RESTARTED, On.DONE, "it is gone, perhaps for the moment of its restart: look once more",
         when=when.found_gone, do=(do.settle, wait.count_gone, wait.wait_to_look)),
     row("looping", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it came back from its restart too often in a row",
-        when=when.found_looping, to=S.FAILED, do=(do.settle, do.because(Reason.LOOPING), do.hold)),
+        when=when.found_looping, to=S.FAILED,
+        do=(do.settle, wait.count_return, do.because(Reason.LOOPING), do.hold)),
     row("came-back", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it restarted and came back without what we gave it",
         when=when.found_new_process, to=S.REPROVISION,
         do=(do.settle, do.because(Reason.CAME_BACK), wait.wait_after_return)),

@@ -155,6 +155,11 @@ def count_gone(turn: Turn, changes: Changes) -> None:
     changes["looks"] = Looks(looks.gone + 1 if again else 1, connection, 0)
 
 
+def count_return(turn: Turn, changes: Changes) -> None:
+    """It came back once more"""
+    changes["returns"] = turn.snapshot.returns + 1
+
+
 def count_silence(turn: Turn, changes: Changes) -> None:
     """A look was in vain"""
     changes["looks"] = Looks(0, "", turn.snapshot.looks.silent + 1)

@@ -9,6 +9,7 @@ Rules:
 from __future__ import annotations
 
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -117,6 +118,11 @@ def verify_key(value: str, setting: str = "jwt_verify_cert") -> VerifyKey:
             "verify_key_format", place, what, "use PEM with CERTIFICATE or PUBLIC KEY (RSA), or hexadecimal ed25519"
         )
     return _hex_key(text, place, f"write it again without anything else: printf %s KEY > {path}")
+
+
+def verify_keys(values: Sequence[str], setting: str = "jwt_verify_cert") -> tuple[VerifyKey, ...]:
+    """The keys that a setting names, in order. Raises CredentialError for the first that is none."""
+    return tuple(verify_key(value, setting) for value in values)
 
 
 def _hex_key(text: str, place: str, next_step: str) -> Ed25519Key:

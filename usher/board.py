@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fsm.states import State
+from usher import standing
 from usher.standing import lines, trouble
 from usher.views.moving import Moved, document, text
-from usher.views.text import columns, cut, distance, local, visible
+from usher.views.text import columns, cut, distance, local, utc, visible
 
 HELP: Final = "q or Ctrl-C ends"
 _TOLD: Final = (State.DISCOVERED, State.INVENTORIED, State.CONFIGURED, State.PROVISIONED, State.DEFERRED, State.FAILED)
@@ -77,8 +78,8 @@ def programs(board: Board) -> dict[str, Any]:
     """The same for programs: the status with `at`, the arrivals a minute, and the newest transitions."""
     moves = board.moves
     arrivals = {state.value: moves.a_minute(state) for state in moves.counts}
-    status = board.status if board.status is not None else {"why": board.why}
-    return {**status, "at": board.at, "a_minute": arrivals, "last": [document(moved) for moved in moves.last]}
+    status = standing.programs(board.status) if board.status is not None else {"why": board.why}
+    return {**status, "at": utc(board.at), "a_minute": arrivals, "last": [document(moved) for moved in moves.last]}
 
 
 def rates(moves: Moves) -> str:

@@ -21,7 +21,7 @@ from helpers.configuration import inject_provision_false, keeps_provisioning, un
 from helpers.runners.exec import ExecHelper, ExecSettings
 from security.csr import RequestVerifier
 from security.exchange import KeyTransport
-from security.keyfiles import verify_key
+from security.keyfiles import verify_keys
 from security.problems import CredentialError
 from security.signer import FileSigner, NoSigner
 from security.supplied import SuppliedVerifier
@@ -66,14 +66,14 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
             problems.append(Problem(error.file, error.detail, "correct the file, or the setting that names it"))
 
     appears: Appears = attempt(lambda: appear(site, client, clock.wall))
-    key = attempt(lambda: verify_key(site.jwt_verify_cert)) if site.jwt_verify_cert else None
+    keys = attempt(lambda: verify_keys(site.jwt_verify_cert))
     signer = attempt(lambda: site_signer(site))
     if problems:
         raise ConfigErrors(problems)
     signing = texts((Path(site.jwt_signing_key),)) if site.jwt_signing_key else ()
     secrets = Known((*site.secrets(), client.password, *signing, *appears.secrets))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
-    verifier = TokenVerifier(key)
+    verifier = TokenVerifier(*keys)
     tokens = Tokens(site.tokens)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
     certificates = SuppliedVerifier(site.cert_deny_list, strict=site.strict)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from fsm.errors import StoreError
 from fsm.reasons import Reason
 from store.reader import open_reader
-from usher.views.text import distance, visible
+from usher.views.text import distance, utc, visible
 
 TOP: Final = 5
 """How many reasons are named."""
@@ -82,6 +82,18 @@ def trouble(document: Mapping[str, Any]) -> str:
     if Reason.DISCONNECTED.value in holds:
         return "not connected to the broker" + (f" ({'; '.join(failed)})" if failed else "")
     return "; ".join(holds.values())
+
+
+def programs(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The status for programs: its times in UTC, in ISO 8601, as every view has them; null where there is none."""
+    paused = document["paused"]
+    return {
+        **document,
+        "started": utc(document["started"] or 0),
+        "paused": paused and {**paused, "since": utc(paused["since"])},
+        "oldest_waiting": utc(document["oldest_waiting"] or 0),
+        "credentials": [{**each, "expires": utc(each["expires"] or 0)} for each in document.get("credentials", ())],
+    }
 
 
 def lines(document: dict[str, Any], at: int) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from fsm.ports import Request
 from fsm.runtime.clock import SystemClock
 from tests.fakes.proxy import FaultProxy
+from tests.patience import PATIENCE
 from transport.connection import Connection, Options
 from transport.credentials import tls_context
 from transport.reports import Report
@@ -81,7 +82,7 @@ class Discarded:
 
     async def until(self, reason: str, least: int = 1) -> None:
         """Wait until so many were counted."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while self.counts[reason] < least:
                 self._changed.clear()
                 await self._changed.wait()
@@ -101,7 +102,7 @@ class Heard(Generic[T]):
 
     async def until(self, enough: Callable[[list[T]], bool]) -> list[T]:
         """Wait until what was heard is enough."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not enough(self.items):
                 self._changed.clear()
                 await self._changed.wait()
@@ -213,7 +214,7 @@ async def running(link: Connection) -> AsyncIterator[Connection]:
     """Started and logged in; closed at the end."""
     await link.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await link.ready()
         yield link
     finally:

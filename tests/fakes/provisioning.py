@@ -27,8 +27,10 @@ async def asking(broker: EmbeddedBroker, caller: Caller = CALLER) -> AsyncIterat
     async with running(provisioner(broker.url, broker)) as link:
         rpc = RpcClient(link, caller, SystemClock(), discards=Discarded(), on_second_answer=Heard())
         await rpc.start()
-        yield rpc, link
-        rpc.close()
+        try:
+            yield rpc, link
+        finally:
+            rpc.close()
 
 
 async def ask(rpc: RpcClient, node: str, action: str, *, within: float = 20.0, **data: object) -> Reply:

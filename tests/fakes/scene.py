@@ -13,6 +13,7 @@ from fsm.errors import CallError
 from fsm.ports import Reply
 from fsm.runtime.clock import SystemClock
 from tests.fakes.link import CALLER, QUICK, Asked, Discarded, Heard, asking, connection, responder
+from tests.patience import PATIENCE
 from transport.connection import Connection, Options
 from transport.reports import Report
 from transport.rpc import RpcClient
@@ -67,7 +68,7 @@ async def staged(
     rpc = RpcClient(link, caller, SystemClock(), discards=discards, on_second_answer=seconds, **options)
     await responder(node, NODE, asked)
     await rpc.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         for each in (node, link):
             await each.start()
             await each.ready()

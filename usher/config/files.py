@@ -114,13 +114,12 @@ def _helper(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _verify_key(site: Site) -> Iterator[Problem]:
-    if not site.jwt_verify_cert:
-        return
-    try:
-        verify_key(site.jwt_verify_cert)
-    except CredentialError as error:
-        finding = error.problem
-        yield Problem(finding.place, finding.what, finding.next, Severity.ERROR, finding.check)
+    for value in site.jwt_verify_cert:
+        try:
+            verify_key(value)
+        except CredentialError as error:
+            finding = error.problem
+            yield Problem(finding.place, finding.what, finding.next, Severity.ERROR, finding.check)
 
 
 def _state(site: Site) -> Iterator[Problem]:

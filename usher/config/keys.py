@@ -61,10 +61,10 @@ KEYS: Final[dict[str, Key]] = {
         "patterns that no name in a certificate request or certificate may match; slashes around them are stripped",
     ),
     "jwt_verify_cert": Key(
-        Kind.TEXT,
-        "",
+        Kind.ONE_OR_MORE,
+        (),
         "the key of provisioning tokens: a file (hexadecimal ed25519, or an RSA certificate or public key in PEM), or "
-        "64 hexadecimal characters",
+        "64 hexadecimal characters; or several, tried in order",
     ),
     "jwt_signing_key": Key(
         Kind.TEXT, "", "what signs server tokens: a file with an ed25519 seed, or with an RSA key in PEM"

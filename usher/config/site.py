@@ -61,7 +61,7 @@ class Site:
     monitor_address: str
     broker_provisioning_password: str = field(repr=False)
     cert_deny_list: tuple[str, ...]
-    jwt_verify_cert: str
+    jwt_verify_cert: tuple[str, ...]
     jwt_signing_key: str
     jwt_signing_token: str
     server_jwt_validity: int
@@ -111,7 +111,8 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     _check_missing(reader, values, features)
     _check_words(reader, values)
     _check_deny_list(reader, values["cert_deny_list"])
-    _check_tokens(reader, values["token"])
+    for name in ("token", "jwt_verify_cert"):
+        _check_several(reader, name, values[name])
     command = _command(reader, values["helper"])
     state = _state_directory(reader, values["state_directory"], environ)
     problems = tuple(reader.problems)
@@ -155,7 +156,8 @@ def _check_missing(reader: Reader, values: Mapping[str, Any], features: Mapping[
     needed = {"helper": True, "jwt_verify_cert": features["jwt"] or features["ed25519"]}
     needed["jwt_signing_key"] = features["ed25519"]
     for name, is_needed in needed.items():
-        if is_needed and not values[name].strip():
+        written = values[name] if isinstance(values[name], str) else "".join(values[name])
+        if is_needed and not written.strip():
             reader.error(name, "it is missing", f"set it: {KEYS[name].what}")
     if not values["token"]:
         reader.warning("token", "it is empty", "set it if the provisioning tokens of your nodes have a `cht`")
@@ -180,12 +182,12 @@ def _check_words(reader: Reader, values: dict[str, Any]) -> None:
         reader.error("monitor_address", f"{address[:80]!r} is no IP address", "use an address of this machine")
 
 
-def _check_tokens(reader: Reader, tokens: tuple[str, ...]) -> None:
-    for position, token in enumerate(tokens):
-        if not token:
-            reader.error(f"token[{position}]", "it is empty", "remove it, or write the token there")
-        elif token in tokens[:position]:
-            reader.mistake(f"token[{position}]", "it stands twice", "remove one")
+def _check_several(reader: Reader, name: str, values: tuple[str, ...]) -> None:
+    for position, value in enumerate(values):
+        if not value:
+            reader.error(f"{name}[{position}]", "it is empty", "remove it, or write there what belongs there")
+        elif value in values[:position]:
+            reader.mistake(f"{name}[{position}]", "it stands twice", "remove one")
 
 
 def _is_address(text: str) -> bool:

@@ -20,6 +20,7 @@ from store.refusals import restoring
 from usher.database.apart import run_apart
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
+from usher.views.common import file
 
 MOST = 5
 """Faults that are told."""
@@ -74,7 +75,7 @@ def _reached(checked: Checked) -> Document:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", metavar="FILE", help="a backup to check instead of the database")
+    parser.add_argument("file", nargs="?", type=file, metavar="FILE", help="a backup to check instead of the database")
 
 
 def _arguments(args: argparse.Namespace) -> Document:
@@ -104,6 +105,7 @@ JOB = Job(
     lines,
     options=_options,
     arguments=_arguments,
+    apart=lambda arguments: bool(arguments["file"]),
     code=lambda document: 0 if document["sound"] else 1,
     codes="Exit code: 0 it is sound, 1 it is not or cannot be read, 2 wrong arguments.",
     examples=("usher db check", "usher db check /mnt/backup/usher.db --json"),

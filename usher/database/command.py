@@ -1,7 +1,8 @@
 """`usher db JOB`: have a job done by the daemon of the state directory, or do it where there is none.
 
 Rules:
-1. With a daemon the job goes through its control socket; without one this process takes the lock and does the same job.
+1. With a daemon the job goes through its control socket; without one this process takes the lock and does the same
+   job. What needs neither, such as the check of a backup, is done without the lock.
 2. A file that is named is named absolutely: the daemon has another working directory.
 3. Exit code 0 done, 1 refused, failed, or a fault was found, 2 wrong arguments, 3 a daemon that does not answer.
 """
@@ -74,7 +75,9 @@ def run(name: str, job: Job, args: argparse.Namespace) -> int:
         return WRONG
     state = state_directory(args.state_directory, os.environ)
     try:
-        document = done(state, Ask(Command.DATABASE, reason, job=name, arguments=job.arguments(args)))
+        arguments = job.arguments(args)
+        request = Ask(Command.DATABASE, reason, job=name, arguments=arguments)
+        document = done(state, request, apart=job.apart(arguments))
     except NoDaemonError as error:
         print(f"usher: {error}", file=sys.stderr)
         return NO_DAEMON
@@ -85,12 +88,13 @@ def run(name: str, job: Job, args: argparse.Namespace) -> int:
     return job.code(document)
 
 
-def done(state: StateDirectory, request: Ask) -> Document:
-    """The job's answer, from the daemon or from ourselves; raises UsherError."""
+def done(state: StateDirectory, request: Ask, *, apart: bool) -> Document:
+    """The job's answer, from the daemon or from ourselves, `apart` from any state directory; raises UsherError."""
     try:
         document: Document = ask(state, request, _working)["result"]
     except NoDaemonError as nobody:
-        _own(state, request, nobody)
+        if not apart:
+            _own(state, request, nobody)
         try:
             return asyncio.run(_alone(state, request))
         finally:

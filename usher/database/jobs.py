@@ -65,6 +65,7 @@ class Job:
 
     `changes`: it needs a reason. `options` adds the command's own options, `arguments` makes the request's arguments
     of them, `lines` tells the answer to a person, `code` is the exit code that it means. `examples` are for --help.
+    `apart` says of the arguments whether it needs neither the state directory nor its lock.
     """
 
     what: str
@@ -76,6 +77,7 @@ class Job:
     code: Callable[[Document], int] = lambda _: 0
     codes: str = "Exit code: 0 done, 1 refused or failed, 2 wrong arguments."
     examples: tuple[str, ...] = ()
+    apart: Callable[[Document], bool] = lambda _: False
 
 
 def find(name: str) -> Job:

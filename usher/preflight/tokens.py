@@ -18,7 +18,7 @@ from fsm.errors import TokenError
 from security import tokens
 from security.chain import expiry, verify_holder
 from security.client import ClientCredentials
-from security.keyfiles import verify_key
+from security.keyfiles import verify_keys
 from security.keys import Ed25519Key
 from security.problems import CredentialError
 from security.verifier import TokenVerifier
@@ -78,18 +78,23 @@ def _same_issuer(site: Site, held: ClientCredentials, now: int) -> Iterator[Chec
     if not site.jwt_verify_cert:
         return
     try:
-        key = verify_key(site.jwt_verify_cert)
-        if not isinstance(key, Ed25519Key):
-            return
-        verify_holder(held.token, key, now)
+        keys = [key for key in verify_keys(site.jwt_verify_cert) if isinstance(key, Ed25519Key)]
     except CredentialError:
         return
-    except TokenError:
+    if keys and not any(_vouches(key, held, now) for key in keys):
         what = "the issuer of jwt_verify_cert did not issue it: most sites have one issuer for both"
         step = "compare jwt_verify_cert with the broker's plugin.security.issuer.<ou>.public"
         yield doubtful(CLIENT, what, step)
-        return
-    yield fine(CLIENT, "its chain leads to the issuer of jwt_verify_cert")
+    elif keys:
+        yield fine(CLIENT, "its chain leads to the issuer of jwt_verify_cert")
+
+
+def _vouches(key: Ed25519Key, held: ClientCredentials, now: int) -> bool:
+    try:
+        verify_holder(held.token, key, now)
+    except TokenError:
+        return False
+    return True
 
 
 def read_node_token(file: Path) -> tuple[NodeToken | None, tuple[Check, ...]]:
@@ -114,7 +119,7 @@ def node_token(site: Site, token: NodeToken, version: Version, now: int) -> Iter
     if not site.jwt_verify_cert:
         return
     try:
-        TokenVerifier(verify_key(site.jwt_verify_cert)).provisioning_token(token.text, now)
+        TokenVerifier(*verify_keys(site.jwt_verify_cert)).provisioning_token(token.text, now)
     except CredentialError as error:
         yield wrong(NODE, str(error.problem.what), error.problem.next)
         return

@@ -22,8 +22,9 @@ from security.holder import moment, raise_fatal
 from security.problems import CredentialError, Problem
 from transport.credentials import tls_context
 from usher.config.appearance import CA_FILE
-from usher.rotation.change import FINGERPRINT, Change, texts
+from usher.rotation.change import Change, texts
 from usher.rotation.client import CertificateClient, TokenClient
+from usher.rotation.fingerprints import FINGERPRINT
 
 
 class ClientSubject:

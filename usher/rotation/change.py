@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-FINGERPRINT: Final = 16
-"""Characters of a public key or a digest that stand for it."""
+from usher.rotation.fingerprints import FINGERPRINT
+
 _PEM: Final = "-----BEGIN"
 
 

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from security.keyfiles import verify_key
+from security.keyfiles import verify_keys
 from security.signer import FileSigner
 from security.verifier import TokenVerifier
 from usher.config.client import ClientConfig
 from usher.config.problems import ConfigErrors
 from usher.config.site import Site, read_site
 from usher.effects.tokens import Tokens
-from usher.rotation.change import FINGERPRINT, Change, texts
+from usher.rotation.change import Change, texts
 from usher.rotation.client import Client
+from usher.rotation.fingerprints import is_file, key_prints, told_keys
 
 AT_RUN_TIME: Final = ("tokens", "broker_provisioning_password", "jwt_verify_cert")
 """The settings of the YAML file that are used as soon as they change."""
@@ -55,38 +54,35 @@ class SignerSubject:
 
 
 class VerifySubject:
-    """The key that provisioning tokens are verified with."""
+    """The keys that provisioning tokens are verified with."""
 
     name = "jwt_verify_cert"
 
-    def __init__(self, value: str, verifier: TokenVerifier) -> None:
-        """Change this verifier; `value` is what the setting says."""
-        self.value, self._verifier = value, verifier
-        self._print = key_print(value)
+    def __init__(self, values: tuple[str, ...], verifier: TokenVerifier) -> None:
+        """Change this verifier; `values` are what the setting says."""
+        self.values, self._verifier = values, verifier
+        self._prints = key_prints(values)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file, if it is no key itself."""
-        with suppress(OSError, ValueError):
-            if Path(self.value).is_file():
-                return (Path(self.value),)
-        return ()
+        """Those that are no keys themselves."""
+        return tuple(Path(value) for value in self.values if is_file(value))
 
     def read(self) -> Change | None:
-        """The key as the setting has it now."""
-        return self.change(self.value)
+        """The keys as the setting has them now."""
+        return self.change(self.values)
 
-    def change(self, value: str) -> Change | None:
+    def change(self, values: tuple[str, ...]) -> Change | None:
         """What another value of the setting would be; a site that verifies no tokens has none."""
-        if not value or (value, key_print(value)) == (self.value, self._print):
+        if not values or (values, key_prints(values)) == (self.values, self._prints):
             return None
-        key, now = verify_key(value), key_print(value)
+        keys, now = verify_keys(values), key_prints(values)
 
         def take() -> None:
-            self.value, self._print = value, now
-            self._verifier.use(key)
+            self.values, self._prints = values, now
+            self._verifier.use(*keys)
 
-        return Change(f"provisioning tokens are verified with the key {now} from now on", take, {"key": now})
+        return Change(f"provisioning tokens are verified with {told_keys(now)} from now on", take, {"keys": now})
 
 
 class SiteSubject:
@@ -143,14 +139,14 @@ class SiteSubject:
         if "broker_provisioning_password" in changed:
             yield "broker_provisioning_password: another one from the next login on"
         if "jwt_verify_cert" in changed:
-            yield f"jwt_verify_cert: the key {key_print(changed['jwt_verify_cert'])} from now on"
+            yield f"jwt_verify_cert: {told_keys(key_prints(changed['jwt_verify_cert']))} from now on"
 
     def _prints(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         prints: dict[str, Any] = {"settings": ["token" if name == "tokens" else name for name in changed]}
         if "tokens" in changed:
             prints["tokens"] = self._marks(changed["tokens"])
         if "jwt_verify_cert" in changed:
-            prints["key"] = key_print(changed["jwt_verify_cert"])
+            prints["keys"] = key_prints(changed["jwt_verify_cert"])
         return prints
 
     def _marks(self, tokens: Iterable[str]) -> list[str]:
@@ -164,11 +160,3 @@ class Parts:
     tokens: Tokens
     client: Client
     verify: VerifySubject
-
-
-def key_print(value: str) -> str:
-    """The fingerprint of the key that `jwt_verify_cert` names: the beginning of the key, or of its file's digest."""
-    with suppress(OSError, ValueError):
-        if Path(value).is_file():
-            return sha256(Path(value).read_bytes()).hexdigest()[:FINGERPRINT]
-    return value[:FINGERPRINT]

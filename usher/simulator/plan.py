@@ -8,6 +8,7 @@ Rules:
 from __future__ import annotations
 
 import argparse
+import math
 import resource
 import ssl
 import time
@@ -28,7 +29,7 @@ from transport.wire.versions import Version
 from usher.simulator.fleet import Plan
 from usher.simulator.kinds import keys_wanted, made_keys, setups, sized_facts
 from usher.simulator.model import Setup
-from usher.simulator.profile import Profile, ProfileError, cast, excess, read_profile
+from usher.simulator.profile import LARGEST_FACTS, MOST, Profile, ProfileError, cast, excess, read_profile
 from usher.simulator.startup import claims
 from usher.simulator.unkind import Fault, Rule, RuleError, Unkindness, parse_rule
 from usher.simulator.wire_client import Broker, Login
@@ -66,8 +67,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     broker = _broker(args, told, mistakes)
     context = _context(args, mistakes)
     _connections(args, nodes, mistakes)
-    if args.every <= 0:
-        mistakes.append("--every: must be more than 0 seconds")
+    if not 0 < args.every < math.inf:  # nan is neither
+        mistakes.append("--every: must be a number of seconds above 0")
     if args.rsa_keys is not None and (args.rsa_keys < 0 or args.rsa_keys == 1):
         mistakes.append("--rsa-keys: 0, or at least 2, since a node that makes another key needs another one")
     if mistakes or broker is None or context is None:
@@ -123,9 +124,11 @@ def _profile(args: argparse.Namespace, mistakes: list[str]) -> Profile:
 
 
 def _names(args: argparse.Namespace, nodes: int, mistakes: list[str]) -> list[str]:
-    if nodes < 1:
-        mistakes.append("--nodes: at least 1")
+    if not 1 <= nodes <= MOST:
+        mistakes.append(f"--nodes: at least 1, at most {MOST:,}")
         return []
+    if args.first < 0:
+        mistakes.append("--first: at least 0")
     domain = f".{args.domain}" if args.domain else ""
     try:
         names = [f"{args.names.format(number)}{domain}" for number in range(args.first, args.first + nodes)]
@@ -153,8 +156,9 @@ def _rules(args: argparse.Namespace, mistakes: list[str]) -> list[Rule]:
 
 def _facts(args: argparse.Namespace, mistakes: list[str]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
-    if args.facts_size < 0:
-        mistakes.append("--facts-size: at least 0")
+    if not 0 <= args.facts_size <= LARGEST_FACTS:
+        mistakes.append(f"--facts-size: at least 0, at most {LARGEST_FACTS:,} bytes")
+        return facts
     if args.facts:
         try:
             loaded = orjson.loads(Path(args.facts).read_bytes())

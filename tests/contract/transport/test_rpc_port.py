@@ -15,6 +15,7 @@ from fsm.reasons import Reason
 from fsm.runtime.clock import SystemClock
 from tests.fakes.link import CALLERS, Asked, Discarded, Heard, asking, connection, responder
 from tests.fakes.rpc import FakeRpc, Said, Silent
+from tests.patience import PATIENCE
 from transport.rpc import RpcClient
 from transport.wire.caller import Caller
 from transport.wire.versions import Version
@@ -68,7 +69,7 @@ class Real:
         await self.client.start()
         for link in (self.node, self.link):
             await link.start()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await link.ready()
 
     async def stop(self) -> None:

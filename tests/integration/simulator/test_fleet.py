@@ -19,6 +19,7 @@ from tests.fakes.link import Discarded, Heard, connection, running
 from tests.fakes.provisioning import ask, asking, enrol, nobody
 from tests.fakes.proxy import FaultProxy
 from tests.fakes.simulated import SECRET, TOKEN
+from tests.patience import PATIENCE
 from transport.discovery import Discovery
 from transport.wire.caller import Caller
 from usher.simulator.broker import EmbeddedBroker
@@ -46,7 +47,7 @@ class Watched:
         self.fleet = Fleet(plan_, self._news.set)
 
     async def until(self, enough: Callable[[Figures], bool]) -> Figures:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not enough(self.fleet.figures()):
                 self._news.clear()
                 await self._news.wait()

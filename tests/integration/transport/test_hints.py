@@ -13,6 +13,7 @@ import pytest
 from fsm.events import HintKind
 from fsm.runtime.clock import SystemClock
 from tests.fakes.link import CALLER, Discarded, Heard, connection, in_the_name_of
+from tests.patience import PATIENCE
 from transport import subjects
 from transport.connection import Connection
 from transport.discovery import Cycle, Discovery
@@ -68,13 +69,15 @@ async def staged(broker: EmbeddedBroker, url: str = "", *, caller: Caller = CALL
     )
     await discovery.start()
     await lifecycle.start()
-    async with asyncio.timeout(20):
-        for each in (node, link):
-            await each.start()
-            await each.ready()
-    yield Scene(discovery, lifecycle, link, node, seen, hints, discards, report)
-    await link.close()
-    await node.close()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for each in (node, link):
+                await each.start()
+                await each.ready()
+        yield Scene(discovery, lifecycle, link, node, seen, hints, discards, report)
+    finally:
+        await link.close()
+        await node.close()
 
 
 def pong(request: WireRequest, name: str, **odd: str | bytes) -> bytes:

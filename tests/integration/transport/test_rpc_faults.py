@@ -11,6 +11,7 @@ from fsm.reasons import Reason
 from tests.fakes.link import Heard, asking, fill, handed_over, provisioner, started
 from tests.fakes.proxy import Way
 from tests.fakes.scene import staged
+from tests.patience import PATIENCE
 from transport.connection import Options
 from transport.reports import Connected, Disconnected, Refused, Report
 
@@ -62,7 +63,7 @@ async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, c
 
 async def test_a_node_is_silent_only_if_the_broker_is_not(broker, caller, proxy):
     """Half open, and not noticed yet: no ping has been missed, and no node is to blame."""
-    async with staged(broker, proxy.url, caller=caller, way=Options(backoff=(0.01,), connect_timeout=0.3)) as scene:
+    async with staged(broker, proxy.url, caller=caller, way=Options(backoff=(0.01,), connect_timeout=3.0)) as scene:
         silent = scene.call("restart", within=0.02)
         await scene.next()
         error = await scene.fails(silent)
@@ -173,7 +174,7 @@ async def test_who_has_answered_since_the_outage_and_is_gone_is_gone(broker, cal
         (await scene.next()).answer()
         await call
         await scene.node.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (
                 error := await scene.fails(scene.call("daemon_stats", within=0.2))
             ).certainty is not Certainty.NOT_DELIVERED:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.written import write_database
+from tests.patience import PATIENCE
 from usher.board import HELP
 from usher.terminal import ENTER, LEAVE
 from usher.views import common
@@ -29,7 +30,6 @@ os.login_tty(0)
 from usher.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-LIMIT = 20.0
 
 
 class Screen:
@@ -43,7 +43,7 @@ class Screen:
         """Read until it holds of what was drawn since the last time."""
         since = len(self.drawn)
         while not condition(self.drawn[since:]):
-            assert select.select([self._master], [], [], LIMIT)[0], self.drawn
+            assert select.select([self._master], [], [], PATIENCE)[0], self.drawn
             try:
                 self.drawn += os.read(self._master, 65536).decode()
             except OSError:  # the last one has closed it
@@ -61,12 +61,12 @@ class Screen:
         self._master = -1
 
     def end(self) -> int:
-        return self.process.wait(LIMIT)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(LIMIT)
+            self.process.wait(PATIENCE)
         if self._master >= 0:
             os.close(self._master)
 

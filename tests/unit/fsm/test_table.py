@@ -172,6 +172,10 @@ def test_a_rare_row_happens(name: str):
     assert EXAMPLES[name]().row == name
 
 
+def test_the_return_that_has_it_held_as_looping_is_counted():
+    assert looping().snapshot.returns == 1
+
+
 @cache
 def searched() -> tuple[frozenset[str], tuple[Snapshot, ...]]:
     """The rows that fire in the model search, and one snapshot of each kind that it reaches."""

@@ -134,6 +134,11 @@ def test_every_mistake_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("words", "named"),
     [
+        (["--every", "nan"], "--every: must be a number of seconds above 0"),
+        (["--every", "inf"], "--every"),
+        (["--nodes", "1000001"], "--nodes: at least 1, at most 1,000,000"),
+        (["--first", "-1"], "--first: at least 0"),
+        (["--facts-size", "400001"], "--facts-size: at least 0, at most 400,000 bytes"),
         (["--names", "{x}"], "--names"),
         (["--names", "same"], "several nodes one name"),
         (["--names", "a b{}"], "no safe name"),

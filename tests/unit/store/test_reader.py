@@ -17,6 +17,7 @@ from fsm.events import DueKind
 from fsm.reasons import Reason
 from fsm.states import State
 from store.entries import FleetEntry, Status
+from store.identity import refused
 from store.journal import Journal
 from store.reader import Reader, open_reader
 from store.repository import open_store
@@ -217,3 +218,29 @@ async def test_somebody_else_is_told_who_may(journal: Journal, path: Path, tmp_p
     command = [sys.executable, "-c", AS_SOMEBODY_ELSE, path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: ASYNC221 nothing else runs
     assert f"run this as the user that runs usher (uid {os.geteuid()}), or as root" in done.stdout, done.stderr
+
+
+def failed(code: int) -> sqlite3.OperationalError:
+    """What SQLite says, with its code."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    return error
+
+
+FULL = Path("/proc/usher.db")
+"""A file system without a free block."""
+NO_ROOM_FOR_THE_INDEX = sqlite3.SQLITE_IOERR | (19 << 8)
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "said"),
+    [
+        (FULL, sqlite3.SQLITE_IOERR, "the disk is full"),
+        (FULL, sqlite3.SQLITE_CANTOPEN, "the disk is full"),
+        (Path(__file__), NO_ROOM_FOR_THE_INDEX, "the disk is full"),
+        (FULL, sqlite3.SQLITE_CORRUPT, "is damaged"),
+        (Path(__file__), sqlite3.SQLITE_IOERR, "is damaged"),
+    ],
+)
+def test_a_full_disk_is_no_damaged_database(where: Path, code: int, said: str):
+    assert said in str(refused(failed(code), where, reading=True))
