@@ -18,6 +18,7 @@ from tests.fakes.runtime import Rig, failed, names, virtual
 from tests.fakes.scrape import Scrape
 from transport.counting import ReplyCounts
 from transport.reports import Complaint, Connected, Disconnected, Refused
+from transport.wire.versions import WIRES, Version
 from usher.metrics.catalogue import PREFIX, families
 from usher.metrics.library import NOT_EXPORTED, library
 from usher.metrics.links import Links
@@ -65,8 +66,8 @@ async def test_what_failed_is_told_by_reason_and_by_effect(rig: Rig):
 async def test_replies_and_transactions_are_read_from_those_who_keep_them(rig: Rig, tmp_path: Path):
     scrape = Scrape(rig, tmp_path / "usher.db")
     (tmp_path / "usher.db").write_bytes(bytes(4096))
-    scrape.network.rpc.counts = ReplyCounts(valid=3, invalid=1)
-    scrape.network.discovery.counts = ReplyCounts(valid=4, unparsable=2, errors=2)
+    scrape.network.rpc.counts = ReplyCounts(WIRES[Version.V2], valid=3, invalid=1)
+    scrape.network.discovery.counts = ReplyCounts(WIRES[Version.V2], valid=4, unparsable=2, errors=2)
     scrape.journal = SimpleNamespace(commits=5, waiting=6)
     values = scrape.values()
     assert values["choria_protocol_valid{version=2}"] == 7
@@ -77,6 +78,8 @@ async def test_replies_and_transactions_are_read_from_those_who_keep_them(rig: R
     assert values["usher_database_bytes{file=main}"] == 4096
     assert "usher_database_bytes{file=wal}" not in values
     assert values["usher_state_free_bytes"] > 0
+    scrape.network.version = Version.V1
+    assert scrape.values()["choria_protocol_valid{version=1}"] == 7
 
 
 @virtual
