@@ -82,7 +82,7 @@ def passed_through(stage: Stage) -> None:
     quoted = stage.told("history", QUOTES)[1]
     assert "no room for" in quoted
     assert "[redacted] [redacted] of [redacted]" in quoted
-    for number, reason in ((4, "helper_unsupported"), (6, "helper_bad_output"), (8, "unsafe_configuration")):
+    for number, reason in ((4, "helper_key_invalid"), (6, "helper_bad_output"), (8, "unsafe_configuration")):
         assert reason in stage.told("history", f"node-{number:04d}.example.net")[1]
 
 
