@@ -12,7 +12,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from fsm.codec import MalformedError, NewerError, decode_snapshot
@@ -20,6 +22,9 @@ from fsm.policy import Policy, named, read_policy
 from fsm.replay import Judged, Recorded, Step, Walk, ending
 from fsm.snapshot import Snapshot, unseen
 from fsm.states import State
+from store.identity import opened, ours
+from store.refusals import older
+from store.versions import migrations
 
 _RECORDED: Final = """
 SELECT h.node, h.seq, h.at, h.generation, h.table_version, h.policy, h.event, h.name, h.source, h.target, h.digest,
@@ -79,22 +84,18 @@ class Folded:
 
 def fold(db: sqlite3.Connection, say: Say = lambda _: None) -> Folded:
     """Decide everything again, to the first fault; raises sqlite3.Error."""
-    folded, past = Folded(), Past(db)
-    for node, body in _held(db):
-        _node(past, node, body, folded, say)
-        if folded.fault is not None:
-            return folded
-    stranger = db.execute(_STRANGER).fetchall()[0][0]
-    if stranger is not None:
-        folded.fault = Fault(stranger, 0, "nothing is held of it, and it has a history")
-    return folded
+    return Past(db).fold(say)
 
 
-def fold_node(db: sqlite3.Connection, node: str, say: Say = lambda _: None) -> Folded:
-    """The same for one node."""
-    folded, found = Folded(), db.execute(_BODY, (node,)).fetchall()
-    _node(Past(db), node, found[0][0] if found else None, folded, say)
-    return folded
+@contextmanager
+def open_past(path: Path) -> Iterator[Past]:
+    """The recorded past in the database at `path`, to read; raises StoreError that says what to do."""
+    with opened(path) as db:
+        version, newest = ours(db, path), max(migrations())
+        if version < newest:
+            raise older(path, version, newest)
+        db.execute("PRAGMA query_only = ON")
+        yield Past(db)
 
 
 class Past:
@@ -131,6 +132,24 @@ class Past:
         base = self.base(node)
         walk = Walk(base, self.policies)
         return map(walk.step, self.rows(node, base.seq))
+
+    def fold(self, say: Say = lambda _: None) -> Folded:
+        """Decide every node again, to the first fault."""
+        folded = Folded()
+        for node, body in _held(self._db):
+            _node(self, node, body, folded, say)
+            if folded.fault is not None:
+                return folded
+        stranger = self._db.execute(_STRANGER).fetchall()[0][0]
+        if stranger is not None:
+            folded.fault = Fault(stranger, 0, ending(unseen(stranger), None))
+        return folded
+
+    def fold_node(self, node: str, say: Say = lambda _: None) -> Folded:
+        """Decide one node again, to the first fault."""
+        folded, found = Folded(), self._db.execute(_BODY, (node,)).fetchall()
+        _node(self, node, found[0][0] if found else None, folded, say)
+        return folded
 
 
 def _policies(db: sqlite3.Connection) -> Iterator[tuple[str, Policy]]:
