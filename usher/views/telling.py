@@ -22,7 +22,7 @@ _INDENT: Final = "    "
 _LABEL: Final = 9
 _HEX: Final = re.compile(r"[0-9a-f]{32,}")
 _SHOWN: Final = 12
-_WIDE: Final = 60
+_WIDE: Final = 30
 """Columns below which nothing is wrapped any narrower."""
 _JUDGED: Final = {
     Judged.DECLARED: "changed",

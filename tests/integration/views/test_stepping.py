@@ -50,7 +50,7 @@ def test_it_fits_a_small_window_and_what_does_not_can_be_scrolled_to(state: Path
         frame = screen.drawn.split("\x1b[H")[-1].split("\x1b[J", maxsplit=1)[0].split("\r\n")
         assert len(frame) <= 9
         assert max(len(line.strip("\r").removesuffix("\x1b[K")) for line in frame) <= 40
-        shows(screen, b"\x1b[6~\x1b[6~\x1b[6~\x1b[6~", "awaited.span")
+        shows(screen, b"\x1b[6~" * 12, "awaited.span")
 
 
 def test_ctrl_c_and_the_end_of_the_terminal_end_it(state: Path):
