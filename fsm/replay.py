@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 from fsm.changes import as_of, declared
 from fsm.codec import MalformedError, NewerError, decode_payload, fit
 from fsm.events import Event, Trigger
+from fsm.frozen import quick
 from fsm.guards import Turn
 from fsm.machine import Decision, Rejected, apply, decide
 from fsm.policy import Policy
@@ -62,6 +63,7 @@ class Judged(StrEnum):
     DIVERGES = "diverges"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Step:
     """A row, decided again: `why` says in a sentence what `judged` is not AGREES for.
@@ -148,8 +150,8 @@ class Walk:
             return Step(recorded, error.judged, error.why, before)
         today = decide(before, event, policy)
         if isinstance(today, Decision) and _told(today, before, event) == _said(recorded):
-            was = as_of(recorded.table, recorded.row, before.state, event.body.trigger)
-            if was is today.row:
+            table, row = recorded.table, today.row
+            if table == VERSION or as_of(table, row.name, before.state, row.trigger) is row:
                 return Step(recorded, Judged.AGREES, "", before, today.snapshot, event, policy, today, today)
         return _compared(recorded, Turn(before, event, policy), today)
 
@@ -260,6 +262,8 @@ def ending(reached: Snapshot, held: Snapshot | None) -> str:
         return "nothing is held of it, and it has a history"
     if held.seq != reached.seq:
         return f"its history ends with row {reached.seq}, and what is held of it is of row {held.seq}"
+    if reached == held:
+        return ""
     left, right = fit(reached), fit(held)
     differ = [field.name for field in fields(Snapshot) if getattr(left, field.name) != getattr(right, field.name)]
     return f"what is held of it is not what its history leads to ({', '.join(differ)})" if differ else ""

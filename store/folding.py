@@ -76,11 +76,6 @@ class Folded:
         """The rows that were decided again."""
         return self.agrees + self.declared
 
-    @property
-    def seen(self) -> int:
-        """The rows that were looked at."""
-        return self.rows + self.undecided.total()
-
 
 def fold(db: sqlite3.Connection, say: Say = lambda _: None) -> Folded:
     """Decide everything again, to the first fault; raises sqlite3.Error."""
@@ -198,30 +193,30 @@ def _node(past: Past, node: str, body: bytes | None, folded: Folded, say: Say) -
 
 def _counted(steps: Iterable[Step], folded: Folded, say: Say) -> Iterator[Step]:
     for step in steps:
-        match step.judged:
-            case Judged.AGREES:
-                folded.agrees += 1
-            case Judged.DECLARED:
-                folded.declared += 1
-            case Judged.UNDECIDED:
-                folded.undecided[step.why] += 1
-            case Judged.DIVERGES:
-                folded.fault = Fault(step.recorded.node, step.recorded.seq, step.why)
-        unproven = _unproven(step) if folded.fault is None else ""
-        if unproven:
-            folded.fault = Fault(step.recorded.node, step.recorded.seq, f"provisioned {unproven}")
-        if folded.seen % _EVERY == 0:
-            say(folded.seen)
+        judged = step.judged
+        if judged is Judged.AGREES or judged is Judged.DECLARED:
+            folded.agrees += judged is Judged.AGREES
+            folded.declared += judged is Judged.DECLARED
+            if folded.rows % _EVERY == 0:
+                say(folded.rows)
+            what = _unproven(step)
+        elif judged is Judged.UNDECIDED:
+            folded.undecided[step.why] += 1
+            what = ""
+        else:
+            what = step.why
+        if what:
+            folded.fault = Fault(step.recorded.node, step.recorded.seq, what)
         yield step
 
 
 def _unproven(step: Step) -> str:
     """Invariant 5: what a node has behind it when it is provisioned, as far as its snapshot tells."""
     before, after = step.before, step.after
-    if before is None or after is None or after.state is not State.PROVISIONED or before.state is State.PROVISIONED:
+    if after is None or after.state is not State.PROVISIONED or before is None or before.state is State.PROVISIONED:
         return ""
     if before.held:
         return ""  # it was provisioned before it was held
     if not before.facts.configured:
-        return "without an acknowledged configuration"
-    return "" if before.parting.at else "without a restart that was sent"
+        return "provisioned without an acknowledged configuration"
+    return "" if before.parting.at else "provisioned without a restart that was sent"
