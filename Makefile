@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test setup lint types layers unit crash docs lock clean
+.PHONY: demo test setup lint types layers unit crash docs pictures lock clean
 
 demo: setup
 	$(BIN)/usher demo
@@ -43,6 +43,10 @@ crash: setup
 docs: setup
 	$(BIN)/python -P -m diagrams.documents --write docs --picture README.md
 	$(BIN)/python -P -m usher.pages docs
+
+# The pictures of docs/pictures, by Graphviz; a test says which are not of today's table.
+pictures: setup
+	$(BIN)/python -m tests.unit.docs.pictures docs/pictures
 
 # The versions that the two commands use, with their hashes; run by a maintainer when pyproject.toml changes.
 lock:

@@ -21,13 +21,18 @@ from diagrams.page import grid, page
 from fsm.actions import Action
 from fsm.effects import SPECS, STEPS, Effect, Feature, Unknown
 from fsm.events import Trigger
-from fsm.reasons import WHAT
 from fsm.rows import OPENS, Opens, Row
 from fsm.states import ENDS, FACTS, PHASES, WAITING, State
 from fsm.table import ROWS, VERSION
 
 PICTURE: Final = "<!-- picture: written by `make docs` from `usher diagram` -->"
 PICTURE_END: Final = "<!-- /picture -->"
+PICTURES: Final = {
+    "machine": "The machine of a node",
+    "full": "The machine of a node, with every row",
+    "effects": "The effects of each phase",
+}
+"""The pictures of the table in docs/pictures, and what each shows."""
 _UNKNOWN: Final[dict[Unknown, str]] = {
     Unknown.REPEAT: "it is sent again",
     Unknown.LOOK: "a look finds out; it is never sent again blindly",
@@ -44,17 +49,15 @@ def effects() -> str:
     return "\n".join([*page("Effects", _EFFECTS), *_effects(), *_phases(), *_opening()]) + "\n"
 
 
-def reasons() -> str:
-    """docs/reasons.md: every reason code."""
-    head = page("Reasons", _REASONS)
-    rows = ((f'<a id="{reason.value}"></a>`{reason.value}`', what) for reason, what in WHAT.items())
-    return "\n".join([*head, *grid(("reason", "what happened"), rows)]) + "\n"
+def shown(picture: str, folder: str) -> str:
+    """The Markdown that shows one of the pictures of docs/pictures, and leads to it."""
+    path = f"{folder}/{picture}.svg"
+    return f"[![{PICTURES[picture]}]({path})]({path})"
 
 
 DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
     "machine.md": machine,
     "effects.md": effects,
-    "reasons.md": reasons,
     "continuity.md": continuity.document,
 }
 
@@ -62,14 +65,15 @@ _MACHINE: Final = f"""Every node is one machine, and this is all that it can do:
 A state is a fact that is held; what is under way is the open step of the node, which the states do not show. Each event
 in each state is a cell; the rows of a cell are asked from the top, and the first whose guard says yes applies. A row
 that is *ignored* says why nothing happens. What a row opens is described in [effects](effects.md)."""
+_READING: Final = """An arrow for each pair of states; the box that it leaves names the rows that take it. (`usher
+diagram` draws this, `--full` every row.) Phases stand in a line, what waits below them, ends at the right with a double
+border. A wire that meets another goes on with it. In the file itself a row tells its sentence when you point at it."""
 _EFFECTS: Final = """What usher does outside. An effect is journalled before it happens and closed with its outcome, so
 that a process that dies in between knows at its next start what it does not know."""
 _TRIES: Final = """`tries` is how often a generation opens the effect; what was not sent, or was interrupted by the
 end of usher itself or of the way to the broker, costs none. No effect that changes the node opens while an earlier one
 that is unanswered may still live, except `new_key`, and after a `configure` the `configure` of the same bytes and the
 restart into them."""
-_REASONS: Final = """Why a step did not succeed, or why a node is where it is. A code never changes its meaning;
-`usher nodes list --reason CODE` lists the nodes, `usher nodes why NODE` tells a node's story."""
 
 
 # -- the machine ------------------------------------------------------------------------------------------------------
@@ -91,7 +95,9 @@ def _rest(state: State) -> str:
 
 
 def _picture() -> Iterator[str]:
-    yield from ("## The picture", "", "One arrow for each pair of states; `usher diagram --full` draws every row.", "")
+    yield from ("## The picture", "", shown("machine", "pictures"), "", _READING, "")
+    yield from ("Every row of the table, those too that stay in their state:", "", shown("full", "pictures"), "")
+    yield from ("The same for Mermaid, which forges draw:", "")
     yield from ("```mermaid", mermaid.render(draw()).rstrip("\n"), "```", "")
 
 
@@ -148,6 +154,7 @@ def _effect(effect: Effect) -> Sequence[str]:
 
 def _phases() -> Iterator[str]:
     yield from ("## Phases", "", "The steps of each phase in order; a feature that is off leaves its steps out.", "")
+    yield from (shown("effects", "pictures"), "")
     rows = ((f"`{state.value}`", words.steps(STEPS[state]), FACTS[_after(state)]) for state in PHASES)
     yield from grid(("phase", "steps", "after the last of them"), rows)
     yield from ("", f"Features: {', '.join(f'`{feature.value}`' for feature in Feature)}.", "")
@@ -187,7 +194,7 @@ def pictured(text: str) -> str:
     _, closed, after = rest.partition(PICTURE_END)
     if not found or not closed:
         raise ValueError(f"the markers {PICTURE} and {PICTURE_END} are not in it")
-    return f"{before}{found}\n\n```mermaid\n{mermaid.render(draw())}```\n\n{closed}{after}"
+    return f"{before}{found}\n\n{shown('machine', 'docs/pictures')}\n\n{closed}{after}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

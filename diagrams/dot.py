@@ -1,111 +1,191 @@
-"""DOT: a diagram as the text that Graphviz draws; usher itself needs no Graphviz.
+"""DOT: a scene as the text that Graphviz draws; usher itself needs no Graphviz.
 
 Rules:
-1. The same diagram always gives the same bytes.
-2. Phases stand in a line, waiting below them, ends at the right; the start is a filled circle.
-3. Every row's sentence is the tooltip of its arrow, or of its state if it stays there.
+1. The same diagram always gives the same bytes; every place is in the text, so no version of Graphviz moves anything.
+2. A kind of state differs from the others in its fill, its border and where it stands; a cause in its colour and its
+   line: nothing is told by colour alone.
+3. Every row's sentence is the tooltip of its words, or of its arrow. What a node or a person said can end no string.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
+from itertools import pairwise
 from typing import Final
 
-from diagrams import words
-from diagrams.model import Cause, Diagram, Edge, Kind, Node
+from diagrams import steps, words
+from diagrams.layout import lay_out
+from diagrams.model import Diagram, Kind
+from diagrams.scene import PAD, Box, Ink, Point, Scene, Wire, Words
 
-_FILLS: Final[dict[Kind, tuple[str, str]]] = {
-    Kind.START: ("#333333", "#333333"),
-    Kind.PHASE: ("#e3f0e3", "#2e6b34"),
-    Kind.WAITING: ("#fdf0d5", "#9a6a00"),
-    Kind.END: ("#e1e9f5", "#2b4f81"),
-    Kind.ANY: ("#f5f5f5", "#777777"),
+_LOOKS: Final[dict[str, tuple[str, str, str]]] = {
+    Kind.START.value: ("#333333", "#333333", "shape=circle, style=filled"),
+    Kind.PHASE.value: ("#e8f3e6", "#2e6b34", 'style="rounded,filled", penwidth=1.4'),
+    Kind.WAITING.value: ("#fdf0d0", "#8a5a00", 'style="rounded,filled,dashed", penwidth=1.4'),
+    Kind.END.value: ("#cfdcef", "#1f3f6d", "style=filled, peripheries=2"),
+    Kind.ANY.value: ("#ffffff", "#777777", 'style="filled,dotted"'),
+    Kind.STEP.value: ("#ffffff", "#444444", "style=filled"),
+    "words": ("#ffffff", "#ffffff", "shape=plain, fixedsize=false"),
 }
-_STROKES: Final[dict[Cause, str]] = {
-    Cause.DONE: 'color="#2e6b34", fontcolor="#2e6b34", style=solid',
-    Cause.FAILED: 'color="#b02a2a", fontcolor="#b02a2a", style=solid',
-    Cause.DUE: 'color="#9a6a00", fontcolor="#9a6a00", style=solid',
-    Cause.HINT: 'color="#2b4f81", fontcolor="#2b4f81", style=dashed',
-    Cause.OPERATOR: 'color="#777777", fontcolor="#777777", style=dotted',
+"""Fill, stroke and form of each kind of box."""
+_FAINT: Final = ("#fafafa", "#bbbbbb")
+_INKS: Final[dict[Ink, str]] = {
+    Ink.TITLE: "#111111",
+    Ink.HUGE: "#111111",
+    Ink.PLAIN: "#222222",
+    Ink.QUIET: "#5a5a5a",
+    Ink.DONE: "#1d5c26",
+    Ink.FAILED: "#a11d1d",
+    Ink.DUE: "#7a4d00",
+    Ink.HINT: "#22467d",
+    Ink.OPERATOR: "#555555",
 }
-
-_SHAPES: Final[dict[Kind, str]] = {
-    Kind.START: ", shape=circle, width=0.25, fixedsize=true, group=line",
-    Kind.PHASE: ", group=line",
-    Kind.ANY: ', style="rounded,filled,dashed"',
+_STROKES: Final[dict[Ink, str]] = {
+    Ink.PLAIN: "style=solid",
+    Ink.DONE: "style=solid",
+    Ink.FAILED: "style=dashed",
+    Ink.DUE: "style=solid, arrowhead=onormal",
+    Ink.HINT: "style=dotted",
+    Ink.OPERATOR: "style=dotted, arrowhead=onormal",
 }
+_ROUND: Final = 6.0
+"""Points of a wire's corner that are round."""
+_TIP: Final = 6.0
+"""Points of an arrow's head."""
 
 
 def render(diagram: Diagram) -> str:
     """The text, with a final newline."""
-    return "\n".join(_text(diagram)) + "\n"
+    made = steps.lay_out(diagram) if any(node.kind is Kind.STEP for node in diagram.nodes) else lay_out(diagram)
+    return "\n".join(_text(made)) + "\n"
 
 
-def _text(diagram: Diagram) -> Iterator[str]:
+def _text(scene: Scene) -> Iterator[str]:
+    high = max(box.bottom for box in scene.boxes)
     yield "digraph usher {"
-    yield "  rankdir=LR; nodesep=0.25; ranksep=0.5; bgcolor=white; fontname=Helvetica;"
-    yield '  node [shape=box, style="rounded,filled", fontname=Helvetica, fontsize=12, margin="0.12,0.07"];'
-    yield "  edge [fontname=Helvetica, fontsize=9, arrowsize=0.7];"
-    for node in diagram.nodes:
-        yield _node(node)
-    columns = _columns(diagram.nodes)
-    for column in sorted(set(columns.values())):
-        names = " ".join(_quoted(name) for name in columns if columns[name] == column)
-        yield f"  {{ rank=same; {names} }}"
-    kinds = {node.name: node.kind for node in diagram.nodes}
-    for edge in diagram.edges:
-        yield _edge(edge, kinds, columns, full=diagram.full)
+    yield "  layout=nop2; splines=true; bgcolor=white; fontname=Helvetica; pad=0.2; outputorder=edgesfirst;"
+    yield "  node [shape=box, fixedsize=true, fontname=Helvetica, fontsize=10, margin=0];"
+    yield "  edge [fontname=Helvetica, fontsize=10, arrowsize=0.6];"
+    for box in scene.boxes:
+        yield _node(box, high)
+    for wire in scene.wires:
+        yield _edge(wire, high)
     yield "}"
 
 
-def _columns(nodes: Sequence[Node]) -> dict[str, int]:
-    """Where each node stands from left to right: waiting below the later phases, ends after the last."""
-    phases = [node.name for node in nodes if node.kind is Kind.PHASE]
-    waiting = [node.name for node in nodes if node.kind is Kind.WAITING]
-    columns = {node.name: 0 if node.kind in {Kind.START, Kind.ANY} else len(phases) + 1 for node in nodes}
-    columns |= {name: place for place, name in enumerate(phases, 1)}
-    return columns | {name: max(len(phases) - place, 1) for place, name in enumerate(reversed(waiting))}
+# -- boxes ------------------------------------------------------------------------------------------------------------
 
 
-def _node(node: Node) -> str:
-    fill, stroke = _FILLS[node.kind]
-    tooltip = "\n".join([f"{node.name}: {node.fact}", *(words.sentence(line) for line in node.loops)])
-    shape = _SHAPES.get(node.kind, "")
-    said = _quoted("") if node.kind is Kind.START else _said(node)
+def _node(box: Box, high: float) -> str:
+    fill, stroke, form = _LOOKS[box.look]
+    if box.faint:
+        fill, stroke = _FAINT
+    form += ", penwidth=3" if box.here else ""
+    place = f'pos="{_number(box.middle)},{_number(high - box.y - box.height / 2)}"'
+    size = f"width={_number(box.width / 72, 4)}, height={_number(box.height / 72, 4)}"
+    colours = f"fillcolor={_quoted(fill)}, color={_quoted(stroke)}, {form}"
+    return f"  {_quoted(box.name)} [label={_label(box)}, {place}, {size}, {colours}, tooltip={_quoted(box.tip)}];"
+
+
+def _label(box: Box) -> str:
+    if not box.title and not any(box.columns):
+        return '""'
+    tall = max([len(column) for column in box.columns], default=0)
+    rows = [_row(each, len(box.columns), faint=box.faint) for each in box.title]
+    for place in range(tall):
+        cells = "".join(
+            _cell(column[place], faint=box.faint) if place < len(column) else _EMPTY for column in box.columns
+        )
+        rows.append(f"<tr>{cells}</tr>")
+    width, height = box.width - PAD, box.height - PAD
+    if box.look == "words":
+        width = box.width
+    filler = f'<tr><td colspan="{max(len(box.columns), 1)}" height="{max(height - _lines(box), 0):.0f}"></td></tr>'
+    head = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0" width="{width:.0f}">'
+    return f"<{head}{''.join(rows)}{'' if box.look == 'words' else filler}</table>>"
+
+
+_EMPTY: Final = "<td></td>"
+
+
+def _lines(box: Box) -> float:
+    """Points that the lines of a box take."""
+    columns = [sum(each.height for each in column) for column in box.columns]
+    return sum(each.height for each in box.title) + max(columns, default=0.0) + PAD
+
+
+def _row(line: Words, columns: int, *, faint: bool) -> str:
+    return f"<tr>{_cell(line, max(columns, 1), faint=faint)}</tr>"
+
+
+def _cell(line: Words, columns: int = 1, *, faint: bool) -> str:
+    across = f' colspan="{columns}"' if columns > 1 else ""
+    tip = f' href="" tooltip="{_html(line.tip)}"' if line.tip else ""
+    colour = "#8a8a8a" if faint else _INKS[line.ink]
+    text = _html(line.text).replace(" ", "&#160;") or "&#160;"
+    shown = f"<b>{text}</b>" if line.ink in {Ink.TITLE, Ink.HUGE} else text
+    font = f'<font color="{colour}" point-size="{line.size:g}">{shown}</font>'
+    return f'<td align="left" height="{line.height:.0f}"{across}{tip}>{font}</td>'
+
+
+# -- wires ------------------------------------------------------------------------------------------------------------
+
+
+def _edge(wire: Wire, high: float) -> str:
+    colour = "#c4c4c4" if wire.faint else _INKS[wire.ink]
+    drawn = "style=solid" if wire.faint else _STROKES[wire.ink]
+    wide = 2.2 if wire.strong and not wire.faint else 1.1
+    said = f", label={_quoted(wire.label)}, lp={_quoted(_point(wire.at, high))}" if wire.label else ""
+    head = ", arrowhead=none" if wire.joins else ""
+    tip = _quoted(wire.tip)
     return (
-        f"  {_quoted(node.name)} [label={said}, fillcolor={_quoted(fill)}, color={_quoted(stroke)}, "
-        f"tooltip={_quoted(tooltip)}{shape}];"
+        f"  {_quoted(wire.source)} -> {_quoted(wire.target)} [pos={_quoted(_spline(wire, high))}, "
+        f"color={_quoted(colour)}, fontcolor={_quoted(colour)}, {drawn}{head}, penwidth={wide}{said}, "
+        f"tooltip={tip}, labeltooltip={tip}];"
     )
 
 
-def _said(node: Node) -> str:
-    lines = [f"<b>{'any state' if node.kind is Kind.ANY else escape(node.name)}</b>"]
-    small = [words.step(step) for step in node.steps] + [f"↺ {line.name}" for line in node.loops]
-    lines += [f'<font point-size="9">{escape(text)}</font>' for text in small]
-    return f"<{'<br/>'.join(lines)}>"
+def _spline(wire: Wire, high: float) -> str:
+    """The wire as curves: straight, round at the corners, and ending where the arrow's head begins."""
+    end, before = wire.points[-1], wire.points[-2]
+    way = [*wire.points[:-1], end if wire.joins else _towards(end, before, _TIP)]
+    said = [*([] if wire.joins else [f"e,{_point(end, high)}"]), _point(way[0], high)]
+    at = way[0]
+    for corner, after in pairwise(way[1:]):
+        begin, finish = _towards(corner, at, _ROUND), _towards(corner, after, _ROUND)
+        said += [*_straight(at, begin, high), *(_point(each, high) for each in (corner, corner, finish))]
+        at = finish
+    return " ".join([*said, *_straight(at, way[-1], high)])
 
 
-def _edge(edge: Edge, kinds: dict[str, Kind], columns: dict[str, int], *, full: bool) -> str:
-    tooltip = _quoted("\n".join(words.sentence(line) for line in edge.lines))
-    label = _quoted("\n".join(words.label(edge, full=full)))
-    stroke = _STROKES[words.main_cause(edge)]
-    weight = ", weight=1000" if _along(edge, kinds, columns) else ""
-    left, right, back = edge.source, edge.target, ""
-    if columns[left] > columns[right]:  # drawn from left to right all the same, so that columns stay columns
-        left, right, back = right, left, "dir=back, "
-    return (
-        f"  {_quoted(left)} -> {_quoted(right)} [{back}label={label}, {stroke}, "
-        f"tooltip={tooltip}, labeltooltip={tooltip}{weight}];"
-    )
+def _straight(start: Point, end: Point, high: float) -> Iterator[str]:
+    for part in (1 / 3, 2 / 3, 1.0):
+        yield _point((start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part), high)
 
 
-def _along(edge: Edge, kinds: dict[str, Kind], columns: dict[str, int]) -> bool:
-    """Whether it is a part of the straight way through."""
-    through = kinds[edge.source] in {Kind.START, Kind.PHASE} and kinds[edge.target] in {Kind.PHASE, Kind.END}
-    return through and columns[edge.target] == columns[edge.source] + 1
+def _towards(start: Point, end: Point, distance: float) -> Point:
+    """A place on the way from one to another, no farther than half of it."""
+    whole = max(abs(end[0] - start[0]) + abs(end[1] - start[1]), 0.01)
+    part = min(distance / whole, 0.5)
+    return (start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part)
+
+
+def _point(point: Point, high: float) -> str:
+    return f"{_number(point[0])},{_number(high - point[1])}"
+
+
+def _number(value: float, places: int = 1) -> str:
+    return f"{round(value, places) + 0.0:.{places}f}"
+
+
+# -- texts ------------------------------------------------------------------------------------------------------------
+
+
+def _html(text: str) -> str:
+    return escape(words.plain(text), quote=True).replace("\n", "&#10;")
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = words.plain(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

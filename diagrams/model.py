@@ -18,7 +18,7 @@ from fsm.effects import STEPS, Effect, Step, choices, following, steps
 from fsm.events import Trigger
 from fsm.rows import Opens, Row
 from fsm.states import ENDS, FACTS, PHASES, State
-from fsm.table import ROWS
+from fsm.table import ROWS, VERSION
 
 ANY: Final = "any"
 """The name of the pseudo-state from which the rows start that apply in (nearly) every state."""
@@ -26,13 +26,17 @@ _NEARLY_ALL: Final = len(State) - 1
 
 
 class Kind(StrEnum):
-    """Where a node is drawn: phases in a line, waiting below, ends at the right, the start where every life begins."""
+    """Where a node is drawn: phases in a line, waiting below, ends at the right, the start where every life begins.
+
+    A step stands below its phase, in the diagram of the effects alone.
+    """
 
     START = "start"
     PHASE = "phase"
     WAITING = "waiting"
     END = "end"
     ANY = "any"
+    STEP = "step"
 
 
 class Cause(StrEnum):
@@ -68,33 +72,59 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A line of words in a node that no row of the table says: `cause` is its colour, `tip` what it tells besides."""
+
+    text: str
+    cause: Cause | None = None
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
-    """A state: its fact, the steps of its phase, and (in a full diagram) the lines that stay in it."""
+    """A state: its fact, the steps of its phase, and (in a full diagram) the lines that stay in it.
+
+    `notes` are what a diagram of something else than the table says of it, `count` how many nodes are there; `here`
+    says that it is where a path ends, `faint` that nothing is told of it, and it only shows its place.
+    """
 
     name: str
     kind: Kind
     fact: str
     steps: tuple[Step, ...] = ()
     loops: tuple[Line, ...] = ()
+    notes: tuple[Note, ...] = ()
+    count: int | None = None
+    here: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What leads from one node to another; `cause` None means that the edge stands for all groups of triggers."""
+    """What leads from one node to another; `cause` None means that the edge stands for all groups of triggers.
+
+    `label` stands beside it, in place of the names of its rows, `told` is what is told of it besides; `faint` is as
+    of a node.
+    """
 
     source: str
     target: str
     cause: Cause | None
     lines: tuple[Line, ...]
+    label: str = ""
+    told: tuple[str, ...] = ()
+    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """What a renderer draws: full, or one edge for each pair of states."""
+    """What a renderer draws: full, or one edge for each pair of states; `title` says of what, `under` a word more."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     full: bool
+    title: str = ""
+    under: str = ""
 
 
 def cause(trigger: Trigger) -> Cause:
@@ -114,7 +144,8 @@ def kind(state: State) -> Kind:
 def draw(rows: Sequence[Row] = ROWS, *, full: bool = False) -> Diagram:
     """The diagram of a table: every row, or as an overview one edge for each pair of states without what stays."""
     drawn = [row for row in rows if not row.ignored]
-    return Diagram(_nodes(drawn, full=full), _edges(drawn, full=full), full)
+    title = f"usher: the machine of a node, version {VERSION} of its table"
+    return Diagram(_nodes(drawn, full=full), _edges(drawn, full=full), full, title)
 
 
 def opened(row: Row, source: State) -> tuple[Step, ...]:
@@ -154,7 +185,7 @@ def _nodes(rows: Iterable[Row], *, full: bool) -> tuple[Node, ...]:
 
 def _loops(rows: Iterable[Row], state: State) -> tuple[Line, ...]:
     staying = [row for row in rows if state in row.sources and row.goes_to(state) is state and not _wide(row)]
-    return _lines([(row, state) for row in staying])
+    return lines_of([(row, state) for row in staying])
 
 
 def _edges(rows: Iterable[Row], *, full: bool) -> tuple[Edge, ...]:
@@ -166,7 +197,7 @@ def _edges(rows: Iterable[Row], *, full: bool) -> tuple[Edge, ...]:
                 continue
             key = (ANY if _wide(row) else source.value, target.value, cause(row.trigger) if full else None)
             found.setdefault(key, []).append((row, source))
-    return tuple(Edge(*key, _lines(found[key])) for key in sorted(found, key=_order))
+    return tuple(Edge(*key, lines_of(found[key])) for key in sorted(found, key=_order))
 
 
 def _order(key: tuple[str, str, Cause | None]) -> tuple[int, int, int]:
@@ -179,7 +210,8 @@ def _wide(row: Row) -> bool:
     return len(row.sources) >= _NEARLY_ALL and row.target is not None
 
 
-def _lines(rows: Iterable[tuple[Row, State]]) -> tuple[Line, ...]:
+def lines_of(rows: Iterable[tuple[Row, State]]) -> tuple[Line, ...]:
+    """The lines of rows, each with the state that it starts from."""
     named: dict[tuple[str, Cause], list[tuple[Row, State]]] = {}
     for row, source in rows:
         named.setdefault((row.name, cause(row.trigger)), []).append((row, source))

@@ -30,6 +30,14 @@ END: Final = "SELECT coalesce(max(position), 0) AS last FROM history"
 AT: Final = "SELECT at FROM history WHERE position = ?"
 FLEET: Final = "SELECT position, epoch, at, kind, name, reason, payload FROM journal"
 COUNTS: Final = "SELECT state, count(*) AS nodes FROM nodes WHERE state <> 'unseen' GROUP BY state"
+COUNTED: Final = """
+SELECT state, count(*) AS nodes, (SELECT coalesce(max(position), 0) FROM history) AS last FROM nodes GROUP BY state
+"""
+"""What is counted, closed records too, and up to which row: one statement, so one moment."""
+MOVES: Final = """
+SELECT source, target, count(*) AS nodes FROM history WHERE position > ? AND position <= ? AND source <> target
+GROUP BY source, target
+"""
 REASONS: Final = """
 SELECT reason, count(*) AS nodes FROM nodes WHERE reason IS NOT NULL AND +state = 'failed'
 GROUP BY reason ORDER BY nodes DESC, reason LIMIT ?

@@ -34,6 +34,10 @@ NAMES: Final = 10_000
 """Names a transaction, where nothing but names is read."""
 
 
+MOVES: Final = 20_000
+"""Rows a transaction, where moves are counted."""
+
+
 class Reader:
     """A database that is read; use it as a context, or close it."""
 
@@ -133,6 +137,24 @@ class Reader:
     def counts(self) -> dict[State, int]:
         """How many nodes are in each state; neither states without nodes, nor nodes whose record is closed."""
         return {State(row["state"]): row["nodes"] for row in self.rows(sql.COUNTS)}
+
+    def counts_at(self, at: int) -> dict[State, int]:
+        """How many nodes were in each state at this time (milliseconds): now, without the moves since.
+
+        A look at every row since then, in pages; what was pruned before is not needed.
+        """
+        position = self.before(at + 1)
+        held = self.rows(sql.COUNTED)
+        counts = {State(row["state"]): int(row["nodes"]) for row in held}
+        last = held[0]["last"] if held else 0
+        while position < last:
+            until = min(position + MOVES, last)
+            for row in self.rows(sql.MOVES, (position, until)):
+                source, target = State(row["source"]), State(row["target"])
+                counts[source] = counts.get(source, 0) + row["nodes"]
+                counts[target] = counts.get(target, 0) - row["nodes"]
+            position = until
+        return {state: nodes for state, nodes in counts.items() if nodes and state is not State.UNSEEN}
 
     def reasons(self, limit: int = 10) -> list[tuple[Reason, int]]:
         """The most frequent reasons of failed nodes, with how many have them; others carry what is past."""

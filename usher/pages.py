@@ -1,4 +1,4 @@
-"""Pages: the documents that are written from the program, of settings and metrics.
+"""Pages: the documents that are written from the program, of settings, metrics and failures.
 
 Rules:
 1. A page says what the program holds; who changes one runs `make docs`, and a test fails until that was done.
@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from diagrams.page import grid
+from fsm.reasons import WHAT
+from usher.advice import ADVICE
 from usher.config.keys import FEATURES, KEYS, RETIRED, Key
 from usher.metrics.catalogue import OWN, PREFIX, RPC, families
 from usher.metrics.families import Family
@@ -81,6 +84,18 @@ Not exported, since nothing here could move them:
 """
 
 
+_FAILURES: Final = """# Failures
+
+Written by `make docs` from `fsm/reasons.py` and `usher/advice.py`.
+
+Why a step did not succeed, or why a node is where it is: what each code means, what sites find behind it (the likeliest
+first), and the command that finds out more or mends it, with `NODE`, `WHY` and `FILE` to be filled in. A code never
+changes its meaning. `usher explain CODE` says the same on any machine; `usher nodes list --reason CODE` lists the
+nodes, `usher errors` counts them, `usher nodes why NODE` tells a node's story.
+
+"""
+
+
 def configuration() -> str:
     """docs/configuration.md."""
     retired = "\n".join(f"| `{name}` | {why} |" for name, why in RETIRED.items())
@@ -102,6 +117,16 @@ def metrics() -> str:
         f"The label `rpc` is one of {calls}.\n{_LIBRARY}{_families(list(library().values()))}{_ABSENT}{absent}\n"
         f"\n## Our own\n\nEach with the question that it answers.\n\n{own}"
     )
+
+
+def failures() -> str:
+    """docs/failures.md."""
+    head = ("reason", "what happened", "likely cause", "command")
+    rows = (
+        (f'<a id="{reason.value}"></a>`{reason.value}`', what, ADVICE[reason].cause, f"`{ADVICE[reason].command}`")
+        for reason, what in WHAT.items()
+    )
+    return _FAILURES + "\n".join(grid(head, rows)) + "\n"
 
 
 def _settings(keys: Mapping[str, Key], prefix: str = "") -> str:
@@ -129,7 +154,11 @@ def _families(every: list[Family]) -> str:
     return "| name | type | labels | what it tells |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {"configuration.md": configuration, "metrics.md": metrics}
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "configuration.md": configuration,
+    "metrics.md": metrics,
+    "failures.md": failures,
+}
 
 
 def main() -> int:

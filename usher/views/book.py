@@ -79,6 +79,19 @@ class Book:
 
         return find
 
+    def lines(self, node: str, until: int | None = None) -> Iterator[Past]:
+        """All lines of a node's history, up to a position, oldest first, a page at a time."""
+        after = 0
+        while True:
+            rows = self._reader.history(node, after)
+            kept = [row for row in rows if until is None or row.position <= until]
+            if kept:
+                opened = {each.seq: each for each in openings(self._reader, node, kept[0].seq, kept[-1].seq)}
+                yield from (_past(row, opened.get(row.seq)) for row in kept)
+            if len(rows) < PAGE or len(kept) < len(rows):
+                return
+            after = rows[-1].seq
+
     def failures(self) -> tuple[Group, ...]:
         """Failed and deferred nodes by reason, the largest group first."""
         return self._reader.failures()
@@ -113,6 +126,27 @@ class Book:
     def before(self, at: int) -> int:
         """The position of the last row that was committed before this time (milliseconds)."""
         return self._reader.before(at)
+
+    def began(self) -> int | None:
+        """When the first row that is kept was committed (milliseconds); None where there is none."""
+        first = self._reader.following(0, 1)
+        return first[0].at if first else None
+
+    def counts(self) -> dict[State, int]:
+        """How many nodes are in each state."""
+        return self._reader.counts()
+
+    def counts_at(self, at: int) -> dict[State, int]:
+        """How many nodes were in each state at this time (milliseconds); a look at every row since."""
+        return self._reader.counts_at(at)
+
+    def reasons(self) -> list[tuple[Reason, int]]:
+        """The most frequent reasons of failed nodes, with how many have them."""
+        return self._reader.reasons()
+
+    def waiting(self) -> int:
+        """How many nodes are in the waiting room."""
+        return self._reader.waiting()
 
     def lineage(self) -> str:
         """The database's random name, which a restored one does not share."""

@@ -19,14 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from diagrams import document, mermaid
 from fsm.replay import Judged, ending
 from fsm.snapshot import Snapshot, unseen
 from store.folding import open_past
-from usher.views import common, nodes_show, paths, stepping, verifying
+from usher.views import common, nodes_show, path, stepping, steps, verifying
 from usher.views.book import open_book
 from usher.views.documents import whole
 from usher.views.moments import is_seq, time
-from usher.views.steps import Told, document, told
+from usher.views.past import Past
+from usher.views.steps import Told, told
 from usher.views.telling import brief, lines
 from usher.views.text import local, visible
 
@@ -43,11 +45,12 @@ examples:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One node as it is to be told: what is held of it, and its steps."""
+    """One node as it is to be told: what is held of it, its steps, and the lines of its history."""
 
     node: str
     snapshot: Snapshot
     steps: Iterable[Told]
+    lines: Iterable[Past]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,12 +115,19 @@ def _replay(args: argparse.Namespace) -> None:
         if args.step:
             stepping.walk(held.node, seen, sys.stdin, sys.stdout)
         elif args.diagram:
-            common.say(paths.drawn([each.step for each in seen], as_json=args.json))
+            common.say(_drawn(held, seen, as_json=args.json))
         elif args.json:
-            common.say(json.dumps(document(each)) for each in seen)
+            common.say(json.dumps(steps.document(each)) for each in seen)
         else:
             common.say(_list(seen, common.width()))
         seen.judge()
+
+
+def _drawn(held: Held, seen: Iterable[Told], *, as_json: bool) -> list[str]:
+    """The way through the machine that these steps took."""
+    seqs = {each.step.recorded.seq for each in seen}
+    diagram = path.draw(held.node, (line for line in held.lines if line.seq in seqs))
+    return (document.render if as_json else mermaid.render)(diagram).splitlines()
 
 
 def _list(seen: Iterable[Told], width: int | None) -> Iterator[str]:
@@ -129,11 +139,11 @@ def _list(seen: Iterable[Told], width: int | None) -> Iterator[str]:
 
 
 @contextmanager
-def _held(path: Path, node: str) -> Iterator[Held]:
+def _held(database: Path, node: str) -> Iterator[Held]:
     """A node and its steps; raises RefusedError if nobody knows it."""
-    with open_book(path) as book, open_past(path) as past:
+    with open_book(database) as book, open_past(database) as past:
         snapshot = common.known(book, node)
-        yield Held(node, snapshot, told(past.steps(node), book.opening(node)))
+        yield Held(node, snapshot, told(past.steps(node), book.opening(node)), book.lines(node))
 
 
 class _Seen:
@@ -206,7 +216,7 @@ def _was(found: Told, now: int, *, as_json: bool, back: bool) -> None:
     """The snapshot after a row as it was `now`, if it is known; its row otherwise."""
     row, after = found.step.recorded, found.step.after
     if as_json:
-        common.answer({"row": document(found), "snapshot": None if after is None else whole(after)})
+        common.answer({"row": steps.document(found), "snapshot": None if after is None else whole(after)})
         return
     said = [f"as it was after row {row.seq}, {local(row.at, 'milliseconds')} ({brief(found)})"]
     if back:

@@ -9,7 +9,6 @@ import pytest
 from diagrams import documents
 from fsm.effects import Effect
 from fsm.events import Trigger
-from fsm.reasons import Reason
 from fsm.states import State
 from fsm.table import ROWS
 from tests.architecture.house import ROOT
@@ -53,19 +52,14 @@ def test_every_effect_is_told(effect):
     assert documents.effects().count(f"\n| `{effect.value}` | ") == 1
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_told(reason):
-    assert documents.reasons().count(f'\n| <a id="{reason.value}"></a>`{reason.value}` | ') == 1
-
-
 def test_stale_documents_are_named(tmp_path: Path, capsys):
     documents.write(tmp_path)
     assert documents.stale(tmp_path) == []
     (tmp_path / "effects.md").write_text("old")
-    (tmp_path / "reasons.md").unlink()
+    (tmp_path / "machine.md").unlink()
     assert documents.main(["--check", str(tmp_path)]) == 1
     assert capsys.readouterr().err.splitlines() == [
-        f"{tmp_path / 'effects.md'} is stale: run make docs", f"{tmp_path / 'reasons.md'} is stale: run make docs",
+        f"{tmp_path / 'machine.md'} is stale: run make docs", f"{tmp_path / 'effects.md'} is stale: run make docs",
     ]  # fmt: skip
     assert documents.main(["--write", str(tmp_path)]) == 0
     assert documents.main(["--check", str(tmp_path)]) == 0

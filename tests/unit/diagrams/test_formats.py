@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
@@ -36,13 +37,13 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(renderer, f
 
 @RENDERERS
 def test_a_full_diagram_carries_every_sentence(renderer):
-    text = renderer.render(draw(full=True)).replace('\\"', '"')
+    text = unescape(renderer.render(draw(full=True)).replace('\\"', '"'))
     assert not [row.name for row in DRAWN if row.why not in text]
     assert not [row.name for row in DRAWN if row.question not in text]
 
 
 def test_the_overview_in_dot_carries_the_sentence_of_every_row_that_moves():
-    text = dot.render(draw())
+    text = unescape(dot.render(draw()))
     assert not [row.name for row in DRAWN if row.target and not row.sources <= {row.target} and row.why not in text]
 
 
@@ -81,20 +82,6 @@ def test_dot_quotes_what_would_end_a_string():
 def test_dot_escapes_what_html_would_read():
     text = dot.render(Diagram((Node("<i>&", Kind.PHASE, ""),), (), full=False))
     assert "<b>&lt;i&gt;&amp;</b>" in text
-
-
-def test_dot_puts_phases_in_a_line_and_ends_at_the_right():
-    ranks = re.findall(r"\{ rank=same; (.+?) \}", dot.render(draw()))
-    assert ranks == [
-        '"unseen" "any"', '"discovered"', '"inventoried"', '"enrolled" "deferred"', '"configured" "failed"',
-        '"restarted" "reprovision"', '"provisioned" "retired" "gone"',
-    ]  # fmt: skip
-
-
-def test_an_arrow_that_goes_back_is_drawn_from_left_to_right():
-    text = dot.render(draw())
-    assert '"discovered" -> "deferred" [dir=back, ' in text
-    assert '"deferred" -> "discovered"' not in text
 
 
 def test_the_overview_counts_what_it_does_not_name():

@@ -12,9 +12,8 @@ from fsm.reasons import Reason
 from tests.architecture.house import ROOT
 from tests.unit.docs.pages import blocks, written
 from usher.cli import COMMANDS
-from usher.views.diagram import text as diagram
 
-LINK = re.compile(r"\[[^\]]+\]\(([^)]+)\)")
+LINK = re.compile(r"!?\[[^\]]+\]\(([^)]+)\)")
 PAGES = [*written(), *(ROOT / "docs" / name for name in DOCUMENTS)]
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 
@@ -43,23 +42,20 @@ def test_the_readme_opens_with_two_commands_and_the_picture():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     first = blocks(text, "sh")[0]
     assert re.findall(r"^make (\w+)", first, re.MULTILINE) == ["demo", "test"]
-    assert text.index("make demo") < text.index("```mermaid") < text.index("## ")
+    assert text.index("make demo") < text.index("![The machine") < text.index("## ")
 
 
-def test_the_picture_is_what_usher_diagram_prints():
+def test_the_picture_of_the_readme_is_in_its_place():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert blocks(text, "mermaid") == [diagram("mermaid", full=False)], "run make docs"
-    assert pictured(text) == text
+    assert pictured(text) == text, "run make docs"
 
 
 def test_make_docs_puts_the_picture_in_its_place(tmp_path: Path):
     page = tmp_path / "README.md"
     page.write_text(f"before\n{PICTURE}\nold\n<!-- /picture -->\nafter\n")
     assert main(["--write", str(tmp_path), "--picture", str(page)]) == 0
-    text = page.read_text()
-    assert text.startswith(f"before\n{PICTURE}\n\n```mermaid\nstateDiagram-v2\n")
-    assert text.endswith("```\n\n<!-- /picture -->\nafter\n")
-    assert "old" not in text
+    shown = "[![The machine of a node](docs/pictures/machine.svg)](docs/pictures/machine.svg)"
+    assert page.read_text() == f"before\n{PICTURE}\n\n{shown}\n\n<!-- /picture -->\nafter\n"
     with pytest.raises(ValueError, match="the markers"):
         pictured("a page without a picture")
 

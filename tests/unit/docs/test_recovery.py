@@ -41,7 +41,7 @@ def test_a_walk_tells_what_it_costs_in_each_state(walk: str):
 
 def test_rows_and_reasons_that_are_named_exist():
     assert {"asked-to-reprovision"} <= {row.name for row in ROWS}
-    named = set(re.findall(r"reasons\.md#(\w+)", PAGE))
+    named = set(re.findall(r"failures\.md#(\w+)", PAGE))
     assert named
     assert named <= {reason.value for reason in Reason}
 
