@@ -27,11 +27,12 @@ from store.refusals import older
 from store.versions import migrations
 
 _RECORDED: Final = """
-SELECT h.node, h.seq, h.at, h.generation, h.table_version, h.policy, h.event, h.name, h.source, h.target, h.digest,
-  h.payload, e.effect, e.try, e.first
+SELECT h.node, h.seq, CAST(h.at AS INTEGER), CAST(h.generation AS INTEGER), CAST(h.table_version AS INTEGER), h.policy,
+  h.event, h.name, h.source, h.target, h.digest, CAST(h.payload AS BLOB), e.effect, e.try, e.first
 FROM history h LEFT JOIN effects e ON e.position = h.position
 WHERE h.node = ? AND h.seq > ? ORDER BY h.seq LIMIT ?
 """
+"""Types are those of the schema, whoever wrote the row."""
 _HELD: Final = "SELECT node, body FROM nodes WHERE node > ? ORDER BY node LIMIT ?"
 _BODY: Final = "SELECT body FROM nodes WHERE node = ?"
 _FLOOR: Final = "SELECT max(position) FROM floor"
