@@ -4,7 +4,7 @@ Rules:
 1. The database is a fleet's as the real journal writes it (benchmarks.fleets); every row is read, its event decoded and
    decided again, and compared with what was recorded, and every node with what is held.
 2. What counts is the best of the repetitions, in processor time of this process, since others may be at work; all of
-   them are told, and the time on the clock beside it.
+   them are told, and the time on the clock and a calibration beside them.
 
     python -m benchmarks.replay [--nodes 5000] [--rows 60000] [--repeat 5] [--json]
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.fleets import AT_REST, build
+from benchmarks.processes import calibration
 from store.folding import open_past
 from usher.state import StateDirectory
 
@@ -30,12 +31,16 @@ AIM: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Rows that were decided again, and for each repetition how many a second: of processor time, and by the clock."""
+    """Rows that were decided again, and for each repetition how many a second: of processor time, and by the clock.
+
+    `calibration` is the milliseconds of a fixed piece of Python beside them.
+    """
 
     nodes: int
     rows: int
     of_processor: list[float]
     by_the_clock: list[float]
+    calibration: float
 
     @property
     def met(self) -> bool:
@@ -58,7 +63,7 @@ def measured(path: Path, repeat: int) -> Found:
         nodes, rows = folded.nodes, folded.rows
         processor.append(rows / used)
         clock.append(rows / took)
-    return Found(nodes, rows, processor, clock)
+    return Found(nodes, rows, processor, clock, calibration())
 
 
 def main() -> int:
@@ -79,6 +84,7 @@ def main() -> int:
         print(f"{found.rows} rows of {found.nodes} nodes, decided again {args.repeat} times")
         print(f"a second of processor time: {', '.join(f'{each:,.0f}' for each in found.of_processor)} (aim {AIM:,})")
         print(f"a second by the clock:      {', '.join(f'{each:,.0f}' for each in found.by_the_clock)}")
+        print(f"calibration: {found.calibration:.1f} ms")
     return 0 if found.met else 1
 
 
