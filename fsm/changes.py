@@ -4,11 +4,13 @@ Rules:
 1. A change names the version of the table that brought it, the row that earlier versions fired, and what fires now in
    its place; where the same row fires and does something else, it names itself.
 2. A row that does something else now, or is no more, stands here as it was: what an earlier usher did can be followed.
-3. Replay believes this list and nothing else: a difference that is not declared here is a fault.
+3. A field of the snapshot that rows began to set stands here with its version: rows of earlier ones left it as it was.
+4. Replay believes these lists and nothing else: a difference that is not declared here is a fault.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +19,10 @@ from fsm import guards as when
 from fsm import retry
 from fsm.events import Certainty, DueKind, Failed
 from fsm.events import Trigger as On
+from fsm.frozen import evolve
 from fsm.guards import Turn
 from fsm.rows import Row, row
+from fsm.snapshot import Snapshot
 from fsm.states import READING, State
 from fsm.table import ROWS
 from fsm.waits import Changes, wait
@@ -69,6 +73,9 @@ CHANGES: Final[tuple[Change, ...]] = (
 )  # fmt: skip
 """In the order of the versions."""
 
+FIELDS: Final[Mapping[str, int]] = {"let_in": 2}
+"""Fields of the snapshot, each with the version of the table since which rows set it."""
+
 _TODAY: Final = {(row.name, source, row.trigger): row for row in ROWS for source in row.sources if not row.ignored}
 
 
@@ -79,6 +86,12 @@ def as_of(version: int, name: str, source: State, trigger: On) -> Row | None:
         if change.version > version and was is not None and was.name == name:
             return was if source in was.sources and trigger is was.trigger else None
     return _TODAY.get((name, source, trigger))
+
+
+def as_left(version: int, before: Snapshot, after: Snapshot) -> Snapshot:
+    """The snapshot after a row of that version of the table: what it did not know of is as it was before."""
+    unknown = {name: getattr(before, name) for name, since in FIELDS.items() if since > version}
+    return evolve(after, unknown) if unknown else after
 
 
 def declared(version: int, name: str, now: str) -> Change | None:

@@ -18,7 +18,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from fsm.changes import as_of, declared
+from fsm.changes import as_left, as_of, declared
 from fsm.codec import MalformedError, NewerError, decode_payload, fit
 from fsm.events import Event, Trigger
 from fsm.frozen import quick
@@ -152,7 +152,8 @@ class Walk:
         if isinstance(today, Decision) and _told(today, before, event) == _said(recorded):
             table, row = recorded.table, today.row
             if table == VERSION or as_of(table, row.name, before.state, row.trigger) is row:
-                return Step(recorded, Judged.AGREES, "", before, today.snapshot, event, policy, today, today)
+                after = today.snapshot if table == VERSION else as_left(table, before, today.snapshot)
+                return Step(recorded, Judged.AGREES, "", before, after, event, policy, today, today)
         return _compared(recorded, Turn(before, event, policy), today)
 
 
@@ -195,7 +196,7 @@ def _said(recorded: Recorded) -> Told:
 def _compared(recorded: Recorded, turn: Turn, today: Decision | Rejected) -> Step:
     """A step whose record today's table does not simply confirm."""
     followed = _followed(recorded, turn)
-    after = followed.snapshot if followed else None
+    after = as_left(recorded.table, turn.snapshot, followed.snapshot) if followed else None
     common = (turn.snapshot, after, turn.event, turn.policy, followed, today)
     if followed is not None and _told(followed, turn.snapshot, turn.event) == _said(recorded):
         if followed == today:

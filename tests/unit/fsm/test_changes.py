@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
+
 import pytest
 
-from fsm.changes import CHANGES, Change, as_of, declared
+from fsm.changes import CHANGES, FIELDS, Change, as_of, declared
 from fsm.events import Trigger
+from fsm.snapshot import Snapshot
 from fsm.states import State
 from fsm.table import ROWS, VERSION
 
@@ -22,12 +25,18 @@ def test_a_change_is_of_a_version_that_was_and_names_rows_of_today(change: Chang
     assert change.was is None or change.was.name == change.row
 
 
+def test_a_field_that_rows_began_to_set_is_one_with_a_default_and_of_a_version_that_was():
+    defaults = {field.name for field in fields(Snapshot) if field.default is not MISSING}
+    assert set(FIELDS) <= defaults
+    assert all(2 <= since <= VERSION for since in FIELDS.values())
+
+
 def test_changes_stand_in_the_order_of_their_versions():
     assert [change.version for change in CHANGES] == sorted(change.version for change in CHANGES)
 
 
 def test_every_version_says_what_it_changed():
-    assert {change.version for change in CHANGES} == set(range(2, VERSION + 1))
+    assert {change.version for change in CHANGES} | set(FIELDS.values()) == set(range(2, VERSION + 1))
 
 
 def test_a_row_that_does_something_else_now_is_known_as_it_was():

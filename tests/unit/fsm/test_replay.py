@@ -9,7 +9,7 @@ import pytest
 
 from fsm.codec import encode_payload
 from fsm.effects import Effect
-from fsm.events import Certainty, Event, Operator, Verb
+from fsm.events import Certainty, Event, JwtFacts, Operator, Verb
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.replay import LOST, REMOVED, Judged, Recorded, Step, Walk, asked, ending
@@ -158,6 +158,15 @@ def test_a_row_of_an_earlier_table_may_differ_only_where_that_is_declared():
     assert last.after.awaited.span > 0
     renamed = [*earlier[:-1], earlier[-1]._replace(row="try-again")]
     assert stepped(renamed, journal)[-1].judged is Judged.DIVERGES
+
+
+def test_a_row_of_an_earlier_table_leaves_what_it_did_not_know_of_as_it_was():
+    """Which token let us in is noted since version 2 of the table."""
+    journal = Journal()
+    journal.until(Effect.FETCH_JWT).done(JwtFacts("1b" * 32, "jti", provisions_by_default=True, let_in="0a1b2c3d"))
+    told = [stepped(rows, journal)[-1] for rows in (journal.rows, [row._replace(table=1) for row in journal.rows])]
+    assert [step.judged for step in told] == [Judged.AGREES] * 2
+    assert [step.after and step.after.let_in for step in told] == ["0a1b2c3d", ""]
 
 
 def test_an_ending_names_the_fields_that_differ():
