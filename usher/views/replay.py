@@ -21,7 +21,7 @@ from typing import Final
 
 from diagrams import document, mermaid
 from fsm.replay import Judged, ending
-from fsm.snapshot import Snapshot, unseen
+from fsm.snapshot import Snapshot
 from store.folding import open_past
 from usher.views import common, nodes_show, path, stepping, steps, verifying
 from usher.views.book import open_book
@@ -45,10 +45,11 @@ examples:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One node as it is to be told: what is held of it, its steps, and the lines of its history."""
+    """One node as it is to be told: what is held of it now and before its first row, its steps, its history's lines."""
 
     node: str
     snapshot: Snapshot
+    base: Snapshot
     steps: Iterable[Told]
     lines: Iterable[Past]
 
@@ -120,6 +121,8 @@ def _replay(args: argparse.Namespace) -> None:
             common.say(json.dumps(steps.document(each)) for each in seen)
         else:
             common.say(_list(seen, common.width()))
+        if seen.none and not args.json and args.generation is None:
+            common.say(["nothing of its history is kept"])
         seen.judge()
 
 
@@ -143,16 +146,16 @@ def _held(database: Path, node: str) -> Iterator[Held]:
     """A node and its steps; raises RefusedError if nobody knows it."""
     with open_book(database) as book, open_past(database) as past:
         snapshot = common.known(book, node)
-        yield Held(node, snapshot, told(past.steps(node), book.opening(node)), book.lines(node))
+        yield Held(node, snapshot, past.base(node), told(past.steps(node), book.opening(node)), book.lines(node))
 
 
 class _Seen:
     """The steps that were chosen, noting what is wrong with the history while they are told."""
 
     def __init__(self, held: Held, generation: int | None) -> None:
-        """Choose the steps of a generation; all of them without one."""
+        """Choose the steps of a generation; all of them without one. `none`: nothing was told so far."""
         self._held, self._generation = held, generation
-        self._none, self._wrong, self._last = True, "", unseen(held.node)
+        self.none, self._wrong, self._last = True, "", held.base
 
     def __iter__(self) -> Iterator[Told]:
         """Each step that was chosen, in order."""
@@ -163,7 +166,7 @@ class _Seen:
                 self._wrong = f"row {step.recorded.seq}: {step.why}"
             known, self._last = step.after is not None, step.after or self._last
             if self._generation in {None, step.recorded.generation}:
-                self._none = False
+                self.none = False
                 yield each
         if known and not self._wrong and self._last.seq <= self._held.snapshot.seq:
             self._wrong = ending(self._last, self._held.snapshot)
@@ -171,7 +174,7 @@ class _Seen:
     def judge(self) -> None:
         """Raises RefusedError if nothing was told, or if the history does not lead where it says."""
         name = visible(self._held.node)
-        if self._none and self._generation is not None:
+        if self.none and self._generation is not None:
             said = f"nothing of generation {self._generation} is kept in the history of {name}"
             raise common.RefusedError(said, NO_SUCH_ROW)
         if self._wrong:

@@ -249,6 +249,18 @@ def test_a_history_above_a_floor_begins_at_its_base(capsys, state):
     assert answered(capsys, state, "--verify", NODE)[0].startswith(f"{NODE}: 3 rows of history")
 
 
+def test_a_history_that_is_wholly_below_a_floor_is_no_fault(capsys, state):
+    base = body(state, NODE, 6)
+    change(state, FLOOR)
+    with closing(sqlite3.connect(state / DATABASE)) as db, db:
+        db.execute("INSERT INTO floor_bases SELECT position, ?, 6, ? FROM floor", (NODE, base))
+        db.execute("DELETE FROM history WHERE node = ?", (NODE,))
+    assert answered(capsys, state, NODE)[0] == "nothing of its history is kept\n"
+    assert steps(capsys, state, NODE) == []
+    assert answered(capsys, state, "--verify", NODE)[0].startswith(f"{NODE}: 0 rows of history")
+    assert "nothing is kept of the history" in answered(capsys, state, NODE, "--at", "3", code=1)[1]
+
+
 def body(state: Path, node: str, seq: int) -> bytes:
     """The stored snapshot of a node after a row."""
     with open_past(state / DATABASE) as past:
