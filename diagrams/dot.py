@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Final
 
 from diagrams import steps, words
@@ -19,6 +19,8 @@ from diagrams.layout import lay_out
 from diagrams.model import Diagram, Kind
 from diagrams.scene import PAD, Box, Ink, Point, Scene, Wire, Words
 
+_WORDS: Final = "words"
+"""The look of a box that is nothing but its words."""
 _LOOKS: Final[dict[str, tuple[str, str, str]]] = {
     Kind.START.value: ("#333333", "#333333", "shape=circle, style=filled"),
     Kind.PHASE.value: ("#e8f3e6", "#2e6b34", 'style="rounded,filled", penwidth=1.4'),
@@ -26,7 +28,7 @@ _LOOKS: Final[dict[str, tuple[str, str, str]]] = {
     Kind.END.value: ("#cfdcef", "#1f3f6d", "style=filled, peripheries=2"),
     Kind.ANY.value: ("#ffffff", "#777777", 'style="filled,dotted"'),
     Kind.STEP.value: ("#ffffff", "#444444", "style=filled"),
-    "words": ("#ffffff", "#ffffff", "shape=plain, fixedsize=false"),
+    _WORDS: ("#ffffff", "#ffffff", "shape=plain, fixedsize=false"),
 }
 """Fill, stroke and form of each kind of box."""
 _FAINT: Final = ("#fafafa", "#bbbbbb")
@@ -91,32 +93,27 @@ def _node(box: Box, high: float) -> str:
 def _label(box: Box) -> str:
     if not box.title and not any(box.columns):
         return '""'
-    tall = max([len(column) for column in box.columns], default=0)
-    rows = [_row(each, len(box.columns), faint=box.faint) for each in box.title]
-    for place in range(tall):
-        cells = "".join(
-            _cell(column[place], faint=box.faint) if place < len(column) else _EMPTY for column in box.columns
-        )
-        rows.append(f"<tr>{cells}</tr>")
-    width, height = box.width - PAD, box.height - PAD
-    if box.look == "words":
-        width = box.width
-    filler = f'<tr><td colspan="{max(len(box.columns), 1)}" height="{max(height - _lines(box), 0):.0f}"></td></tr>'
+    across = max(len(box.columns), 1)
+    rows = [_cell(each, across, faint=box.faint) for each in box.title]
+    rows += [
+        "".join(_cell(each, faint=box.faint) if each else _EMPTY for each in line) for line in zip_longest(*box.columns)
+    ]
+    width = box.width
+    if box.look != _WORDS:
+        width -= PAD
+        rows.append(f'<td colspan="{across}" height="{_left(box):.0f}"></td>')
     head = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0" width="{width:.0f}">'
-    return f"<{head}{''.join(rows)}{'' if box.look == 'words' else filler}</table>>"
+    return f"<{head}{''.join(f'<tr>{row}</tr>' for row in rows)}</table>>"
 
 
 _EMPTY: Final = "<td></td>"
 
 
-def _lines(box: Box) -> float:
-    """Points that the lines of a box take."""
+def _left(box: Box) -> float:
+    """Points of a box below its lines, which keep them at its top."""
     columns = [sum(each.height for each in column) for column in box.columns]
-    return sum(each.height for each in box.title) + max(columns, default=0.0) + PAD
-
-
-def _row(line: Words, columns: int, *, faint: bool) -> str:
-    return f"<tr>{_cell(line, max(columns, 1), faint=faint)}</tr>"
+    lines = sum(each.height for each in box.title) + max(columns, default=0.0)
+    return max(box.height - lines - 2 * PAD, 0.0)
 
 
 def _cell(line: Words, columns: int = 1, *, faint: bool) -> str:

@@ -28,7 +28,7 @@ _BELOW: Final = 76.0
 _LINE: Final = 14.0
 _START: Final = 16.0
 _LEFT: Final = 62.0
-"""Where the line begins."""
+"""Where the line begins at least."""
 _ROWS: Final = 32
 """So many lines stand in one column of a box; of more, the rows that stay go into a second one."""
 
@@ -40,9 +40,10 @@ def lay_out(diagram: Diagram) -> Scene:
     of = {each: [node for node in diagram.nodes if node.kind is each] for each in Kind}
     said = {node.name: words.body(node, diagram) for node in diagram.nodes}
     top = _HEAD + (_LINE if diagram.under else 0.0)
-    phases = _line(of[Kind.PHASE], said, top, _gaps(diagram, of[Kind.PHASE]))
+    phases = _line(of[Kind.PHASE], said, (_begin(diagram), top), _gaps(diagram, of[Kind.PHASE]))
     waiting = _below(of[Kind.WAITING], said, phases)
-    ends = _column(of[Kind.END], said, top, [*phases, *waiting])
+    beside = [*phases, *waiting]
+    ends = _column(of[Kind.END], said, top, max([box.right + GAP for box in beside], default=_LEFT) + _aside(diagram))
     boxes = [*_start(of[Kind.START], said, phases), *phases, *waiting, *ends]
     boxes += _anywhere(of[Kind.ANY], said, ends, waiting)
     wires = route(diagram, {box.name: box for box in boxes if box.look in set(Kind)})
@@ -65,11 +66,21 @@ def _gaps(diagram: Diagram, phases: Sequence[Node]) -> list[float]:
     return [*(max(GAP, said.get((left.name, right.name), 0.0)) for left, right in pairwise(phases)), GAP]
 
 
-def _line(nodes: Sequence[Node], said: dict[str, tuple[Words, ...]], top: float, gaps: Sequence[float]) -> list[Box]:
+def _begin(diagram: Diagram) -> float:
+    """Where the line begins: right of the start, with room for what is written above its arrow."""
+    starts = {node.name for node in diagram.nodes if node.kind is Kind.START}
+    labels = [Words(edge.label).width for edge in diagram.edges if edge.source in starts]
+    return max([_LEFT, *(_START + wide + _LINE for wide in labels)])
+
+
+def _line(
+    nodes: Sequence[Node], said: dict[str, tuple[Words, ...]], place: tuple[float, float], gaps: Sequence[float]
+) -> list[Box]:
+    x, top = place
     columns = {node.name: _columns(said[node.name]) for node in nodes}
     sizes = [_needs(node, columns[node.name]) for node in nodes]
     tallest = max((height for _, height in sizes), default=0.0)
-    boxes, x = [], _LEFT
+    boxes = []
     for node, (width, _), gap in zip(nodes, sizes, gaps, strict=True):
         boxes.append(_box(node, columns[node.name], x, top, width, tallest))
         x += width + gap
@@ -100,10 +111,15 @@ def _columns(lines: tuple[Words, ...]) -> Columns:
     return tuple(each for each in (lines[: len(lines) - len(staying)], staying) if each)
 
 
-def _column(nodes: Sequence[Node], said: dict[str, tuple[Words, ...]], top: float, left: Sequence[Box]) -> list[Box]:
+def _aside(diagram: Diagram) -> float:
+    """More room at the left of the ends, for what is written beside the wires that go down there."""
+    ends = {node.name for node in diagram.nodes if node.kind is Kind.END}
+    return max([Words(edge.label).width for edge in diagram.edges if edge.source in ends], default=0.0) / 2
+
+
+def _column(nodes: Sequence[Node], said: dict[str, tuple[Words, ...]], top: float, x: float) -> list[Box]:
     sizes = [_needs(node, (said[node.name],)) for node in nodes]
     width = max((width for width, _ in sizes), default=0.0)
-    x = max([box.right + GAP for box in left], default=_LEFT)
     boxes, y = [], top
     for node, (_, height) in zip(nodes, sizes, strict=True):
         boxes.append(_box(node, (said[node.name],), x, y, width, height))
@@ -116,8 +132,9 @@ def _start(nodes: Iterable[Node], said_of: dict[str, tuple[Words, ...]], phases:
     boxes = []
     for node in nodes:
         boxes.append(Box(node.name, node.kind.value, 8.0, y, _START, _START, (), (), words.tip(node), node.faint))
-        said = (Words(node.name, Ink.QUIET), *said_of[node.name])
-        boxes.append(Box(f"{node.name} is", "words", 0.0, y + _START + 4, 40.0, 12.0 * len(said), (said,)))
+        more = "\n".join(each.text for each in said_of[node.name])
+        name = Words(node.name, Ink.QUIET, more or words.tip(node))
+        boxes.append(Box(f"{node.name} is", "words", 0.0, y + _START + 4, 40.0, name.height, ((name,),)))
     return boxes
 
 

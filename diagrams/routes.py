@@ -108,11 +108,17 @@ def _way(edge: Edge, kinds: Mapping[str, Kind], boxes: Mapping[str, Box]) -> tup
         return Way.STRAIGHT, Side.RIGHT, Side.LEFT
     if ends == (Kind.PHASE, Kind.WAITING) and target.x + 4 * _LANE < source.middle < target.right - 4 * _LANE:
         return Way.DOWN, Side.BOTTOM, Side.TOP
+    if ends == (Kind.WAITING, Kind.PHASE) and any(boxes[name].x < target.x for name in _phases(kinds)):
+        return Way.MIDDLE, Side.TOP, Side.BOTTOM
     if ends == (Kind.WAITING, Kind.WAITING) and abs(source.x - target.right) < _NEAR:
         return Way.BESIDE, Side.LEFT, Side.RIGHT
     if ends == (Kind.WAITING, Kind.WAITING) and abs(target.x - source.right) < _NEAR:
         return Way.BESIDE, Side.RIGHT, Side.LEFT
     return _WAYS.get(ends, (Way.BELOW, Side.BOTTOM, Side.BOTTOM))
+
+
+def _phases(kinds: Mapping[str, Kind]) -> list[str]:
+    return [name for name, kind in kinds.items() if kind is Kind.PHASE]
 
 
 def _next(source: Box, target: Box, boxes: Mapping[str, Box], kinds: Mapping[str, Kind]) -> bool:
@@ -238,7 +244,7 @@ class _Router:
         into = self._places[target.name, plan.into, f"in {plan.lane}"]
         ways: dict[Way, Callable[[], list[Point]]] = {
             Way.ABOVE: lambda: self._bridge(source.y, target.y, out, into, plan),
-            Way.MIDDLE: lambda: self._bridge(source.bottom, target.y, out, into, plan),
+            Way.MIDDLE: lambda: self._bridge(*_ends(source, target, plan), out, into, plan),
             Way.AROUND: lambda: self._around(source, target, out, into, plan),
             Way.SHAFT: lambda: self._shaft(source, target, out, into, plan),
             Way.BELOW: lambda: self._below(source, target, out, into, plan),
@@ -272,6 +278,11 @@ class _Router:
             return [(out, source.bottom), (out, level), (into, level), (into, target.bottom)]
         left = min(box.x for box in self._boxes.values() if box.look == Kind.WAITING.value) - 1.6 * _LANE
         return [(out, source.bottom), (out, level), (left, level), (left, into), (target.x, into)]
+
+
+def _ends(source: Box, target: Box, plan: Plan) -> tuple[float, float]:
+    """The heights at which a wire through the middle begins and ends: down to what waits, or up to a phase."""
+    return (source.bottom, target.y) if plan.out is Side.BOTTOM else (source.y, target.bottom)
 
 
 def _key(plan: Plan, here: Box, there: Box, depth: int, side: Side) -> tuple[float, ...]:

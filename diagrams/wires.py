@@ -2,7 +2,8 @@
 
 Rules:
 1. What a wire tells is what its edge says: its rows' sentences, its label, its cause.
-2. A label stands at the first stretch: above it, or at its right.
+2. A label stands at the first stretch: above it, or at its right; of a wire that leaves to the left, at the left of
+   its second.
 """
 
 from __future__ import annotations
@@ -51,8 +52,11 @@ def _straightened(points: Iterable[Point]) -> tuple[Point, ...]:
 
 
 def _beside(points: tuple[Point, ...], label: str) -> Point:
-    """The middle of the label, which stands at the first stretch: above it, or at its right."""
+    """The middle of the label, which stands beside one of the first two stretches (rule 2)."""
     (x, y), (right, below) = points[0], points[1]
-    if abs(y - below) < 1:
-        return ((x + right) / 2, y - 8)
-    return (x + 4 + Words(label).width / 2, (y + below) / 2)
+    wide = Words(label).width
+    if abs(y - below) >= 1:
+        return (x + 4 + wide / 2, (y + below) / 2)
+    if right < x and len(points) > 2:
+        return (right - 4 - wide / 2, (below + points[2][1]) / 2)
+    return ((x + right) / 2, y - 8)

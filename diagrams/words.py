@@ -117,10 +117,9 @@ def _leading(edges: Sequence[Edge], *, full: bool) -> Iterator[Words]:
 
 def merged(edges: Sequence[Edge]) -> Edge:
     """The edge that stands for all of these, which join the same two."""
-    first = edges[0]
-    return (
-        first if len(edges) == 1 else replace(first, cause=None, lines=tuple(each for e in edges for each in e.lines))
-    )
+    if len(edges) == 1:
+        return edges[0]
+    return replace(edges[0], cause=None, lines=tuple(line for edge in edges for line in edge.lines))
 
 
 def plain(text: str) -> str:

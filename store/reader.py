@@ -138,17 +138,17 @@ class Reader:
         """How many nodes are in each state; neither states without nodes, nor nodes whose record is closed."""
         return {State(row["state"]): row["nodes"] for row in self.rows(sql.COUNTS)}
 
-    def counts_at(self, at: int) -> dict[State, int]:
+    def counts_at(self, at: int, limit: int = MOVES) -> dict[State, int]:
         """How many nodes were in each state at this time (milliseconds): now, without the moves since.
 
-        A look at every row since then, in pages; what was pruned before is not needed.
+        A look at every row since then, `limit` a transaction; what was pruned before is not needed.
         """
         position = self.before(at + 1)
         held = self.rows(sql.COUNTED)
         counts = {State(row["state"]): int(row["nodes"]) for row in held}
         last = held[0]["last"] if held else 0
         while position < last:
-            until = min(position + MOVES, last)
+            until = min(position + limit, last)
             for row in self.rows(sql.MOVES, (position, until)):
                 source, target = State(row["source"]), State(row["target"])
                 counts[source] = counts.get(source, 0) + row["nodes"]

@@ -52,11 +52,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--node", metavar="NODE", help="the way that a node took, with times and failures")
     what.add_argument("--counts", action="store_true", help="how many nodes are in each state")
     what.add_argument("--effects", action="store_true", help="the steps of each phase")
-    help_ = "with --node or --counts: as it was then, such as 2026-11-30T02:15, or 90m ago"
+    help_ = "with --node or --counts: as it was then: 2026-11-30T02:15, or 90m for so long ago"
     parser.add_argument("--at", type=time, metavar="TIME", help=help_)
-    parser.add_argument("--out", metavar="FILE", help="the file to make (default: the standard output)")
+    parser.add_argument("--out", type=_named, metavar="FILE", help="the file to make (default: the standard output)")
     common.add_state(parser)
     parser.set_defaults(run=run)
+
+
+def _named(text: str) -> str:
+    """A file that was named: an empty name is a variable that was not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: name the file, or leave --out out")
+    return text
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 Rules:
 1. It is made of lines of the past alone, whoever read them: the same lines give the same diagram.
 2. Times are UTC and whole seconds, so that a picture says the same wherever it is made.
-3. What is told is named: of visits and of failures the newest, and how many more there were.
+3. Of many visits the newest are told, of many failures the most frequent, and always how many more there were.
 """
 
 from __future__ import annotations
@@ -149,8 +149,9 @@ def _failed(state: State, trodden: _Trodden) -> Iterable[Note]:
 
 
 def _edge(source: State, target: State, moves: Sequence[Past]) -> Edge:
-    more = f" +{len(moves) - NEWEST}" if len(moves) > NEWEST else ""
-    label = ", ".join(str(line.seq) for line in moves[-NEWEST:]) + more
+    shown = moves if len(moves) <= NEWEST else moves[1 - NEWEST :]
+    more = f" +{len(moves) - len(shown)}" if len(moves) > len(shown) else ""
+    label = ", ".join(str(line.seq) for line in shown) + more
     told = [f"seq {line.seq}, {clock(line.at)}: {visible(line.row)}" for line in moves[-NEWEST:]]
     names = dict.fromkeys(line.row for line in moves)
     rows = [

@@ -66,7 +66,7 @@ class Stage:
         """A command's answer on this state directory, with what it says beside it."""
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):
-            code = main([*words, *(() if words[0] == "diagram" else ("--state", str(self.state)))])
+            code = main([*words, "--state", str(self.state)])
         return code, said.getvalue()
 
     async def views(self, nodes: int) -> list[tuple[str, bytes]]:
@@ -74,10 +74,13 @@ class Stage:
         return await asyncio.to_thread(lambda: list(self._views(nodes)))
 
     def _views(self, nodes: int) -> Iterator[tuple[str, bytes]]:
-        words = [("status",), ("nodes", "list"), ("diagram",), ("diagram", "--full")]
+        words = [("status",), ("nodes", "list"), ("diagram", "--full"), ("diagram", "--counts")]
         for number in range(1, nodes + 1):
             node = f"node-{number:04d}.example.net"
-            words += [("nodes", verb, node) for verb in ("show", "why", "contents")] + [("history", node)]
+            words += [("nodes", verb, node) for verb in ("show", "why", "contents")] + [
+                ("history", node),
+                ("diagram", "--node", node),
+            ]
         for each in words:
             for more in ((), ("--json",)):
                 yield " ".join((*each, *more)), self.told(*each, *more)[1].encode()

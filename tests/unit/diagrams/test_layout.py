@@ -142,8 +142,11 @@ def test_whatever_pair_of_states_a_row_will_join_has_a_way(source, target):
     if State.UNSEEN in {source, target} or source is target:
         return
     extra = row("extra", source, Trigger.HINT_SHUTDOWN, "a new row", to=target)
-    wires = lay_out(draw((*ROWS, extra))).wires
-    assert [(wire.source, wire.target) for wire in wires].count((source.value, target.value)) == 1
+    scene = lay_out(draw((*ROWS, extra)))
+    found = [wire for wire in scene.wires if (wire.source, wire.target) == (source.value, target.value)]
+    assert len(found) == 1
+    others = [box for name, box in boxes(scene).items() if name not in {source, target}]
+    assert not [box.name for box in others if through(found[0], box)]
 
 
 def test_more_steps_need_no_other_layout():
