@@ -24,13 +24,6 @@ from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
 VERSION: Final = 3
-CHANGED: Final = (
-    (3, "exchange-not-yet", "the key that a helper supplies is exchanged and wrapped; the exchange stands alone"),
-    (3, "exchange-later", "the same, when its due time comes"),
-    (3, "looping", "the return that ends in being held is counted too"),
-    (3, "exchange-anew", "a key that the node could not decrypt is exchanged and wrapped anew"),
-)
-"""What changed in meaning: the version that brought it, the row, and why."""
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)

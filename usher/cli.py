@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("usher.views.explain:add_arguments", "a reason code: what it means, what is likely, what to do"),
     "watch": ("usher.views.moving:add_arguments", "nodes moving, a line a transition, until stopped"),
     "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),
+    "replay": ("usher.views.replay:add_arguments", "a node's life step by step; whether histories can be trusted"),
     "db": ("usher.database.command:add_arguments", "keep the database: check, back up, restore"),
     "diagram": ("usher.views.diagram:add_arguments", "the machine, a node's path or the fleet, as a picture"),
     "simulate": ("usher.simulator.command:add_arguments", "a fleet of simulated servers, to test a helper"),

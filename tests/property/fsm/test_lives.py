@@ -24,8 +24,10 @@ from fsm.events import (
 from fsm.machine import Decision, decide
 from fsm.policy import Policy
 from fsm.reasons import Reason
+from fsm.replay import Judged, Walk
 from fsm.snapshot import NOTHING, Snapshot, unseen
 from fsm.states import PHASES, State
+from tests.fakes.recorded import recorded
 from tests.property.fsm.strategies import NODE, NOW, OF, bodies, entropies, sents
 
 WELL = {Effect.LOOK: Sighting(present=False)}
@@ -105,6 +107,21 @@ def test_the_snapshot_is_the_fold_of_the_recorded_events_from_any_base(life: Lif
         decision = decide(snapshot, decode_event(encode_event(event)), life.policy)
         assert decision == decided
         snapshot = decided.snapshot
+
+
+@settings(max_examples=50)
+@given(lives())
+def test_any_recorded_life_replays_and_a_row_that_is_taken_out_of_it_is_missed(life: Life):
+    befores = [State.UNSEEN, *(decision.snapshot.state for _, decision in life)]
+    rows = (
+        [recorded(*each, life.policy) for each in zip(befores, *zip(*life, strict=True), strict=False)] if life else []
+    )
+    walk = Walk(unseen(NODE), {life.policy.hash: life.policy})
+    steps = [walk.step(row) for row in rows]
+    assert [(step.judged, step.after) for step in steps] == [(Judged.AGREES, each.snapshot) for _, each in life]
+    cut = Walk(unseen(NODE), {life.policy.hash: life.policy})
+    judged = [cut.step(row).judged for row in rows[1:]]
+    assert judged == [Judged.DIVERGES, *[Judged.UNDECIDED] * (len(rows) - 2)][: len(judged)]
 
 
 @settings(max_examples=50)
