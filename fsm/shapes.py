@@ -94,6 +94,10 @@ class MalformedError(UsherError):
         self.detail = detail
 
 
+class NewerError(MalformedError):
+    """What is stored of a node was written by a newer usher: use that one"""
+
+
 _PACKED: Final = 43
 
 Encode = Callable[[Any], Any]

@@ -67,7 +67,9 @@ def _reached(checked: Checked) -> Document:
         "fleet_rows": verdict.fleet_rows,
         "head": verdict.head,
         "decided_again": folded.rows,
+        "declared_different": folded.declared,
         "nodes_not_decided": folded.left_alone,
+        "rows_not_decided": dict(folded.undecided),
         "loose_blobs": checked.loose_blobs,
         "keys": dict(checked.keys),
     }
@@ -91,10 +93,10 @@ def lines(document: Document) -> list[str]:
         f"every row is bound to the one before it, the last by {document['head'][:16]}",
         f"{document['decided_again']} rows were decided again and lead to what is held",
     ]
+    if document["declared_different"]:
+        said.append(f"{document['declared_different']} of them are decided otherwise today, as the table declares")
     if document["nodes_not_decided"]:
-        said.append(
-            f"{document['nodes_not_decided']} nodes have rows of another version, or without payload: not decided"
-        )
+        said.append(f"{document['nodes_not_decided']} nodes have rows that cannot be decided again: usher replay NODE")
     return said
 
 

@@ -100,7 +100,7 @@ def test_rows_that_cannot_be_decided_again_are_counted(state: Path, capsys: pyte
     change(state / "usher.db", "UPDATE history SET payload = NULL WHERE node = 'web1.example.net'")
     answer = asked(capsys, state, "check")
     assert (answer["nodes_not_decided"], answer["sound"]) == (1, True)
-    assert "1 nodes have rows of another version, or without payload" in told(capsys, state, "check")
+    assert "1 nodes have rows that cannot be decided again: usher replay NODE" in told(capsys, state, "check")
 
 
 def test_a_broken_page_is_found(state: Path, capsys: pytest.CaptureFixture[str]):
