@@ -162,22 +162,22 @@ class HelperFacts:
     verdict: Verdict
     message: str
     keeps_provisioning: bool = False
+    serial: str = ""  # of the certificate that it brought, lower-case hex
+    certificate: str = ""  # the hex SHA-256 of its DER
+    certificate_expires: int = 0  # Unix seconds
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """A signed server token: its id, digest and expiry (Unix seconds), and the id of the key that signed it.
-
-    `checks` names, one space between two, what `strictness: strict` would have refused.
-    """
+    """A signed server token: its id, digest and expiry (Unix seconds), and the id of the key that signed it."""
 
     jti: str
     digest: str
     expires: int
     signer: str
     warning: str = ""
-    checks: str = ""
+    checks: str = ""  # names, one space between two, of what `strictness: strict` would have refused
 
 
 @quick

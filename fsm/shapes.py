@@ -57,7 +57,8 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
     InventoryFacts: {"digest": "d", "version": "v", "upgradable": "u"},
     KeyFacts: {"public_key": "k", "directory": "d"},
     CsrFacts: {"digest": "d", "fingerprint": "f", "directory": "p", "checks": "c"},
-    HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k"},
+    HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k",
+                  "serial": "n", "certificate": "f", "certificate_expires": "x"},
     TokenFacts: {"jti": "i", "digest": "d", "expires": "x", "signer": "s", "warning": "w", "checks": "c"},
 }  # fmt: skip
 """The stored key of each field of a snapshot; a field that is not listed is stored under its own name."""
@@ -77,7 +78,7 @@ DIGESTS: Final[Mapping[type, frozenset[str]]] = {
     InventoryFacts: frozenset({"digest"}),
     KeyFacts: frozenset({"public_key"}),
     CsrFacts: frozenset({"digest", "fingerprint"}),
-    HelperFacts: frozenset({"digest"}),
+    HelperFacts: frozenset({"digest", "certificate"}),
     TokenFacts: frozenset({"digest"}),
 }
 """Texts of 64 hex digits, which a snapshot holds in 43 characters of base64; events have them as they are."""

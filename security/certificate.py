@@ -1,4 +1,4 @@
-"""What a broker's certificate says, for a person: it decides nothing here, TLS does.
+"""What a certificate says, for a person: a broker's, or one that a node is given. It decides nothing here.
 
 Rules:
 1. It is a stranger's: what cannot be read is None, and names are cut.
@@ -8,12 +8,15 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 _MOST: Final = 5
 _LONGEST: Final = 100
+_LONGEST_SERIAL: Final = 40  # hex digits of 20 bytes (RFC 5280)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,22 @@ def _names(read: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         found = [str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     return tuple(name[:_LONGEST] for name in found[:_MOST])
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateMarks:
+    """What an incident finds it by: serial (lower-case hex), SHA-256 of its DER (hex), end (Unix seconds)."""
+
+    serial: str
+    digest: str
+    ends: int
+
+
+def certificate_marks(pem: str) -> CertificateMarks | None:
+    """The marks of the first certificate of a PEM text; None if it is none."""
+    try:
+        read = x509.load_pem_x509_certificate(pem.encode())
+        der, ends = read.public_bytes(Encoding.DER), int(read.not_valid_after_utc.timestamp())
+        return CertificateMarks(f"{read.serial_number:x}"[:_LONGEST_SERIAL], sha256(der).hexdigest(), ends)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -109,7 +109,8 @@ class Bases:
 
     def add(self, base: Base) -> None:
         """The next one."""
-        self._made.update(f"{base.node} {base.seq} {sha256(base.body).hexdigest()}\n".encode())
+        body = base.body if isinstance(base.body, bytes) else str(base.body).encode()  # somebody may have changed it
+        self._made.update(f"{base.node} {base.seq} {sha256(body).hexdigest()}\n".encode())
         self.count += 1
 
     @property

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "watch": ("usher.views.moving:add_arguments", "nodes moving, a line a transition, until stopped"),
     "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),
     "db": ("usher.database.command:add_arguments", "keep the database: check, back up, restore"),
+    "audit": ("usher.audit.command:add_arguments", "verify, export and prune the history; who received what"),
     "diagram": ("usher.views.diagram:add_arguments", "the state machine as Mermaid or DOT"),
     "simulate": ("usher.simulator.command:add_arguments", "a fleet of simulated servers, to test a helper"),
     "demo": ("usher.demo:add_arguments", "a broker, a fleet and usher on this machine"),

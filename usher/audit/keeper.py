@@ -55,10 +55,13 @@ class Keeper:
 
     async def begin(self, journal: Journal) -> None:
         """See which key signed last, and take the first checkpoint; raises StoreError where the database fails."""
-        self._journal = journal
-        last = await journal.maintain(newest)
-        await self._succeed(journal, last)
+        await self.take_up(journal)
         self._turn("start")
+
+    async def take_up(self, journal: Journal) -> None:
+        """See which key signed last, and have it hand over if another one signs now; raises StoreError."""
+        self._journal = journal
+        await self._succeed(journal, await journal.maintain(newest))
 
     async def end(self) -> None:
         """Take the last one, and let the command have it."""

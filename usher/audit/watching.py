@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsm.codec import decode_snapshot
+from fsm.codec import MalformedError, decode_snapshot
 from store.checkpoints import Checkpoint
 from store.records import Base
 
@@ -37,7 +37,7 @@ class Seen:
     def begin(self, bases: Iterable[Base]) -> None:
         """Where each node of a floor was."""
         for base in bases:
-            state = decode_snapshot(base.body).state.value
+            state = _state(base)
             self._states[base.node] = state
             self._counter[state] += 1
 
@@ -67,6 +67,14 @@ class Seen:
             self.first_backwards = self.first_backwards or position
         self.began = self.began or at
         self.ended = at
+
+
+def _state(base: Base) -> str:
+    """Empty where it cannot be read: that it is not what was signed is found out elsewhere."""
+    try:
+        return decode_snapshot(base.body).state.value
+    except MalformedError:
+        return ""
 
 
 def seeing(checkpoints: Iterable[Checkpoint], bases: Iterable[Base]) -> Seen:

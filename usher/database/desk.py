@@ -123,6 +123,10 @@ class Desk:
         self.now, self.at = jobs.now, jobs.now()
         self.serving, self.sealing, self.keeper = jobs.serving, jobs.sealing, jobs.keeper
 
+    def journal(self) -> Journal:
+        """The journal, for what is called on the loop."""
+        return self._jobs.journal()
+
     def maintain(self, job: Callable[[Database], T]) -> T:
         """store.journal.Journal.maintain: the writer's connection to itself, while commits wait."""
         return self.on_loop(lambda: self._jobs.journal().maintain(job))

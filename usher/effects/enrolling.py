@@ -24,6 +24,7 @@ from fsm.ports import HelperCall, HelperReply, NodeCsr, NodeKey, Outcome, Reply,
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.unit import Secret
+from security.certificate import certificate_marks
 from usher.effects import answers, reading
 from usher.effects.asking import AGENT, ask
 from usher.effects.hand import Name
@@ -92,10 +93,16 @@ async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sn
     kept, digest = ports.hand.keep_reply(snapshot, reply)
     default = snapshot.facts.jwt.provisions_by_default if snapshot.facts.jwt else True
     keeps = verdict is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
-    facts = HelperFacts(digest, verdict, _KEEPS if keeps else _sealed("", said), keeps)
+    facts = HelperFacts(digest, verdict, _KEEPS if keeps else _sealed("", said), keeps, *_marks(reply))
     silent = verdict is Verdict.CONFIGURE and not said  # nearly every node: nobody will ask what it did not say
     secrets = (kept,) if silent else (kept, _entry(ports, snapshot, said))
     return Outcome(Done(intent.effect, intent.id, facts), secrets=secrets)
+
+
+def _marks(reply: HelperReply) -> tuple[str, str, int]:
+    """Serial, digest and end of the certificate that it brought, so that the audit finds who has it; else nothing."""
+    marks = certificate_marks(reply.certificate) if reply.certificate else None
+    return (marks.serial, marks.digest, marks.ends) if marks is not None else ("", "", 0)
 
 
 def _spoken(**streams: str) -> dict[str, str]:
