@@ -52,7 +52,7 @@ class Kept:
     """A keeper over a journal, with what its command does."""
 
     def __init__(
-        self, folder: Path, journal: Journal, *command: str, by: AuditKeys | None = None, rows: int = 100
+        self, folder: Path, journal: Journal, command: tuple[str, ...], by: AuditKeys | None, rows: int
     ) -> None:
         self.folder, self.journal, self.families = folder, journal, families()
         settings = AuditSettings(command=command, rows=rows, timeout=20.0)
