@@ -47,15 +47,15 @@ class Passing:
     removed: int = 0
     removed_at: list[int] = field(default_factory=list)
     backwards: list[int] = field(default_factory=list)
-    latest: int = 0
+    latest: dict[str, int] = field(default_factory=dict)
 
     def row(self, row: dict[str, Any]) -> None:
         """A row of history."""
         self.policies.add(row["policy"])
         self.tables[row["table_version"]] += 1
-        if row["at"] < self.latest:
+        if row["at"] < self.latest.get(row["node"], 0):
             self.backwards.append(row["position"])
-        self.latest = row["at"]
+        self.latest[row["node"]] = row["at"]
         if row["payload"] is None:
             self.removed += 1
             self.removed_at += [row["position"]] if len(self.removed_at) < _SHOWN else []

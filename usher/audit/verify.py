@@ -198,7 +198,7 @@ def _note(report: Report) -> None:
         floor = report.verdict.floor
         notes.append(f"history begins at row {floor.position}: what was before {utc(floor.at)} was pruned")
     if seen.backwards:
-        said = f"{seen.backwards} rows are older than the row before them, the first at position"
+        said = f"{seen.backwards} rows are older than the one before of the same node, the first at position"
         notes.append(f"the clock was set back: {said} {seen.first_backwards}")
     if seen.without_payload:
         notes.append(f"{seen.without_payload} rows have no payload any more: their digests verify")

@@ -144,7 +144,8 @@ def _lines(place: str, report: Report, *, given: bool) -> Iterator[str]:
     if report.newest is not None:
         newest = report.newest
         said = f"number {newest.number} of {utc(newest.at)}, history row {newest.position}"
-        yield f"{report.checked} checkpoints agree, the newest is {said}"
+        agree = "1 checkpoint agrees" if report.checked == 1 else f"{report.checked} checkpoints agree"
+        yield f"{agree}, the newest is {said}"
     if report.trust.key:
         own = "" if given else "; compare it with the one that you know, or name that with --key"
         yield f"signed by {report.trust.key}{own}"

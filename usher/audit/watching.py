@@ -2,6 +2,7 @@
 
 Rules:
 1. One pass: links at the places that checkpoints name, the fleet by state there, clocks that went back, lost payloads.
+   A clock that went back shows within a node: rows of two nodes may be committed in another order than they happened.
 2. It judges nothing; usher.audit.verify does.
 """
 
@@ -29,16 +30,14 @@ class Seen:
     without_payload: int = 0
     backwards: int = 0
     first_backwards: int = 0
-    began: int = 0
-    ended: int = 0
-    _states: dict[str, str] = field(default_factory=dict)
+    _nodes: dict[str, tuple[str, int]] = field(default_factory=dict)
     _counter: Counter[str] = field(default_factory=Counter)
 
     def begin(self, bases: Iterable[Base]) -> None:
         """Where each node of a floor was."""
         for base in bases:
             state = _state(base)
-            self._states[base.node] = state
+            self._nodes[base.node] = (state, 0)
             self._counter[state] += 1
 
     def row(self, table: str, row: dict[str, Any]) -> None:
@@ -49,24 +48,19 @@ class Seen:
                 self.fleet_links[position] = row["hash"]
             return
         at, node, target = row["at"], row["node"], row["target"]
-        self._clock(at, position)
         self.without_payload += row["payload"] is None
-        before = self._states.get(node)
+        before, latest = self._nodes.get(node, ("", 0))
+        if at < latest:
+            self.backwards += 1
+            self.first_backwards = self.first_backwards or position
         if before != target:
-            if before is not None:
+            if before:
                 self._counter[before] -= 1
             self._counter[target] += 1
-            self._states[node] = target
+        self._nodes[node] = (target, at)
         if position in self.wanted:
             self.links[position] = row["hash"]
             self.counts[position] = {state: count for state, count in self._counter.items() if count}
-
-    def _clock(self, at: int, position: int) -> None:
-        if at < self.ended:
-            self.backwards += 1
-            self.first_backwards = self.first_backwards or position
-        self.began = self.began or at
-        self.ended = at
 
 
 def _state(base: Base) -> str:

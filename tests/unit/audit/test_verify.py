@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fsm.states import State
 from store.audit import Fault
 from store.chain import ENVELOPE, link
 from store.checkpoints import Checkpoint
@@ -22,6 +23,7 @@ from store.records import checkpoints
 from store.repository import open_store
 from store.restoring import stage, take_in
 from tests.fakes.audited import KEY, NOW, OTHER, audited, edit, keys, sign
+from tests.fakes.units import Life
 from usher.audit.exported import document, line, read_file
 from usher.audit.verify import Report, examine
 
@@ -232,3 +234,20 @@ def test_a_kept_checkpoint_that_was_changed_is_found(database: Path):
     kept = stored(database)
     forged = replace(kept[1], signature=bytes(64))
     assert "of those that were kept elsewhere: its signature" in fault(database, [forged]).what
+
+
+async def test_a_clock_that_was_set_back_is_told_and_no_fault(tmp_path: Path):
+    journal = open_store(tmp_path / "usher.db")
+    life = Life("n1")
+    first, second = life.unit(State.DISCOVERED), life.unit(State.INVENTORIED)
+    await journal.commit(first)
+    await journal.commit(replace(second, history=replace(second.history, at=first.history.at - 1)))
+    other = Life("n2").unit(State.DISCOVERED)
+    await journal.commit(replace(other, history=replace(other.history, at=first.history.at - 2)))
+    await journal.remember_policy("policy", b"{}", NOW)
+    await journal.close()
+    report = examined(tmp_path / "usher.db")
+    assert report.code == 0
+    assert [note for note in report.notes if "the clock" in note] == [
+        "the clock was set back: 1 rows are older than the one before of the same node, the first at position 2"
+    ]
