@@ -99,6 +99,12 @@ def base(reader: Reader, node: str) -> Base | None:
     return Base(**rows[0]) if rows else None
 
 
+def begins(reader: Reader, node: str) -> tuple[int, int] | None:
+    """The seq that a node's history begins with above a floor, and when that was set (ms); None if it is whole."""
+    held, found = base(reader, node), floors(reader)
+    return (held.seq + 1, found[-1].at) if held is not None and found else None
+
+
 class Bases:
     """The digest of bases, made as they pass: a line each of node, seq and the digest of the snapshot, by node."""
 

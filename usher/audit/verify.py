@@ -78,6 +78,7 @@ class _Bench:
         self._reader, self._report, self._floor = reader, report, floor
         self._known = {each.lineage: place for place, each in enumerate(known)}
         self._lineages = known
+        self._agreed: set[str] = set()
 
     def dense(self, stored: Sequence[Checkpoint]) -> Fault | None:
         """Every number once, each naming the one before it."""
@@ -123,7 +124,8 @@ class _Bench:
             if fault:
                 return fault
             agreed = each.position
-            self._report.checked += 1
+            self._agreed.add(each.digest)
+            self._report.checked = len(self._agreed)
             if self._report.newest is None or each.number > self._report.newest.number:
                 self._report.newest = each
         return None
@@ -196,7 +198,7 @@ def _note(report: Report) -> None:
         notes.append("no checkpoint is known: rows that were cut off at the end could not be noticed")
     if report.verdict.floor is not None:
         floor = report.verdict.floor
-        notes.append(f"history begins at row {floor.position}: what was before {utc(floor.at)} was pruned")
+        notes.append(f"history begins at row {floor.position}: what was below was pruned on {utc(floor.at)}")
     if seen.backwards:
         said = f"{seen.backwards} rows are older than the one before of the same node, the first at position"
         notes.append(f"the clock was set back: {said} {seen.first_backwards}")
