@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from security.keys import signed_by
@@ -31,25 +31,26 @@ class Trust:
         return public in self.keys
 
 
-def follow(checkpoints: Iterable[Checkpoint], given: str | None) -> tuple[Trust, Checkpoint | None, str]:
-    """Who is trusted after these checkpoints (in order), and the first that is not what it should be, and why."""
-    trust, begun = Trust([given] if given else []), not given
-    seen = False
+def follow(checkpoints: Iterable[Checkpoint], given: Sequence[str]) -> tuple[Trust, Checkpoint | None, str]:
+    """Who is trusted after these checkpoints (in order), and the first that is not what it should be, and why.
+
+    A given key may take over from another by itself, which is how a lost one is followed; but not once it handed over.
+    """
+    trust, spent, begun, seen = Trust(), set[str](), not given, False
     for each in checkpoints:
         seen = True
-        if not trust.keys:
-            trust.keys.append(each.key)
-        begun = begun or trust.key in {each.key, each.successor}
+        begun = begun or each.key in given or each.successor in given
         if not begun:
             continue
-        what = broken(each) or _unknown(each, trust)
+        what = broken(each) or _unknown(each, trust, set(given) - spent)
         if what:
             return trust, each, what
-        if each.successor and each.successor != trust.key:
-            trust.keys.append(each.successor)
+        trust.keys += [key for key in (each.key, each.successor) if key and not trust.knows(key)]
+        if each.successor:
+            spent.add(each.key)
     if seen and not begun:
-        return trust, None, f"no checkpoint is signed by the key {given}"
-    return trust, None, ""
+        return Trust(list(given)), None, f"no checkpoint is signed by the key {' or '.join(given)}"
+    return (trust if seen else Trust(list(given))), None, ""
 
 
 def broken(checkpoint: Checkpoint) -> str:
@@ -70,8 +71,8 @@ def broken(checkpoint: Checkpoint) -> str:
     return ""
 
 
-def _unknown(checkpoint: Checkpoint, trust: Trust) -> str:
-    if trust.key in (checkpoint.key, checkpoint.successor):
+def _unknown(checkpoint: Checkpoint, trust: Trust, given: set[str]) -> str:
+    if not trust.keys or checkpoint.key == trust.key or checkpoint.key in given:
         return ""
     return f"it is signed by the key {checkpoint.key}, to which {trust.key} has not handed over"
 

@@ -44,7 +44,7 @@ class Report:
         return 1 if self.fault else 3 if self.lost else 0
 
 
-def examine(reader: Reader, exported: Sequence[Checkpoint] = (), key: str | None = None) -> Report:
+def examine(reader: Reader, exported: Sequence[Checkpoint] = (), keys: Sequence[str] = ()) -> Report:
     """Check the database behind `reader`, with the checkpoints that somebody kept elsewhere; raises StoreError."""
     stored = list(checkpoints(reader))
     every = [*stored, *exported]
@@ -56,7 +56,7 @@ def examine(reader: Reader, exported: Sequence[Checkpoint] = (), key: str | None
         return made[-1]
 
     verdict = verify(reader, lambda: watch().row)
-    trust, broken_one, why = follow(stored or exported, key)
+    trust, broken_one, why = follow(stored or exported, keys)
     report = Report(verdict, made[-1], trust, verdict.fault)
     bench = _Bench(reader, report, lineages(reader), verdict.floor)
     if why and report.fault is None:

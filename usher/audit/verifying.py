@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     help_ = "checkpoints that were kept elsewhere: what audit.checkpoint_command wrote, or a log"
     parser.add_argument("--checkpoints", metavar="FILE", action="append", default=[], help=help_)
-    help_ = "the audit key's public half: a file, or 64 hexadecimal characters; more than once for several journals"
+    help_ = "the audit key's public half: a file, or 64 hexadecimal characters; several for a pair, or a lost one"
     parser.add_argument("--key", metavar="FILE|HEX", action="append", default=[], help=help_)
     parser.add_argument("--bundle", metavar="DIR", help="check what usher audit export wrote, and no database")
     common.add_state(parser)
@@ -100,12 +100,10 @@ def _bundle_lines(place: str, found: Found) -> Iterator[str]:
 
 def _database(args: argparse.Namespace) -> int:
     keys = _keys(args)
-    if len(keys) > 1:
-        raise common.RefusedError("a database has one key: name one with --key", common.NOTHING_TO_READ)
     exported = [each for file in args.checkpoints for each in read_file(Path(file))]
     path = common.database(args)
     with open_reader(path) as reader:
-        report = examine(reader, exported, keys[0] if keys else None)
+        report = examine(reader, exported, keys)
     if args.json:
         common.answer(_report(str(path), report))
     else:

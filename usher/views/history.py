@@ -75,9 +75,7 @@ def lines(past: Sequence[Past], width: int | None, begun: tuple[int, int] | None
 
 def pruned(begun: tuple[int, int]) -> str:
     """Where a node's history begins, and since when."""
-    return (
-        f"its history begins at seq {begun[0]}: what was before was pruned on {local(begun[1])}"
-    )
+    return f"its history begins at seq {begun[0]}: what was before was pruned on {local(begun[1])}"
 
 
 def _stacked(cells: Sequence[str]) -> str:

@@ -180,7 +180,7 @@ async def test_a_key_takes_over_with_a_checkpoint_of_both_and_the_old_seed_goes(
         await made.keeper.take("asked")
         assert [each.key for each in made.stored()] == [KEY.public_hex, KEY.public_hex, fresh.public]
         with open_reader(tmp_path / "usher.db") as reader:
-            assert examine(reader, key=KEY.public_hex).code == 0
+            assert examine(reader, keys=[KEY.public_hex]).code == 0
 
 
 async def test_a_death_between_the_new_key_and_its_checkpoint_is_completed_by_the_next_start(tmp_path: Path):

@@ -24,13 +24,14 @@ from store.repository import open_store
 from store.restoring import stage, take_in
 from tests.fakes.audited import KEY, NOW, OTHER, audited, edit, keys, sign
 from tests.fakes.units import Life
+from usher import cli
 from usher.audit.exported import document, line, read_file
 from usher.audit.verify import Report, examine
 
 
 def examined(database: Path, exported: list[Checkpoint] | None = None, key: str | None = None) -> Report:
     with open_reader(database) as reader:
-        return examine(reader, exported or [], key)
+        return examine(reader, exported or [], [key] if key else [])
 
 
 def stored(database: Path) -> list[Checkpoint]:
@@ -220,6 +221,50 @@ async def test_a_key_that_took_over_by_itself_is_found(tmp_path: Path):
     found = fault(tmp_path / "usher.db")
     assert (found.position, "has not handed over" in found.what) == (2, True)
     assert examined(tmp_path / "usher.db", key=OTHER.public_hex).code == 0
+    with open_reader(tmp_path / "usher.db") as reader:
+        assert examine(reader, keys=[KEY.public_hex, OTHER.public_hex]).code == 0, "the first was lost: both are known"
+
+
+async def test_a_key_that_has_handed_over_signs_no_more(tmp_path: Path):
+    journal = open_store(tmp_path / "usher.db")
+    await journal.close()
+    await sign(tmp_path, keys(tmp_path), NOW)
+    await sign(tmp_path, keys(tmp_path, OTHER, KEY), NOW + 1, successor=OTHER.public_hex)
+    await sign(tmp_path, keys(tmp_path), NOW + 2)
+    for known in (None, KEY.public_hex, OTHER.public_hex):
+        assert fault(tmp_path / "usher.db", key=known).position == 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("PRAGMA user_version = 9", "has schema version 9, this usher knows"),
+        ("PRAGMA application_id = 1", "another program"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(
+    database: Path, capsys: pytest.CaptureFixture[str], statement: str, said: str
+):
+    with closing(sqlite3.connect(database)) as db:
+        db.execute(statement)
+    assert cli.main(["audit", "verify", "--state", str(database.parent)]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_the_command_reads_files_of_checkpoints_and_names_what_is_wrong_with_them(
+    tmp_path: Path, database: Path, capsys: pytest.CaptureFixture[str]
+):
+    file, words = tmp_path / "kept", ["audit", "verify", "--state", str(database.parent), "--checkpoints"]
+    file.write_text(line(stored(database)[0]))
+    assert cli.main([*words, str(file), "--key", KEY.public_hex]) == 0
+    assert "2 checkpoints agree" in capsys.readouterr().out
+    assert cli.main([*words, str(tmp_path / "none")]) == 2
+    for text, said in (("nothing", "no checkpoint is in it"), ('{"checkpoint": "x"}', "line 1 is a broken checkpoint")):
+        file.write_text(text)
+        assert cli.main([*words, str(file)]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_what_was_kept_elsewhere_is_read_from_lines_among_others(tmp_path: Path, database: Path):
