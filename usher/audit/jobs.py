@@ -54,7 +54,7 @@ def rotate(desk: Desk, arguments: Mapping[str, Any]) -> Document:
     keys = before.with_fresh() if before.place.ours else _provided(before)
     made = _on_room(desk, lambda: keeper.rotate(keys))
     document = {**told(desk, made), "before": before.public, "now": keys.public, "key_file": str(keys.place.path)}
-    document["removed"] = keys.place.ours
+    document["removed"] = keeper.keys.before is None
     desk.note("audit-key", document)
     return document
 

@@ -26,7 +26,7 @@ from store.entries import FleetEntry
 from store.journal import Journal
 from usher import logs
 from usher.audit.exported import document
-from usher.audit.keys import AuditKeys
+from usher.audit.keys import AuditKeyError, AuditKeys
 from usher.audit.sending import Sending
 from usher.config.audit import AuditSettings
 from usher.metrics.families import Family
@@ -51,6 +51,7 @@ class Keeper:
         self._journal: Journal | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._lock = asyncio.Lock()  # one key signs at a time
         self._rows = 0
 
     async def begin(self, journal: Journal) -> None:
@@ -65,6 +66,8 @@ class Keeper:
 
     async def end(self) -> None:
         """Take the last one, and let the command have it."""
+        if self._journal is None:
+            return
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:
@@ -84,9 +87,10 @@ class Keeper:
         return made
 
     async def rotate(self, fresh: AuditKeys) -> Checkpoint:
-        """Have the first of these keys take over from the second; raises StoreError, StoreFullError, AuditKeyError."""
-        made = await self._hand_over(fresh)
-        self.keys = fresh.alone()
+        """Have the first of these keys take over from the second; raises StoreError, StoreFullError."""
+        async with self._lock:
+            made = await self._hand_over(fresh)
+            self.keys = _alone(fresh)
         await self._sent()
         return made
 
@@ -111,11 +115,13 @@ class Keeper:
 
     def _turn(self, why: str) -> None:
         """Take one, unless that is under way; the next is due an interval from now."""
-        if self._journal is None or (self._task is not None and not self._task.done()):
+        if self._journal is None:
             return
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(self._settings.interval, self._turn, "interval")
+        if self._task is not None and not self._task.done():
+            return
         self._task = asyncio.create_task(self._told(why))
 
     async def _told(self, why: str) -> None:
@@ -133,9 +139,10 @@ class Keeper:
 
     async def _one(self, why: str, *, always: bool) -> Checkpoint | None:
         assert self._journal is not None  # noqa: S101 begin comes first
-        self._rows = 0
-        job = take(self.keys.public, self.keys.sign, self._clock.wall(), why, unless_covered=not always)
-        made = await self._journal.maintain(job)
+        async with self._lock:
+            self._rows = 0
+            job = take(self.keys.public, self.keys.sign, self._clock.wall(), why, unless_covered=not always)
+            made = await self._journal.maintain(job)
         if made is not None:
             self._made(made)
         return made
@@ -161,7 +168,7 @@ class Keeper:
         keys = self.keys
         in_charge = (last.successor or last.key) if last is not None else keys.public
         if in_charge == keys.public:
-            self.keys = keys.alone()
+            self.keys = _alone(keys)
         elif keys.before is not None and in_charge == keys.before.public_hex:
             await self.rotate(keys)
         else:
@@ -178,3 +185,12 @@ class Keeper:
         assert made is not None  # noqa: S101 only unless_covered leaves one out
         self._made(made)
         return made
+
+
+def _alone(keys: AuditKeys) -> AuditKeys:
+    """Without the key before; where the file cannot be written both stay in it, which the next start tries again."""
+    try:
+        return keys.alone()
+    except AuditKeyError as error:
+        logs.say(_logger, logging.WARNING, f"the seed of the audit key before could not be removed: {error}")
+        return keys

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections import deque
@@ -34,6 +35,7 @@ class Sending:
         self._command, self._failed = tuple(command), failed
         self._limits = Limits(seconds, _OUTPUT, _ERRORS)
         self._waiting: deque[Checkpoint] = deque(maxlen=MOST)
+        self._turn = asyncio.Lock()
 
     def __len__(self) -> int:
         """How many wait."""
@@ -46,6 +48,10 @@ class Sending:
 
     async def send(self) -> None:
         """Give the command all that wait."""
+        async with self._turn:
+            await self._send()
+
+    async def _send(self) -> None:
         going = list(self._waiting)
         if not going:
             return
@@ -55,8 +61,9 @@ class Sending:
             said = f"audit.checkpoint_command {problem}: it gets these checkpoints again with the next one"
             logs.say(_logger, logging.ERROR, said, unsent=len(going), newest=going[-1].number)
             return
-        for _ in going:
-            self._waiting.popleft()
+        for each in going:
+            if self._waiting and self._waiting[0] is each:  # else it was dropped meanwhile
+                self._waiting.popleft()
 
     async def _run(self, lines: bytes) -> str:
         """What went wrong, in our words; empty if it took them."""

@@ -51,11 +51,8 @@ def told() -> Transition:
 class Kept:
     """A keeper over a journal, with what its command does."""
 
-    def __init__(
-        self, folder: Path, journal: Journal, command: tuple[str, ...], by: AuditKeys | None, rows: int
-    ) -> None:
+    def __init__(self, folder: Path, journal: Journal, settings: AuditSettings, by: AuditKeys | None) -> None:
         self.folder, self.journal, self.families = folder, journal, families()
-        settings = AuditSettings(command=command, rows=rows, timeout=20.0)
         self.keeper = Keeper(by or keys(folder), settings, SystemClock(), self.families)
 
     def stored(self) -> list[Checkpoint]:
@@ -75,10 +72,13 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(folder: Path, *command: str, by: AuditKeys | None = None, rows: int = 100) -> AsyncIterator[Kept]:
+async def kept(
+    folder: Path, *command: str, by: AuditKeys | None = None, rows: int = 100, interval: float = 600.0
+) -> AsyncIterator[Kept]:
+    settings = AuditSettings(command=command, rows=rows, timeout=20.0, interval=interval)
     journal = open_store(folder / "usher.db")
     try:
-        yield Kept(folder, journal, command, by, rows)
+        yield Kept(folder, journal, settings, by)
     finally:
         await journal.close()
 
@@ -208,6 +208,26 @@ async def test_a_key_that_was_lost_is_said_in_the_journal(tmp_path: Path):
             entry = reader.last("audit-key-lost")
         assert entry is not None
         assert KEY.public_hex in entry.reason
+
+
+async def test_a_checkpoint_that_is_asked_for_during_a_rotation_is_the_new_keys(tmp_path: Path):
+    async with kept(tmp_path) as made:
+        await made.keeper.take_up(made.journal)
+        await made.keeper.take("asked")
+        await asyncio.gather(made.keeper.rotate(made.keeper.keys.with_fresh()), made.keeper.take("asked"))
+        with open_reader(tmp_path / "usher.db") as reader:
+            assert examine(reader, keys=[KEY.public_hex]).code == 0
+        assert len(made.stored()) == 3
+
+
+async def test_a_timer_that_finds_a_command_at_work_is_not_the_last_one(tmp_path: Path):
+    async with kept(tmp_path, *collecting(tmp_path / "sent"), interval=0.001) as made, asyncio.timeout(60):
+        await made.keeper.begin(made.journal)
+        for number in range(1, 3):
+            await grow(made.journal, f"n{number}")
+            while not made.stored() or made.stored()[-1].position < number:  # noqa: ASYNC110 nobody tells
+                await asyncio.sleep(0)
+        await made.keeper.end()
 
 
 def test_a_key_is_made_once_for_this_user_alone(tmp_path: Path):
