@@ -125,15 +125,15 @@ class Bases:
         return self._made.hexdigest()
 
 
-def floor_document(position: int, at: int, head: bytes, bases: Bases) -> bytes:
-    """What is signed of a floor."""
+def floor_document(position: int, at: int, head: bytes, nodes: int, digest: str) -> bytes:
+    """What is signed of a floor; `nodes` have bases, of which `digest` is the hex digest (Bases)."""
     return canonical(
         {
             "format": FLOOR,
             "position": position,
             "at": at,
             "hash": head.hex(),
-            "nodes": bases.count,
-            "bases": bases.digest,
+            "nodes": nodes,
+            "bases": digest,
         }
     )

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fsm.errors import StoreFullError
-from store.checkpoints import canonical
 from store.pruning import delete_page, set_floor
-from store.records import FLOOR, Floor
+from store.records import Floor, floor_document
 from usher.audit.jobs import keeper_of, key_arguments, key_options
+from usher.audit.keeper import Keeper
 from usher.audit.planning import MODULE, planned, read_bases
 from usher.audit.times import moment
 from usher.control.protocol import LONGEST_REASON
@@ -70,21 +70,23 @@ def _run(desk: Desk, arguments: Mapping[str, Any], before: int, out: Path, *, dr
     nothing_new = plan["position"] <= max(plan["floor"], 1)
     if dry or (nothing_new and not plan["rows"]):
         return document
+    if plan["unmade"] is not None and not nothing_new:
+        raise JobError(_blocked(document))
     keeper = keeper_of(desk, arguments)
     if not nothing_new:
-        if plan["unmade"] is not None:
-            raise JobError(_blocked(document))
-        at, key = desk.now(), keeper.keys
-        signed = {"format": FLOOR, "position": plan["position"], "at": at, "hash": plan["hash"]}
-        text = canonical(signed | {"nodes": plan["bases"], "bases": plan["digest"]})
-        head, signature = bytes.fromhex(plan["hash"]), key.current.sign(text)
-        floor = Floor(plan["position"], at, head, key.public, signature, text)
-        desk.say("the floor is set; commits wait meanwhile")
-        desk.maintain(set_floor(floor, lambda: read_bases(out)))
-        desk.note(PRUNED, document | {"document": text.decode(), "signature": signature.hex()})
+        _set_floor(desk, keeper, plan, document, out)
     document["deleted"] = _delete(desk)
     desk.on_loop(lambda: keeper.take(PRUNED))
     return document
+
+
+def _set_floor(desk: Desk, keeper: Keeper, plan: Document, document: Document, out: Path) -> None:
+    at, key, head = desk.now(), keeper.keys, bytes.fromhex(plan["hash"])
+    text = floor_document(plan["position"], at, head, plan["bases"], plan["digest"])
+    floor = Floor(plan["position"], at, head, key.public, key.current.sign(text), text)
+    desk.say("the floor is set; commits wait meanwhile")
+    desk.maintain(set_floor(floor, lambda: read_bases(out)))
+    desk.note(PRUNED, document | {"document": text.decode(), "signature": floor.signature.hex()})
 
 
 def _plan(desk: Desk, before: int, out: Path) -> Document:

@@ -184,7 +184,7 @@ class _Bench:
         digest = Bases()
         for each in bases(self._reader, floor):
             digest.add(each)
-        document = floor_document(floor.position, floor.at, floor.hash, digest)
+        document = floor_document(floor.position, floor.at, floor.hash, digest.count, digest.digest)
         if not signed_by(bytes.fromhex(floor.signer), document, floor.signature):
             return Fault("floor", floor.position, "", 0, "it, or a base of it, is not what was signed")
         if self._report.trust.keys and not self._report.trust.knows(floor.signer):

@@ -183,7 +183,7 @@ def test_a_death_between_floor_and_deletion_is_completed(state: Path, capsys: py
     digest = Bases()
     for each in made:
         digest.add(each)  # type: ignore[arg-type]  # none is unmade
-    document = floor_document(35, NOW, head, digest)
+    document = floor_document(35, NOW, head, digest.count, digest.digest)
     floor = Floor(35, NOW, head, KEY.public_hex, KEY.sign(document), document)
 
     async def set_it() -> None:

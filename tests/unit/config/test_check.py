@@ -215,3 +215,14 @@ def test_the_client_configuration_of_an_x509_network_is_refused_by_name(site: Si
     with pytest.raises(ConfigErrors) as caught:
         load(site.yaml, shared / "reference" / "x509-network.cfg", site.around())
     assert "the security provider file is not supported yet" in str(caught.value)
+
+
+def test_the_audit_key_that_is_named_and_the_command_are_looked_at(site: SiteFiles):
+    site.write(f"audit:\n  key_file: {site.where}/none\n  checkpoint_command: /nowhere/keep it\n")
+    assert any("audit.key_file" in said and "there is no such file" in said for said in site.said(Severity.ERROR))
+    assert any("nobody would get checkpoints" in said for said in site.said(Severity.WARNING))
+    key = site.where / "audit.key"
+    key.write_text("0f" * 32)
+    key.chmod(0o600)
+    site.write(f"audit:\n  key_file: {key}\n  checkpoint_command: /bin/cat\n")
+    assert not [said for said in site.said(Severity.ERROR) + site.said(Severity.WARNING) if "audit" in said]
