@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_utils import Database
 
 from fsm.effects import Effect
 from fsm.events import Operator, Verb
-from store.identity import opened
+from store.identity import look, opened
 from store.pruning import make_bases, set_floor
-from store.reader import open_reader
+from store.reader import Reader, open_reader
 from store.records import Bases, Floor, base, bases, floor_document, floors
 from store.repository import open_store
 from tests.fakes.audited import KEY, edit
@@ -201,3 +203,26 @@ def test_a_check_of_the_database_goes_on_above_the_floor(state: Path, capsys: py
     told(capsys, state, "prune", "--before", BEFORE, "--reason", "x")
     cli.main(["db", "check", "--state", str(state), "--json"])
     assert json.loads(capsys.readouterr().out)["faults"] == []
+
+
+class Meanwhile(Reader):
+    """A reader that is overtaken by a prune between its look at the floor and its look at the rows."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(Database(look(path)))
+        self._state, self._pruned = path.parent, False
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        if "FROM history WHERE position > ?" in query and not self._pruned:
+            self._pruned = True
+            words = ["audit", "prune", "--before", BEFORE, "--reason", "meanwhile", "--state", str(self._state)]
+            assert cli.main(words) == 0
+        return super().rows(query, values)
+
+
+def test_a_walk_that_history_is_pruned_under_begins_again(state: Path):
+    closed(state)
+    with Meanwhile(state / "usher.db") as reader:
+        report = examine(reader)
+    assert (report.fault, report.verdict.rows > 0) == (None, True)
+    assert report.verdict.floor is not None
