@@ -75,7 +75,8 @@ class HelperFacts:
     """What the helper answered: digest of its reply, its verdict and message, whether provisioning would stay on.
 
     `key` says that it supplied a private key for the node. `checks` names, one space between two, what `strictness:
-    strict` would have refused of its certificate.
+    strict` would have refused of its certificate. `serial` (lower-case hex), `certificate` (the hex SHA-256 of its DER)
+    and `certificate_expires` (Unix seconds) are those of the certificate that it brought.
     """
 
     digest: str
@@ -84,6 +85,9 @@ class HelperFacts:
     keeps_provisioning: bool = False
     key: bool = False
     checks: str = ""
+    serial: str = ""
+    certificate: str = ""
+    certificate_expires: int = 0
 
 
 @quick

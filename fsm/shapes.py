@@ -59,7 +59,8 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
     InventoryFacts: {"digest": "d", "version": "v", "upgradable": "u"},
     KeyFacts: {"public_key": "k", "directory": "d"},
     CsrFacts: {"digest": "d", "fingerprint": "f", "directory": "p", "checks": "c"},
-    HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k", "key": "s", "checks": "c"},
+    HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k", "key": "s", "checks": "c",
+                  "serial": "n", "certificate": "f", "certificate_expires": "x"},
     TokenFacts: {"jti": "i", "digest": "d", "expires": "x", "signer": "s", "warning": "w", "checks": "c"},
     PairFacts: {"theirs": "t", "ours": "o"},
     WrapFacts: {"digest": "d"},
@@ -81,7 +82,7 @@ DIGESTS: Final[Mapping[type, frozenset[str]]] = {
     InventoryFacts: frozenset({"digest"}),
     KeyFacts: frozenset({"public_key"}),
     CsrFacts: frozenset({"digest", "fingerprint"}),
-    HelperFacts: frozenset({"digest"}),
+    HelperFacts: frozenset({"digest", "certificate"}),
     TokenFacts: frozenset({"digest"}),
     WrapFacts: frozenset({"digest"}),
 }

@@ -8,6 +8,7 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 UNREADABLE: Final = (
     ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
@@ -22,6 +24,7 @@ UNREADABLE: Final = (
 """What the library raises of a certificate that it cannot read, now or when it is asked for a part."""
 _MOST: Final = 5
 _LONGEST: Final = 100
+_LONGEST_SERIAL: Final = 40  # hex digits of 20 bytes (RFC 5280)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,22 @@ def _names(read: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         found = [str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     return tuple(name[:_LONGEST] for name in found[:_MOST])
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateMarks:
+    """What an incident finds it by: serial (lower-case hex), SHA-256 of its DER (hex), end (Unix seconds)."""
+
+    serial: str
+    digest: str
+    ends: int
+
+
+def certificate_marks(pem: str) -> CertificateMarks | None:
+    """The marks of the first certificate of a PEM text; None if it is none."""
+    try:
+        read = x509.load_pem_x509_certificate(pem.encode())
+        der, ends = read.public_bytes(Encoding.DER), int(read.not_valid_after_utc.timestamp())
+        return CertificateMarks(f"{read.serial_number:x}"[:_LONGEST_SERIAL], sha256(der).hexdigest(), ends)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,43 @@ def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...
         return ()
     what = f"everybody may read it (mode {stat.S_IMODE(mode):04o}), and it holds a secret"
     return (Problem("secret_readable", place, what, f"chmod 0600 {path}", fatal=strict),)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Put this text in place of what is there, atomically and durably, readable by this user alone; raises OSError."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, text.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    beside.replace(path)
+    _settle(path.parent)
+
+
+def read_lines(path: Path, place: str, check: str, missing: str) -> list[tuple[int, str]]:
+    """The lines of a file of keys with their numbers, without comments; raises CredentialError of these checks."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST).decode()
+    except FileNotFoundError:
+        _refuse(f"{check}_missing", place, "there is no such file", missing)
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        _refuse(f"{check}_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
+    stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
+def _settle(folder: Path) -> None:
+    """Have the directory's change on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_token(path: Path, setting: str) -> str:

@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("usher.views.history:add_arguments", "what happened to a node, a line a transition"),
     "replay": ("usher.views.replay:add_arguments", "a node's life step by step; whether histories can be trusted"),
     "db": ("usher.database.command:add_arguments", "keep the database: check, back up, restore"),
+    "audit": ("usher.audit.command:add_arguments", "verify, export and prune the history; who received what"),
     "diagram": ("usher.views.diagram:add_arguments", "the machine, a node's path or the fleet, as a picture"),
     "simulate": ("usher.simulator.command:add_arguments", "a fleet of simulated servers, to test a helper"),
     "demo": ("usher.demo:add_arguments", "a broker, a fleet and usher on this machine"),

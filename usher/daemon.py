@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,6 +54,10 @@ class Outside:
     live: Live
     secrets: Collection[str] = field(default=(), repr=False)
     harmless: Harmless = NOTHING_MORE
+
+
+async def _nothing() -> None:
+    """What is done before the journal closes, where nobody asked for anything."""
 
 
 class Chorus:
@@ -109,6 +113,7 @@ class Daemon:
         self.paused: FleetEntry | None = None
         journal.on_broken = self._fatal
         self.taken_up = 0
+        self.closing: Callable[[], Awaitable[None]] = _nothing  # when nothing moves any more, before the journal closes
 
     async def start(self, paused: FleetEntry | None = None) -> None:
         """Take up what the database holds and begin; `paused` is the pause that is in force, if one is."""
@@ -124,6 +129,7 @@ class Daemon:
         self.network.pause(paused=True)
         given_up = await self.engine.stop(GRACE)
         await self.network.close()
+        await self.closing()
         await self.journal.close()
         return given_up
 

@@ -15,7 +15,7 @@ from typing import Final
 from diagrams.page import grid
 from fsm.reasons import WHAT
 from usher.advice import ADVICE
-from usher.config.keys import FEATURES, KEYS, RETIRED, Key
+from usher.config.keys import AUDIT, FEATURES, KEYS, RETIRED, Key
 from usher.metrics.catalogue import OWN, PREFIX, RPC, families
 from usher.metrics.families import Family
 from usher.metrics.library import NOT_EXPORTED, library
@@ -105,6 +105,7 @@ def configuration() -> str:
     retired = "\n".join(f"| `{name}` | {why} |" for name, why in RETIRED.items())
     return (
         f"{_SETTINGS}\n## The site's YAML\n\n{_settings(KEYS)}\n## `features`\n\n{_settings(FEATURES, 'features.')}"
+        f"\n## `audit`\n\n{_settings(AUDIT, 'audit.')}"
         f"\n## Retired\n\n| key | why |\n|---|---|\n{retired}\n{_CLIENT}"
     )
 

@@ -37,6 +37,8 @@ from store.repository import open_store
 from transport.reports import Report
 from usher import logs
 from usher.aging import aging_of
+from usher.audit.keys import AuditKeyError
+from usher.audit.start import keeper_of
 from usher.compat import Compat
 from usher.config.loading import load, surroundings
 from usher.config.problems import ConfigErrors, Problem, Severity
@@ -127,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with pid_file(args.pid):
             return asyncio.run(serve(settings))
-    except (MonitorPortError, PidFileError, VaultKeyError, CredentialError) as error:
+    except (MonitorPortError, PidFileError, VaultKeyError, AuditKeyError, CredentialError) as error:
         print(f"usher: {error}", file=sys.stderr)
         return WRONG
     except UsherError as error:
@@ -211,6 +213,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
 
     ring = settings.ring()
     logs.hide([*settings.outside.secrets, *(key.raw.hex() for key in ring.keys)])
+    recorder = _recorder(settings)
+    keeper = keeper_of(settings.site.audit, settings.state, settings.outside.clock, recorder.families)
     journal = await open_database(settings.state.database, settings.open, on_full)
     stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()
@@ -222,15 +226,10 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
         fleet = reader.last("pause", "resume")
     await name_tokens(settings.outside.tokens, settings.state, journal, now)
-    recorder = Recorder(settings.site.site)
-    recorder.families["usher_info"].set(1, labels(version=VERSION))
     links = Links(recorder.families, settings.outside.clock, (EVENTS, RPC))
-    for problem in settings.problems:
-        if problem.check:
-            recorder.compat(problem.check)
     took_up = TakeUp(settings.outside.clock, recorder.families)
     token_use = TokenUse(settings.outside.tokens, recorder.families["usher_tokens_accepted_total"])
-    observers = (tally, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use)
+    observers = (tally, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use, keeper)
 
     def report(said: Report) -> None:
         log_report(said)
@@ -242,6 +241,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     vault = SealedVault(ring)
     daemon = Daemon(settings.outside, journal, vault, policy, epoch, observers, told)
     full.append(daemon.full)
+    daemon.closing = keeper.end
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
     rotation = await stack.enter_async_context(Rotation(settings.outside.live, daemon, recorder.families, wake))
@@ -253,6 +253,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         restart,
         Sealing(settings.keys, vault, settings.outside.secrets, settings.outside.harmless),
         daemon.restoring,
+        keeper,
     )
     stack.push_async_callback(jobs.close)
     control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard)
@@ -264,8 +265,18 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     took_up.opened(len(journal.open_effects()))
     await daemon.start(FleetEntry(fleet.at, fleet.kind, fleet.name, fleet.reason) if fleet and paused else None)
     aftermath.settle()
+    await keeper.begin(journal)
     took_up.started(daemon.taken_up)
     return daemon
+
+
+def _recorder(settings: Settings) -> Recorder:
+    recorder = Recorder(settings.site.site)
+    recorder.families["usher_info"].set(1, labels(version=VERSION))
+    for problem in settings.problems:
+        if problem.check:
+            recorder.compat(problem.check)
+    return recorder
 
 
 async def _serve_monitoring(

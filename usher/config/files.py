@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from fsm.effects import Feature
+from security.auditkey import read_audit_keys
 from security.client import TOKEN_SETTING as CLIENT_SETTING
 from security.client import inspect_client
 from security.client_certificate import Paths, inspect_certificate
@@ -27,6 +28,7 @@ from security.problems import Problem as Finding
 from security.signer import TOKEN_SETTING as SIGNER_SETTING
 from security.signer import inspect_signer
 from security.vaultfile import read_ring
+from usher.audit.keys import SETTING as AUDIT_SETTING
 from usher.config.appearance import CA_FILE, CA_MISSING, CertificateFiles, TokenFiles, Unsecured
 from usher.config.client import ClientConfig
 from usher.config.problems import Problem, Severity
@@ -43,6 +45,7 @@ def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Proble
         *_verify_key(site),
         *_judged(site.strict, lambda strict: _signer(site, now, strict=strict)),
         *_judged(site.strict, lambda strict: _vault_key(site, strict=strict)),
+        *_audit(site, environ),
         *_state(site),
     )
 
@@ -85,6 +88,19 @@ def _vault_key(site: Site, *, strict: bool) -> tuple[Finding, ...]:
         return read_ring(Path(site.vault_key_file), SETTING, strict=strict)[1]
     except CredentialError as error:
         return (error.problem,)
+
+
+def _audit(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """The audit key, where it was named, and the command that gets checkpoints."""
+    if site.audit.key_file:
+        try:
+            read_audit_keys(Path(site.audit.key_file), AUDIT_SETTING)
+        except CredentialError as error:
+            yield Problem(error.problem.place, error.problem.what, error.problem.next, check=error.problem.check)
+    program = site.audit.command[0] if site.audit.command else ""
+    if program and not shutil.which(program, path=environ.get("PATH", os.defpath)):
+        what = f"{program} is not there, or not executable for this user: nobody would get checkpoints"
+        yield Problem(f"{site.file}: audit.checkpoint_command", what, "correct the path", Severity.WARNING)
 
 
 def _judged(strict: bool, inspect: Callable[[bool], tuple[Finding, ...]]) -> Iterator[Problem]:

@@ -97,6 +97,7 @@ KEYS: Final[dict[str, Key]] = {
         "how long a node is kept that is at rest; then its record is closed, its history stays; 0 is for ever",
     ),
     "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
+    "audit": Key(Kind.GROUP, None, "how checkpoints are taken of the history, and who gets them"),
 }
 
 FEATURES: Final[dict[str, Key]] = {
@@ -108,6 +109,16 @@ FEATURES: Final[dict[str, Key]] = {
     "jwt": Key(Kind.SWITCH, False, "provisioning tokens are fetched and verified"),
     "ed25519": Key(Kind.SWITCH, False, "nodes prove keys and get server tokens; turns jwt on"),
     "upgrades": Key(Kind.SWITCH, False, "nodes are upgraded before they are configured"),
+}
+
+AUDIT: Final[dict[str, Key]] = {
+    "key_file": Key(
+        Kind.TEXT, "", "the seed that signs checkpoints; default $CREDENTIALS_DIRECTORY/usher-audit-key, else its own"
+    ),
+    "checkpoint_command": Key(Kind.TEXT, "", "a command that gets each checkpoint on its standard input, to keep it"),
+    "checkpoint_timeout": Key(Kind.DURATION, "10s", "how long that command may take, with all that it starts"),
+    "checkpoint_rows": Key(Kind.WHOLE, 10_000, "how many rows of history may stand after the last checkpoint"),
+    "checkpoint_interval": Key(Kind.DURATION, "10m", "how long anything may stand after the last checkpoint"),
 }
 
 RETIRED: Final[dict[str, str]] = {

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from fsm.effects import Feature
 from helpers.command import CommandError, split_command
+from usher.config.audit import AuditSettings, read_audit
 from usher.config.document import load_yaml
 from usher.config.keys import FEATURES, KEYS, RETIRED
 from usher.config.problems import ConfigErrors, Problem, Severity, fatal
@@ -76,6 +77,7 @@ class Site:
     facts_max_age: float
     keep_nodes: float
     retry_cap: float
+    audit: AuditSettings
     problems: tuple[Problem, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
@@ -106,6 +108,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     reader.problems.extend(strange)
     values = reader.values(written, KEYS, RETIRED)
     features = reader.values(values.pop("features") or {}, FEATURES, {}, "features.")
+    values["audit"] = read_audit(reader, values["audit"] or {})
     _check_unsupported(reader, values, features)
     _check_limits(reader, values)
     _check_missing(reader, values, features)

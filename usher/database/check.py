@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from typing import Any
 from security.vault import sealed_by
 from store.checking import Checked, check
 from store.refusals import restoring
-from usher.database.apart import run_apart
+from usher.database.apart import run_apart, serve
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 from usher.views.common import file
 
+_MODULE = "usher.database.check"
 MOST = 5
 """Faults that are told."""
 
@@ -33,7 +35,8 @@ def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
         raise JobError("file must be an absolute path")
     path = Path(named) if named else desk.state.database
     keys = desk.sealing.vault.ring.ids if desk.sealing is not None and not named else None
-    made = run_apart(path, keys, desk.say) if desk.serving else examined(path, keys, desk.say, desk.going_on)
+    asked = {"path": str(path), "keys": None if keys is None else list(keys)}
+    made = run_apart(_MODULE, asked, desk.say) if desk.serving else examined(path, keys, desk.say, desk.going_on)
     step = "" if made["sound"] else "usher db backup" if named else restoring(desk.state.database)
     return {**made, "next": step}
 
@@ -112,3 +115,12 @@ JOB = Job(
     codes="Exit code: 0 it is sound, 1 it is not or cannot be read, 2 wrong arguments.",
     examples=("usher db check", "usher db check /mnt/backup/usher.db --json"),
 )
+
+
+def main() -> int:
+    """In a process of its own."""
+    return serve(lambda asked, say: examined(Path(asked["path"]), asked["keys"], say))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -50,21 +50,26 @@ def add_readings(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], names: Iterable[str]) -> None:
     for name in names:
-        job = find(name)
-        what = f"{job.what[0].upper()}{job.what[1:]}. {job.codes}"
-        added = subparsers.add_parser(
-            name,
-            help=job.what,
-            description=what,
-            epilog="\n".join(["examples:", *(f"  {example}" for example in job.examples)]),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        job.options(added)
-        if job.changes:
-            added.add_argument("--reason", required=True, help="why; kept in the journal with your name")
-        add_state(added)
-        add_json(added)
-        added.set_defaults(run=partial(run, name, job))
+        add_job(subparsers, name)
+
+
+def add_job(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    """The parser of one job."""
+    job = find(name)
+    what = f"{job.what[0].upper()}{job.what[1:]}. {job.codes}"
+    added = subparsers.add_parser(
+        name,
+        help=job.what,
+        description=what,
+        epilog="\n".join(["examples:", *(f"  {example}" for example in job.examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    job.options(added)
+    if job.changes:
+        added.add_argument("--reason", required=True, help="why; kept in the journal with your name")
+    add_state(added)
+    add_json(added)
+    added.set_defaults(run=partial(run, name, job))
 
 
 def run(name: str, job: Job, args: argparse.Namespace) -> int:

@@ -42,6 +42,14 @@ READINGS: Final[dict[str, str]] = {
 """The jobs of `usher nodes`, which open what is sealed."""
 
 
+AUDITS: Final[dict[str, str]] = {
+    "checkpoint": "usher.audit.jobs:CHECKPOINT",
+    "rotate-key": "usher.audit.jobs:ROTATE",
+    "prune": "usher.audit.prune:JOB",
+}
+"""The jobs of `usher audit`, which the audit key signs for."""
+
+
 class JobError(UsherError):
     """The job cannot be done"""
 
@@ -82,7 +90,7 @@ class Job:
 
 def find(name: str) -> Job:
     """The job of that name; raises JobError."""
-    place = (JOBS | READINGS).get(name)
+    place = (JOBS | READINGS | AUDITS).get(name)
     if place is None:
         raise JobError(f"there is no job {name!r:.40}; known are {', '.join(JOBS)}")
     module, _, attribute = place.partition(":")

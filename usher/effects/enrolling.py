@@ -25,6 +25,7 @@ from fsm.ports import HelperCall, HelperReply, NodeCsr, NodeKey, Outcome, Reply,
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.unit import Secret
+from security.certificate import certificate_marks
 from usher.effects import answers, reading
 from usher.effects.asking import AGENT, ask
 from usher.effects.hand import Name
@@ -96,11 +97,17 @@ async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sn
     keeps = verdict is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
     message, checks = _KEEPS if keeps else _sealed("", said), " ".join(examined.checks)
     carries = verdict is Verdict.CONFIGURE and reply.key != ""
-    facts = HelperFacts(digest, verdict, message, keeps, carries, checks)
+    facts = HelperFacts(digest, verdict, message, keeps, carries, checks, *_marks(reply))
     silent = verdict is Verdict.CONFIGURE and not said  # nearly every node: nobody will ask what it did not say
     secrets = (kept,) if silent else (kept, _entry(ports, snapshot, said))
     note = answers.legible("; ".join(examined.warnings))
     return Outcome(Done(intent.effect, intent.id, facts), secrets=secrets, note=note)
+
+
+def _marks(reply: HelperReply) -> tuple[str, str, int]:
+    """Serial, digest and end of the certificate that it brought, so that the audit finds who has it; else nothing."""
+    marks = certificate_marks(reply.certificate) if reply.certificate else None
+    return (marks.serial, marks.digest, marks.ends) if marks is not None else ("", "", 0)
 
 
 def _spoken(**streams: str) -> dict[str, str]:

@@ -131,6 +131,22 @@ _ROTATION: Final[tuple[_Row, ...]] = (
         "Who still has the old token? Nodes that let us in, by place in the list and mark",
     ),
 )
+_AUDIT: Final[tuple[_Row, ...]] = (
+    ("usher_checkpoints_total", _COUNTER, "", "Is the history signed? Checkpoints that were taken"),
+    ("usher_checkpoint_failures_total", _COUNTER, "", "Why not? Checkpoints that could not be taken: the log says why"),
+    (
+        "usher_checkpoint_command_failures_total",
+        _COUNTER,
+        "",
+        "Does somebody else hold them? Times that audit.checkpoint_command failed",
+    ),
+    (
+        "usher_checkpoints_unsent",
+        _GAUGE,
+        "",
+        "What would nobody miss? Checkpoints that audit.checkpoint_command has not taken yet",
+    ),
+)
 OWN: Final = {
     "The fleet": _FLEET,
     "The flow": _FLOW,
@@ -138,6 +154,7 @@ OWN: Final = {
     "The broker": _BROKER,
     "The start": _START,
     "Rotation": _ROTATION,
+    "The audit": _AUDIT,
 }
 """Our own, by what they are about."""
 

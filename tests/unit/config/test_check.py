@@ -274,3 +274,14 @@ def test_a_certificate_and_an_authority_that_end_soon(site: SiteFiles):
     assert [line.split(" ")[0] for line in said] == ["plugin.security.file.certificate", "plugin.security.file.ca"]
     assert all("it expires in 20d" in line and "docs/rotation.md" in line for line in said)
     assert any("it expired at" in line for line in site.said(Severity.ERROR, NOW + 21 * DAY))
+
+
+def test_the_audit_key_that_is_named_and_the_command_are_looked_at(site: SiteFiles):
+    site.write(f"audit:\n  key_file: {site.where}/none\n  checkpoint_command: /nowhere/keep it\n")
+    assert any("audit.key_file" in said and "there is no such file" in said for said in site.said(Severity.ERROR))
+    assert any("nobody would get checkpoints" in said for said in site.said(Severity.WARNING))
+    key = site.where / "audit.key"
+    key.write_text("0f" * 32)
+    key.chmod(0o600)
+    site.write(f"audit:\n  key_file: {key}\n  checkpoint_command: /bin/cat\n")
+    assert not [said for said in site.said(Severity.ERROR) + site.said(Severity.WARNING) if "audit" in said]

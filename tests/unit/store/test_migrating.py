@@ -190,9 +190,9 @@ def faulty(where: str, error: Callable[[], Exception], *, late: bool = False) ->
         ("VACUUM INTO", True, 1),
         ("SCRIPT", False, 1),
         ("COMMIT", False, 1),
-        ("COMMIT", True, 2),
-        ("PRAGMA wal_checkpoint", True, 2),
-        ("PRAGMA wal_checkpoint", False, 2),
+        ("COMMIT", True, 3),
+        ("PRAGMA wal_checkpoint", True, 3),
+        ("PRAGMA wal_checkpoint", False, 3),
     ],
 )
 async def test_a_death_leaves_old_or_new_and_the_next_start_does_the_rest(
