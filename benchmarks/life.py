@@ -21,6 +21,7 @@ from benchmarks.inline_daemon import answer
 from fsm.effects import Intent
 from fsm.errors import CallError
 from fsm.events import Certainty, Due, DueKind, Event, Hint, HintKind, Sent
+from fsm.instant import Instant
 from fsm.machine import Decision, decide
 from fsm.ports import Outcome, Reply, Request, Store
 from fsm.reasons import Reason
@@ -108,6 +109,10 @@ class Clock:
     def monotonic(self) -> float:
         """Seconds."""
         return self.at / 1000
+
+    def instant(self) -> Instant:
+        """Both."""
+        return Instant(self.monotonic(), self.wall())
 
     def entropy(self) -> bytes:
         """Random bytes."""

@@ -52,13 +52,14 @@ class DueKind(StrEnum):
 
 
 class Verb(StrEnum):
-    """What an operator can ask for a node."""
+    """What an operator can ask for a node; TAKEOVER is usher's own, who was elected after another led."""
 
     RETRY = "retry"
     FORGET = "forget"
     QUARANTINE = "quarantine"
     RELEASE = "release"
     REPROVISION = "reprovision"
+    TAKEOVER = "takeover"
 
 
 class Trigger(StrEnum):
@@ -81,6 +82,7 @@ class Trigger(StrEnum):
     OPERATOR_QUARANTINE = "operator_quarantine"
     OPERATOR_RELEASE = "operator_release"
     OPERATOR_REPROVISION = "operator_reprovision"
+    OPERATOR_TAKEOVER = "operator_takeover"
 
 
 _HINTS: Final = {kind: Trigger(f"hint_{kind}") for kind in HintKind}
@@ -194,8 +196,7 @@ class Ack:
 class Sighting:
     """What a look saw: nobody subscribed (`present` false), or a process of this age (milliseconds, never too old).
 
-    The age is the reply's time less the process's start, both of the node's own clock, so skew does not matter; the
-    start is cut to a second, which errs towards an older process (wire/protocol.md §7.7).
+    The age is the reply's time less the process's start, cut to a second, both of the node's own clock (§7.7).
     """
 
     present: bool

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -76,12 +77,12 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     secrets = Known(_secrets(site, client))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
     verifier = TokenVerifier(key)
-    ourselves = Client(credentials, client.identity, *nats_user(site, client))
+    ourselves = Client(credentials, site.sender_identity or client.identity, *nats_user(site, client))
     tokens = Tokens(site.tokens)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, requests)
+        return Ports(network.tracked, helper, signer, verifier, clock, hand, RULES, requests)
 
     way = Way(
         servers=client_servers(client, clock),
@@ -94,6 +95,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         component=site.lifecycle_component,
         interval=site.interval,
         connect_timeout=client.connect_timeout,
+        election_name=election_name(site),
     )
     # as many again are marked as started while `workers` run, or each worker would idle during a commit
     limits = {**LIMITS, Port.HELPER: 2 * site.workers}
@@ -125,6 +127,11 @@ def _live(
     judged = Judged(lambda: ourselves.credentials.claims, lambda: signer.claims, trust.end, site.server_jwt_validity)
     subjects = (ClientSubject(ourselves), SignerSubject(signer), verify, trust, written)
     return Live(subjects, written, tokens, secrets, judged, lambda: signer.id)
+
+
+def election_name(site: Site) -> str:
+    """What is written into the election's key; empty where there is no election."""
+    return (site.election_name or socket.gethostname()) if site.leader_election else ""
 
 
 def client_servers(client: ClientConfig, clock: Clock) -> Servers:

@@ -46,6 +46,7 @@ from usher.daemon import Daemon, Outside
 from usher.database.desk import Jobs
 from usher.database.start import Aftermath, open_database, say_full
 from usher.greeting import announce
+from usher.leading import KINDS, led
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter, MonitorPortError
 from usher.metrics.families import labels
@@ -54,7 +55,7 @@ from usher.metrics.lag import LoopLag
 from usher.metrics.links import Links
 from usher.metrics.recorder import Recorder
 from usher.metrics.recovery import TakeUp
-from usher.network import EVENTS, RPC, Told
+from usher.network import Told
 from usher.outside import VERSION, make_outside
 from usher.pidfile import PidFileError, pid_file
 from usher.rotation.rotation import Rotation
@@ -211,11 +212,11 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
-        fleet = reader.last("pause", "resume")
+        fleet, last = reader.last("pause", "resume"), led(reader.last(*KINDS))
     await name_tokens(settings.outside.tokens, settings.state, journal, now)
     recorder = Recorder(settings.site.site)
     recorder.families["usher_info"].set(1, labels(version=VERSION))
-    links = Links(recorder.families, settings.outside.clock, (EVENTS, RPC))
+    links = Links(recorder.families, settings.outside.clock, settings.outside.way.purposes)
     for problem in settings.problems:
         if problem.check:
             recorder.compat(problem.check)
@@ -253,7 +254,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     aftermath = Aftermath(daemon, settings.state.database, settings.policy.request_life, stack)
     aftermath.hold()
     took_up.opened(len(journal.open_effects()))
-    await daemon.start(FleetEntry(fleet.at, fleet.kind, fleet.name, fleet.reason) if fleet and paused else None)
+    await daemon.start(FleetEntry(fleet.at, fleet.kind, fleet.name, fleet.reason) if fleet and paused else None, last)
     aftermath.settle()
     took_up.started(daemon.taken_up)
     return daemon

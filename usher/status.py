@@ -43,8 +43,8 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """Whether it takes work now."""
-        return not self._daemon.engine.holds
+        """Whether it takes work now, or stands by as it should."""
+        return self._daemon.ready
 
     def document(self) -> dict[str, Any]:
         """Everything; times are milliseconds since 1970, null where there is nothing."""

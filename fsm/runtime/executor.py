@@ -138,9 +138,9 @@ class Executor:
             outcome = await self._performer.perform(intent, snapshot)
         except asyncio.CancelledError:
             task = asyncio.current_task()
+            self._leave(intent)
             if task is None or task.cancelling():
                 raise
-            self._leave(intent)
             self._crashed(intent, RuntimeError("it was cancelled from within"))
         except Exception as error:  # noqa: BLE001 the boundary of rule 4
             self._leave(intent)

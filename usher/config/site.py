@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fsm.effects import Feature
+from fsm.identity import is_safe
 from helpers.command import CommandError, split_command
 from usher.config.document import load_yaml
 from usher.config.keys import FEATURES, KEYS, RETIRED
@@ -58,6 +59,9 @@ class Site:
     jwt_signing_key: str
     jwt_signing_token: str
     server_jwt_validity: int
+    leader_election: bool
+    election_name: str
+    sender_identity: str
     features: frozenset[Feature]
     state_directory: Path
     vault_key_file: str
@@ -105,6 +109,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     _check_words(reader, values)
     _check_deny_list(reader, values["cert_deny_list"])
     _check_tokens(reader, values["token"])
+    _check_election(reader, values)
     command = _command(reader, values["helper"])
     state = _state_directory(reader, values["state_directory"], environ)
     problems = tuple(reader.problems)
@@ -112,9 +117,8 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
 
 
 def _check_unsupported(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:
-    for name in ("leader_election", "choria_insecure"):
-        if values[name]:
-            reader.error(name, *_LATER)
+    if values["choria_insecure"]:
+        reader.error("choria_insecure", *_LATER)
     for name in ("pki", "upgrades"):
         if features[name]:
             reader.error(f"features.{name}", *_LATER)
@@ -168,6 +172,16 @@ def _check_words(reader: Reader, values: dict[str, Any]) -> None:
     address = values["monitor_address"]
     if address and address != "localhost" and not _is_address(address):
         reader.error("monitor_address", f"{address[:80]!r} is no IP address", "use an address of this machine")
+
+
+def _check_election(reader: Reader, values: dict[str, Any]) -> None:
+    for name in ("election_name", "sender_identity"):
+        written = values[name] = values[name].strip()
+        if written and not is_safe(written):
+            what = f"{written[:80]!r} is not a safe name: letters, digits, '_' and '-' in labels joined by single dots"
+            reader.error(name, what, "correct it, or remove it for the default")
+    if values["election_name"] and not values["leader_election"]:
+        reader.mistake("election_name", "it does not count without leader_election", "remove it, or turn that on")
 
 
 def _check_tokens(reader: Reader, tokens: tuple[str, ...]) -> None:

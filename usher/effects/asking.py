@@ -30,8 +30,9 @@ async def ask(
     ports: Ports, intent: Intent, agent: str, action: str, data: Mapping[str, object], learn: Callable[[Reply], Outcome]
 ) -> Outcome:
     """Send one request; `learn` reduces an answer of status 0 and may raise WrongShapeError or TokenError."""
-    ttl = CHANGING_TTL if SPECS[intent.effect].changes_node else READING_TTL
-    request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent])
+    changes = SPECS[intent.effect].changes_node
+    ttl = CHANGING_TTL if changes else READING_TTL
+    request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent], changes)
     try:
         reply = await ports.rpc.call(request)
     except CallError as error:

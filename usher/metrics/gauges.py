@@ -23,7 +23,9 @@ from usher.metrics.library import VERSION
 from usher.metrics.recorder import Recorder
 from usher.tally import Tally
 
-HOLDS: Final = (Reason.PAUSED, Reason.DISCONNECTED, Reason.DISK_FULL, Reason.RESTORED, Reason.STOPPING)
+HOLDS: Final = (
+    Reason.PAUSED, Reason.DISCONNECTED, Reason.DISK_FULL, Reason.RESTORED, Reason.STANDBY, Reason.STOPPING,
+)  # fmt: skip
 """Whatever can hold everything."""
 
 
@@ -42,7 +44,7 @@ def _flow(recorder: Recorder, daemon: Daemon) -> None:
     families["work_queue_entries"].set(admission.waiting)
     families["waiting_nodes"].set(engine.active)
     families["paused"].set(Reason.PAUSED in engine.holds)
-    families["usher_ready"].set(not engine.holds)
+    families["usher_ready"].set(daemon.ready)
     for hold in HOLDS:
         families["usher_held"].set(hold in engine.holds, labels(reason=hold.value))
     families["usher_window"].set(admission.window)

@@ -1,0 +1,235 @@
+"""Leading: what this usher does when it wins the election, when it loses it, and when it ends.
+
+Rules:
+1. While it does not lead the engine is held, nothing is discovered, hints are dropped and the fence is shut.
+2. Losing takes effect at once. Winning takes effect once the new epoch is durable and the old one is over: what was
+   under way is interrupted, and where another may have led each unfinished node begins anew (design §4).
+3. Whoever ends hands over: it sends nothing more, says what may be alive, and only then that its key may be taken.
+4. What an election says is shown, in status, log and metrics; it never ends the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import orjson
+
+from fsm.errors import UsherError
+from fsm.events import Operator, Verb
+from fsm.ports import Clock
+from fsm.reasons import Reason
+from fsm.runtime.engine import Engine
+from store.entries import FleetEntry
+from store.views import FleetView
+from transport.election import Election
+from transport.fence import Gate
+from transport.lease import Lease, Role
+from transport.tracked import Tracked
+from transport.wire.peers import Leads
+from usher import logs
+
+ELECTED: Final = "elected"
+FELL: Final = "fell"
+HANDED_OVER: Final = "handed-over"
+KINDS: Final = (ELECTED, FELL, HANDED_OVER)
+"""What the fleet's journal says of elections; the payload has the key's sequence."""
+SETTLE: Final = 1.0
+"""Seconds that requests which change a node have to be answered before the key is handed over."""
+TOLD: Final = 2.0
+"""Seconds between two announcements of a leader to its peers."""
+_logger = logging.getLogger("election")
+
+
+class Recorded(Protocol):
+    """What is needed of the journal."""
+
+    def begin_epoch(self) -> asyncio.Future[int]:
+        """Raise the epoch, durably."""
+        ...
+
+    def fleet(self, entry: FleetEntry) -> asyncio.Future[None]:
+        """Append to the journal of the fleet, durably."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """What the database knows of its last term: the sequence then, and whether this usher handed over with it."""
+
+    sequence: int = 0
+    handed_over: bool = False
+
+
+NEVER: Final = Led()
+
+
+def led(view: FleetView | None) -> Led:
+    """What the newest entry of KINDS says."""
+    if view is None:
+        return Led()
+    document = orjson.loads(view.payload or b"{}")
+    return Led(int(document.get("sequence", 0)), view.kind == HANDED_OVER)
+
+
+class Leadership:
+    """The part of one daemon in the election, whose engine is held before `start`.
+
+    `name` is the election_name, `sender` the sender_identity; `working` is told when it takes up work or stops it,
+    `epoch` each new one, `fatal` what must end the process.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sender: str,
+        clock: Clock,
+        engine: Engine,
+        journal: Recorded,
+        gate: Gate,
+        calls: Tracked,
+        *,
+        take_back: Callable[[], None],
+        working: Callable[[], None],
+        epoch: Callable[[int], None],
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        """Compose; `join` brings the election itself."""
+        self.name, self.sender = name, sender
+        self._clock, self._engine, self._journal = clock, engine, journal
+        self._gate, self._calls, self._take_back = gate, calls, take_back
+        self._working, self._epoch, self._fatal = working, epoch, fatal
+        self._election: Election | None = None
+        self._last: int | None = None
+        self._first = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._term: asyncio.Task[None] | None = None
+        self._noting: set[asyncio.Future[None]] = set()
+        self.since = 0
+        """Since when this usher leads (milliseconds since 1970); 0 while it does not."""
+        self.peer: Leads | None = None
+        self.heard = 0
+        """What another leader said of itself last, and when that was heard."""
+
+    async def start(self, election: Election, last: Led) -> None:
+        """Stand for election; the engine is held until it is won."""
+        self._election = election
+        self._last = last.sequence or None
+        await election.start(last.sequence if last.handed_over else 0)
+
+    async def stop(self) -> None:
+        """Send nothing more, and hand over what is ours."""
+        election = self._election
+        if election is None:
+            return
+        self._gate.shut()
+        self._take_back()
+        led = self.since > 0
+        if led:
+            await self._calls.settle(SETTLE)
+        sequence = await election.settle()
+        if led and sequence:
+            with suppress(UsherError):
+                await self._journal.fleet(self._entry(HANDED_OVER, "usher stops", sequence))
+                rest = self._calls.rest()
+                election.hand_over(sequence, rest)
+                logs.say(_logger, logging.INFO, "the lead is handed over", sequence=sequence, alive=round(rest, 1))
+        await election.close()
+
+    # -- the election ------------------------------------------------------------------------------------------------
+
+    def changed(self, before: Lease, after: Lease) -> None:
+        """The lease is another one."""
+        self._gate.lease = after
+        if after.trouble and after.trouble != before.trouble:
+            logs.say(_logger, logging.WARNING, f"the election: {after.trouble}")
+        if after.ours and not before.ours:
+            self._first = after.sequence
+        if after.role is Role.LEADER and before.role is not Role.LEADER:
+            wait = max(after.works - self._clock.instant().boot, 0.0)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._win)
+        if before.role is Role.LEADER and after.role is not Role.LEADER:
+            self._fall(before, after)
+        elif before.ours and not after.ours:
+            self._last = before.sequence
+
+    def heard_of(self, said: Leads) -> None:
+        """Another usher says that it leads."""
+        if self.peer is None or self.peer.usher != said.usher:
+            logs.say(_logger, logging.INFO, f"{said.name} leads", sequence=said.sequence)
+            if said.sender != self.sender:
+                what = f"{said.name} is {said.sender} to the nodes, this usher {self.sender}"
+                logs.say(_logger, logging.WARNING, f"{what}: set the same sender_identity, nodes lock by it")
+        self.peer, self.heard = said, self._clock.now()
+
+    def _win(self) -> None:
+        self._timer = None
+        self._term = asyncio.get_running_loop().create_task(self._take_over(), name="a term")
+        self._term.add_done_callback(self._over)
+
+    def _over(self, term: asyncio.Task[None]) -> None:
+        """A term ends with the lease; an error ends the process, since a leader that does nothing blocks all others."""
+        if not term.cancelled() and (error := term.exception()) is not None:
+            self._fatal(error)
+
+    async def _take_over(self) -> None:
+        """Begin the new epoch, end the old one, and go to work."""
+        anew = self._last is None or self._first != self._last + 1
+        said = f"elected with sequence {self._first}" + (", another may have led before" if anew else "")
+        epoch = await self._journal.begin_epoch()
+        await self._journal.fleet(self._entry(ELECTED, said, self._first))
+        self._epoch(epoch)
+        await self._engine.lead(epoch, Operator(Verb.TAKEOVER, self.name, said) if anew else None)
+        self.since, self.peer = self._clock.now(), None
+        self._gate.open()
+        self._engine.release(Reason.STANDBY)
+        self._working()
+        logs.say(_logger, logging.INFO, "this usher leads", sequence=self._first, epoch=epoch, anew=anew)
+        while self._election is not None:
+            self._election.announce(self.sender, self.since)
+            await asyncio.sleep(TOLD)
+
+    def _fall(self, before: Lease, after: Lease) -> None:
+        """It does not lead any more: from this moment on nothing is sent."""
+        self._gate.shut()
+        self._take_back()
+        self._engine.hold(Reason.STANDBY)
+        self._working()
+        for pending in (self._timer, self._term):
+            if pending is not None:
+                pending.cancel()
+        self._timer = self._term = None
+        self._last = before.sequence
+        if self.since and after.role is not Role.OVER:
+            logs.say(_logger, logging.WARNING, f"this usher leads no more: {after.trouble}", sequence=before.sequence)
+            self._note(self._journal.fleet(self._entry(FELL, after.trouble, before.sequence)))
+        self.since = 0
+
+    def _entry(self, kind: str, reason: str, sequence: int) -> FleetEntry:
+        return FleetEntry(self._clock.now(), kind, self.name, reason, orjson.dumps({"sequence": sequence}))
+
+    def _note(self, entry: asyncio.Future[None]) -> None:
+        """It is written when it is; if the store fails, that ends the process by itself."""
+        self._noting.add(entry)
+        entry.add_done_callback(self._noted)
+
+    def _noted(self, entry: asyncio.Future[None]) -> None:
+        self._noting.discard(entry)
+        if not entry.cancelled():
+            entry.exception()
+
+    # -- what is known -----------------------------------------------------------------------------------------------
+
+    @property
+    def lease(self) -> Lease:
+        """The newest lease."""
+        return self._gate.lease
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no election to speak of; empty if there is one."""
+        return self.lease.trouble if self.lease.role is Role.OPENING else ""
