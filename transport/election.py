@@ -86,6 +86,7 @@ class Election:
         self._inbox = subjects.discovery_prefix(caller, f"lease-{secrets.token_hex(16)}")
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
+        self._beginning: asyncio.Task[None] | None = None
         self._leaving = False
         self._answered = asyncio.Event()
         self.lease = Lease()
@@ -98,6 +99,10 @@ class Election:
         await self._connection.subscribe(subjects.HANDOVER, self._on_handover)
         await self._connection.subscribe(subjects.LEADER, self._on_leader)
         await self._connection.start()
+        self._beginning = asyncio.get_running_loop().create_task(self._begin(last), name="election")
+
+    async def _begin(self, last: int) -> None:
+        await self._connection.ready()
         self._take(Began(last))
 
     async def settle(self) -> int:
@@ -117,6 +122,8 @@ class Election:
 
     async def close(self) -> None:
         """Take no part any more, and log out."""
+        if self._beginning is not None:
+            self._beginning.cancel()
         self._take(Ended())
         for asked in self._asked.values():
             if asked.timer is not None:

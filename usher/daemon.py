@@ -31,9 +31,10 @@ from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
 from usher.harmless import NOTHING_MORE, Harmless
-from usher.leading import NEVER, Leadership, Led
+from usher.leading import Leadership
 from usher.network import Network, Told, Way
 from usher.rotation.rotation import Live
+from usher.terms import NEVER, Led
 
 GRACE: Final = 2.0
 """Seconds that requests under way have to end when the daemon stops."""

@@ -14,10 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, Protocol
-
-import orjson
+from typing import Any, Final, Protocol
 
 from fsm.errors import UsherError
 from fsm.events import Operator, Verb
@@ -25,19 +22,14 @@ from fsm.ports import Clock
 from fsm.reasons import Reason
 from fsm.runtime.engine import Engine
 from store.entries import FleetEntry
-from store.views import FleetView
 from transport.election import Election
 from transport.fence import Gate
 from transport.lease import Lease, Role
 from transport.tracked import Tracked
 from transport.wire.peers import Leads
 from usher import logs
+from usher.terms import ELECTED, FELL, HANDED_OVER, Led, payload
 
-ELECTED: Final = "elected"
-FELL: Final = "fell"
-HANDED_OVER: Final = "handed-over"
-KINDS: Final = (ELECTED, FELL, HANDED_OVER)
-"""What the fleet's journal says of elections; the payload has the key's sequence."""
 SETTLE: Final = 1.0
 """Seconds that requests which change a node have to be answered before the key is handed over."""
 TOLD: Final = 2.0
@@ -55,25 +47,6 @@ class Recorded(Protocol):
     def fleet(self, entry: FleetEntry) -> asyncio.Future[None]:
         """Append to the journal of the fleet, durably."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Led:
-    """What the database knows of its last term: the sequence then, and whether this usher handed over with it."""
-
-    sequence: int = 0
-    handed_over: bool = False
-
-
-NEVER: Final = Led()
-
-
-def led(view: FleetView | None) -> Led:
-    """What the newest entry of KINDS says."""
-    if view is None:
-        return Led()
-    document = orjson.loads(view.payload or b"{}")
-    return Led(int(document.get("sequence", 0)), view.kind == HANDED_OVER)
 
 
 class Leadership:
@@ -138,7 +111,6 @@ class Leadership:
                 rest = self._calls.rest()
                 election.hand_over(sequence, rest)
                 logs.say(_logger, logging.INFO, "the lead is handed over", sequence=sequence, alive=round(rest, 1))
-        await election.close()
 
     # -- the election ------------------------------------------------------------------------------------------------
 
@@ -210,7 +182,7 @@ class Leadership:
         self.since = 0
 
     def _entry(self, kind: str, reason: str, sequence: int) -> FleetEntry:
-        return FleetEntry(self._clock.now(), kind, self.name, reason, orjson.dumps({"sequence": sequence}))
+        return FleetEntry(self._clock.now(), kind, self.name, reason, payload(sequence))
 
     def _note(self, entry: asyncio.Future[None]) -> None:
         """It is written when it is; if the store fails, that ends the process by itself."""
@@ -225,11 +197,25 @@ class Leadership:
     # -- what is known -----------------------------------------------------------------------------------------------
 
     @property
-    def lease(self) -> Lease:
-        """The newest lease."""
-        return self._gate.lease
-
-    @property
     def trouble(self) -> str:
         """Why there is no election to speak of; empty if there is one."""
-        return self.lease.trouble if self.lease.role is Role.OPENING else ""
+        lease = self._gate.lease
+        return lease.trouble if lease.role is Role.OPENING else ""
+
+    def document(self) -> dict[str, Any]:
+        """The election, as usher.terms has it; times are milliseconds since 1970."""
+        lease, peer = self._gate.lease, self.peer
+        ours = self.since > 0 and lease.confirmed is not None
+        confirmed = lease.confirmed.wall if lease.confirmed else 0
+        asked = self._clock.now() - round((self._clock.instant().boot - lease.asked) * 1000) if lease.asked > 0 else 0
+        return {
+            "name": self.name,
+            "sender": self.sender,
+            "role": lease.role.value,
+            "ttl": lease.ttl or None,
+            "leader": self.name if ours else peer.name if peer else None,
+            "since": self.since if ours else peer.since if peer else None,
+            "sequence": (lease.sequence if ours or peer is None else max(peer.sequence, lease.sequence)) or None,
+            "known": (confirmed if ours else self.heard if peer else asked) or None,
+            "trouble": self.trouble,
+        }

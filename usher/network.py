@@ -105,6 +105,7 @@ class Network:
         self.registration = Registration(self.events, on_hint=told.hint, discards=told.discards)
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._election: Election | None = None
         self._announced = False
         self._closing = False
         self._paused = False
@@ -127,14 +128,16 @@ class Network:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        if self._election is not None:
+            await self._election.close()
         self.rpc.close()
         await self.calls.close()
         await self.events.close()
 
     def election(self, changed: Changed, heard: Callable[[Leads], None]) -> Election:
-        """The election over a connection of its own; it is who asks for it that starts and closes it."""
+        """The election over a connection of its own; whoever asks for it starts it, it closes with the network."""
         link, way = self._connection(LEASE), self._way
-        return Election(
+        self._election = Election(
             link,
             way.caller.caller,
             way.election_name,
@@ -143,6 +146,7 @@ class Network:
             changed=changed,
             heard=heard,
         )
+        return self._election
 
     @property
     def connected(self) -> bool:

@@ -46,7 +46,6 @@ from usher.daemon import Daemon, Outside
 from usher.database.desk import Jobs
 from usher.database.start import Aftermath, open_database, say_full
 from usher.greeting import announce
-from usher.leading import KINDS, led
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter, MonitorPortError
 from usher.metrics.families import labels
@@ -65,6 +64,7 @@ from usher.standing import trouble
 from usher.state import StateDirectory
 from usher.status import Status
 from usher.tally import Tally
+from usher.terms import KINDS, led
 from usher.timekeeping import timekeeping_of
 from usher.vault import KeyPlace, Sealing, VaultKeyError, key_place, open_ring, take_up
 from usher.views.common import directory
