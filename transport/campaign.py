@@ -42,7 +42,7 @@ LONGEST: Final = 3600.0
 SPLAY: Final = 5.0
 """Seconds within which the first attempt is made."""
 RENEWAL: Final = 0.5
-"""Seconds between two writes of a leader, from half to one and a half of it."""
+"""Seconds between two writes of a leader, from half to one and a half of it; a quarter of a TTL below 2 s."""
 STEPS: Final = (
     0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0,
     5.5, 5.75, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0, 9.5, 10.0,
@@ -126,7 +126,7 @@ def _opened(lease: Lease, ttl: float, now: float, chance: float) -> Lease:
         what = f"the bucket's TTL is {ttl:g} s, and must be at least {SHORTEST:g} s and at most {LONGEST:g} s"
         return _closed(lease, what, now, chance)
     if lease.role is not Role.OPENING:
-        return replace(lease, ttl=ttl, due=min(lease.due, now + spread(RENEWAL, chance)))
+        return replace(lease, ttl=ttl, due=now if lease.ours else lease.due)
     first = now if lease.last else now + SPLAY * chance
     fresh = replace(lease, role=Role.CANDIDATE, ttl=ttl, tries=0, due=first, trouble="")
     return replace(fresh, sequence=0, seen=-inf, asked=-inf)
@@ -144,7 +144,7 @@ def _closed(lease: Lease, why: str, now: float, chance: float) -> Lease:
 def _written(lease: Lease, event: Written, now: float, chance: float) -> Lease:
     if lease.role is Role.OPENING or event.sequence < lease.sequence or now >= event.sent.boot + lease.ttl:
         return lease  # it has been written over meanwhile, or is over
-    due = now + spread(RENEWAL, chance / 2 if lease.role is Role.CANDIDATE else chance)
+    due = _renewal(lease, now, chance / 2 if lease.role is Role.CANDIDATE else chance)
     held = replace(lease, sequence=event.sequence, confirmed=event.sent, lost=0, tries=0, due=due, trouble="")
     match lease.role:
         case Role.CANDIDATE:
@@ -192,7 +192,7 @@ def _silent(lease: Lease, event: Silent, now: float, chance: float) -> Lease:
     if now >= lease.end - slack(lease):
         return _lost(lease, event.why, now, chance)
     lost = lease.lost + (event.sent and isinstance(event.asked, Write))
-    return replace(lease, lost=lost, due=now + spread(RENEWAL, chance), trouble=event.why)
+    return replace(lease, lost=lost, due=_renewal(lease, now, chance), trouble=event.why)
 
 
 def _handed_over(lease: Lease, event: HandedOver, now: float) -> Decided:
@@ -215,6 +215,10 @@ def _next(lease: Lease, now: float, chance: float) -> Lease:
     plain = now + spread(STEPS[min(tries, len(STEPS) - 1)], chance)
     near = max(lease.seen + lease.ttl, now + NEAR * (2 + chance) / 3)
     return replace(lease, tries=tries, due=min(plain, near))
+
+
+def _renewal(lease: Lease, now: float, chance: float) -> float:
+    return now + spread(min(RENEWAL, lease.ttl / 4), chance)
 
 
 def slack(lease: Lease) -> float:
