@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from fsm.errors import UsherError
@@ -34,6 +36,7 @@ SETTLE: Final = 1.0
 """Seconds that requests which change a node have to be answered before the key is handed over."""
 TOLD: Final = 2.0
 """Seconds between two announcements of a leader to its peers."""
+_STATES: Final = {False: "candidate", True: "leader"}
 _logger = logging.getLogger("election")
 
 
@@ -47,6 +50,20 @@ class Recorded(Protocol):
     def fleet(self, entry: FleetEntry) -> asyncio.Future[None]:
         """Append to the journal of the fleet, durably."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a usher stands, for metrics: seconds left of its lease, seconds between its last two campaigns.
+
+    `campaigns` counts the writes that were asked for, by the older program's names of what it was then.
+    """
+
+    role: Role
+    ours: bool
+    rest: float
+    interval: float
+    campaigns: Mapping[str, int]
 
 
 class Leadership:
@@ -82,6 +99,8 @@ class Leadership:
         self._timer: asyncio.TimerHandle | None = None
         self._term: asyncio.Task[None] | None = None
         self._noting: set[asyncio.Future[None]] = set()
+        self._campaigns = Counter(dict.fromkeys(_STATES.values(), 0))
+        self._campaigned = self._interval = 0.0
         self.since = 0
         """Since when this usher leads (milliseconds since 1970); 0 while it does not."""
         self.peer: Leads | None = None
@@ -92,6 +111,7 @@ class Leadership:
         """Stand for election; the engine is held until it is won."""
         self._election = election
         self._last = last.sequence or None
+        election.campaigns = self._campaign
         await election.start(last.sequence if last.handed_over else 0)
 
     async def stop(self) -> None:
@@ -179,6 +199,8 @@ class Leadership:
         if self.since and after.role is not Role.OVER:
             logs.say(_logger, logging.WARNING, f"this usher leads no more: {after.trouble}", sequence=before.sequence)
             self._note(self._journal.fleet(self._entry(FELL, after.trouble, before.sequence)))
+        self._campaigns = Counter(dict.fromkeys(_STATES.values(), 0))
+        self._campaigned = self._interval = 0.0
         self.since = 0
 
     def _entry(self, kind: str, reason: str, sequence: int) -> FleetEntry:
@@ -194,6 +216,11 @@ class Leadership:
         if not entry.cancelled():
             entry.exception()
 
+    def _campaign(self, lease: Lease) -> None:
+        self._campaigns[_STATES[lease.ours]] += 1
+        now = self._clock.monotonic()
+        self._interval, self._campaigned = now - self._campaigned if self._campaigned else 0.0, now
+
     # -- what is known -----------------------------------------------------------------------------------------------
 
     @property
@@ -201,6 +228,12 @@ class Leadership:
         """Why there is no election to speak of; empty if there is one."""
         lease = self._gate.lease
         return lease.trouble if lease.role is Role.OPENING else ""
+
+    def standing(self) -> Standing:
+        """What the metrics tell."""
+        lease = self._gate.lease
+        rest = max(lease.end - self._clock.instant().boot, 0.0)
+        return Standing(lease.role, lease.ours, rest, self._interval, self._campaigns)
 
     def document(self) -> dict[str, Any]:
         """The election, as usher.terms has it; times are milliseconds since 1970."""
