@@ -10,7 +10,7 @@ from itertools import count
 from math import inf
 
 from fsm.instant import Instant
-from transport.campaign import decide, patience
+from transport.campaign import SPLAY, decide, patience
 from transport.lease import (
     Began,
     Due,
@@ -205,3 +205,21 @@ class Arena:
             return Nobody(question, "nobody answers")
         sequence = bucket.write(player.name, question.over, self.now)
         return Refused(question, bucket.last(self.now)) if sequence is None else Written(question, sequence, sent)
+
+
+def elected(ttl: float = 60.0, *, seed: int = 0) -> tuple[Arena, Player]:
+    """One who leads."""
+    arena = Arena(Bucket(ttl), seed=seed)
+    player = arena.join("a")
+    arena.run(SPLAY + 2)
+    assert arena.leading() == ["a"]
+    return arena, player
+
+
+def pair(ttl: float = 60.0, *, seed: int = 0) -> tuple[Arena, Player, Player]:
+    """One who leads, and one who has stood by for a while."""
+    arena, first = elected(ttl, seed=seed)
+    second = arena.join("b")
+    arena.run(5 * ttl)
+    assert arena.leading() == ["a"]
+    return arena, first, second
