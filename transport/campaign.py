@@ -127,6 +127,8 @@ def _opened(lease: Lease, ttl: float, now: float, chance: float) -> Lease:
         return _closed(lease, what, now, chance)
     if lease.role is not Role.OPENING:
         return replace(lease, ttl=ttl, due=now if lease.ours else lease.due)
+    if not lease.ttl:  # the older program opens the bucket, and then asks for its status: the same question
+        return replace(lease, ttl=ttl, due=now)
     first = now if lease.last else now + SPLAY * chance
     fresh = replace(lease, role=Role.CANDIDATE, ttl=ttl, tries=0, due=first, trouble="")
     return replace(fresh, sequence=0, seen=-inf, asked=-inf)
@@ -136,9 +138,8 @@ def _closed(lease: Lease, why: str, now: float, chance: float) -> Lease:
     """Without its bucket there is no election; a leader steps down, since others may find another bucket there."""
     tries = lease.tries + 1 if lease.role is Role.OPENING else 0
     wait = spread(OPENINGS[min(tries, len(OPENINGS) - 1)], chance)
-    return replace(
-        lease, role=Role.OPENING, confirmed=None, works=inf, lost=0, tries=tries, due=now + wait, trouble=why
-    )
+    closed = replace(lease, role=Role.OPENING, ttl=0.0, confirmed=None, works=inf, lost=0)
+    return replace(closed, tries=tries, due=now + wait, trouble=why)
 
 
 def _written(lease: Lease, event: Written, now: float, chance: float) -> Lease:
@@ -184,7 +185,7 @@ def _unheard(lease: Lease, event: Nobody, now: float, chance: float) -> Lease:
 
 def _silent(lease: Lease, event: Silent, now: float, chance: float) -> Lease:
     if lease.role is Role.OPENING:
-        return _closed(lease, event.why, now, chance)
+        return replace(_closed(lease, event.why, now, chance), ttl=lease.ttl)
     if not lease.ours:
         return _next(replace(lease, trouble=event.why), now, chance)
     if isinstance(event.asked, Write) and event.asked.over != lease.sequence:

@@ -29,7 +29,7 @@ from usher.config.problems import fatal
 from usher.config.servers import Server
 from usher.config.site import Site
 from usher.outside import VERSION, nats_user
-from usher.preflight import nodeside, place, sample, tokens
+from usher.preflight import election, nodeside, place, sample, tokens
 from usher.preflight.broker import Asker, BrokerProbe, OurLogin
 from usher.preflight.clocks import NAME as CLOCK
 from usher.preflight.clocks import clock_checks
@@ -125,6 +125,8 @@ class _Preflight:
         if self._wanted.node is not None:
             await course.step(nodeside.BROKERS, self._same, tokens.NODE, BROKERS)
             await course.step(nodeside.LOGIN, self._node_login, tokens.NODE)
+        if self._site.leader_election:
+            await course.step(election.NAME, self._election, BROKERS, BROKER)
         await course.step(DISCOVERY, self._discover, BROKERS, BROKER)
         if self._wanted.node is not None:
             await course.step(nodeside.REACH, self._reach, nodeside.LOGIN, DISCOVERY)
@@ -197,7 +199,8 @@ class _Preflight:
             return wrong(BROKERS, f"{error.file}: {error.detail}", "correct plugin.security.choria.ca")
         claims = credentials.claims
         given = claims.get("permissions")
-        self._caller = Caller(client.identity, credentials.caller, credentials.token, credentials.sign)
+        sender = site.sender_identity or client.identity
+        self._caller = Caller(sender, credentials.caller, credentials.token, credentials.sign)
         self._asker = Asker(
             credentials=OurLogin(credentials.token, credentials.sign, *nats_user(site, client)),
             caller=credentials.caller,
@@ -245,6 +248,11 @@ class _Preflight:
         others = len([name for name in self._asking.seen if name != ours])
         what = f"{others} node{'' if others == 1 else 's'} in provisioning mode answered"
         return (fine(DISCOVERY, what if others else f"asked; {what}: there may be none now"),)
+
+    async def _election(self) -> Iterable[Check]:
+        if self._probe is None or self._caller is None:
+            return ()
+        return await election.election(self._site, self._probe, self._caller.sender)
 
     async def _reach(self) -> Iterable[Check]:
         if self._asking is None or self._side is None:

@@ -23,8 +23,8 @@ def gaps(times: list[float]) -> list[float]:
 
 def test_the_first_attempt_comes_within_the_splay_and_the_win_after_a_second_write():
     arena, player = elected()
-    (opened, first), (created, second), (confirmed, third) = player.asked[:3]
-    assert (first, second, third) == (Open(), Write(0), Write(1))
+    (opened, first), (_, status), (created, second), (confirmed, third) = player.asked[:4]
+    assert (first, status, second, third) == (Open(), Open(), Write(0), Write(1))
     assert 0 <= created - opened <= SPLAY + 0.01
     assert 0.25 <= confirmed - created <= 0.76
     won = arena.leaders[0][0]
