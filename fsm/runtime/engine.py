@@ -88,7 +88,7 @@ class Engine:
 
     async def lead(self, epoch: int, takeover: Operator | None) -> None:
         """Act under a new epoch, while held: what is under way is interrupted; each node hears of the takeover."""
-        await self.executor.finish(0)
+        await self.executor.drain()
         self._epoch = epoch
         for node in [*self._nodes, *self._asleep]:
             if node in self._nodes:

@@ -94,6 +94,12 @@ class Executor:
         await asyncio.gather(*given_up, return_exceptions=True)
         return len(given_up)
 
+    async def drain(self) -> None:
+        """While shut: give up what is under way, once what is being marked is turned back."""
+        while self._marks:
+            await asyncio.wait(self._marks)
+        await self.finish(0)
+
     def _fill(self, port: Port) -> None:
         if not self._marking and self._free(port):
             self._marking = True
