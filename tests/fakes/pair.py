@@ -133,6 +133,7 @@ class Pair:
         """New nodes; in the middle of them the blow; the other finishes them. Checks who did what, in which order."""
         self.rounds += 1
         begun = len(self.seen)
+        await self.made.until_so(lambda: self._knows(other, leader))
         fleet = Watched(self._plan(nodes), self.seen, self.news)
         playing = asyncio.create_task(fleet.run())
         try:
@@ -151,6 +152,10 @@ class Pair:
             await child.ended
             self.start(leader)
         return Taken(blow, other, won - struck)
+
+    def _knows(self, name: str, leader: str) -> bool:
+        child = self.ushers[name].child
+        return child is not None and any(line["msg"] == f"{leader} leads" for line in self.made.log(child))
 
     def _strike(self, blow: Blow, name: str) -> Child | None:
         child = self.ushers[name].child

@@ -12,7 +12,8 @@ TAKEOVER = Operator(Verb.TAKEOVER, "a", "elected with sequence 7, another may ha
 
 
 async def lead(rig: Rig, takeover: Operator | None) -> None:
-    """Win the election."""
+    """Win the election, a while after the last lead was lost."""
+    await settle(3)
     rig.store.epoch += 1
     await rig.engine.lead(rig.store.epoch, takeover)
     rig.engine.release(Reason.STANDBY)
