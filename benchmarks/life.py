@@ -144,7 +144,7 @@ class World:
         """The daemon's effects over this port `rpc`."""
         hand = Hand(cast("Store", Nothing()), self.vault)
         made = self.settings.outside.ports(
-            cast("Network", SimpleNamespace(rpc=rpc)),
+            cast("Network", SimpleNamespace(tracked=rpc)),
             hand,
         )
         ports = replace(made, helper=InlineHelper(answer), clock=self.clock)

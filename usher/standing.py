@@ -75,7 +75,7 @@ def trouble(document: Mapping[str, Any]) -> str:
     holds = {name: what for name, what in document["holds"].items() if name != Reason.STANDBY.value}
     if document["pid"] is None:
         return "no daemon answers; this is what its database holds"
-    election = document["election"]
+    election = document.get("election")
     if election and election["trouble"]:
         return f"there is no election: {election['trouble']}"
     if not holds:
@@ -129,7 +129,7 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
 
 
 def _election(document: Mapping[str, Any], at: int) -> list[str]:
-    election = document["election"]
+    election = document.get("election")
     if not election:
         return []
     goes_on = election["role"] == terms.LEADS and document["paused"]

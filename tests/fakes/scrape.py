@@ -30,6 +30,7 @@ class Scrape:
             rpc=SimpleNamespace(counts=ReplyCounts()), discovery=SimpleNamespace(counts=ReplyCounts())
         )
         self.journal = SimpleNamespace(commits=0, waiting=0)
+        self.leadership: Any = None
         rig.engine._observer = self
 
     def __getattr__(self, name: str) -> Any:
@@ -47,6 +48,8 @@ class Scrape:
             network=self.network,
             journal=self.journal,
             epoch=7,
+            leadership=self.leadership,
+            ready=not self.rig.engine.holds,
         )
         read_gauges(self.recorder, cast("Daemon", daemon), self.tally, self.database)
         return self.recorder.text()
