@@ -88,7 +88,7 @@ class Leadership:
         epoch: Callable[[int], None],
         fatal: Callable[[BaseException], None],
     ) -> None:
-        """Compose; `join` brings the election itself."""
+        """Compose; `start` brings the election itself."""
         self.name, self.sender = name, sender
         self._clock, self._engine, self._journal = clock, engine, journal
         self._gate, self._calls, self._take_back = gate, calls, take_back
@@ -146,8 +146,6 @@ class Leadership:
             self._timer = asyncio.get_running_loop().call_later(wait, self._win)
         if before.role is Role.LEADER and after.role is not Role.LEADER:
             self._fall(before, after)
-        elif before.ours and not after.ours:
-            self._last = before.sequence
 
     def heard_of(self, said: Leads) -> None:
         """Another usher says that it leads."""
@@ -195,12 +193,11 @@ class Leadership:
             if pending is not None:
                 pending.cancel()
         self._timer = self._term = None
-        self._last = before.sequence
+        if self.since:  # a term that did not begin has not taken the nodes over either
+            self._last = before.sequence
         if self.since and after.role is not Role.OVER:
             logs.say(_logger, logging.WARNING, f"this usher leads no more: {after.trouble}", sequence=before.sequence)
             self._note(self._journal.fleet(self._entry(FELL, after.trouble, before.sequence)))
-        self._campaigns = Counter(dict.fromkeys(_STATES.values(), 0))
-        self._campaigned = self._interval = 0.0
         self.since = 0
 
     def _entry(self, kind: str, reason: str, sequence: int) -> FleetEntry:

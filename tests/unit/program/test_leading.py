@@ -4,125 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from fsm.errors import CallError
-from fsm.ports import Reply, Request
+from fsm.ports import Request
 from fsm.reasons import Reason
 from fsm.states import State
-from store.entries import FleetEntry
 from tests.fakes.clock import pass_time, settle
+from tests.fakes.leading import Bench
 from tests.fakes.runtime import NODE, Rig, names, virtual
-from transport.election import Election
-from transport.fence import Gate
-from transport.lease import Lease, Role
-from transport.tracked import Tracked
+from transport.lease import Role
 from transport.wire.peers import Leads
-from usher.leading import Leadership
 from usher.standing import lines, stance, trouble
 from usher.terms import ELECTED, FELL, HANDED_OVER, NEVER, Led, said
-
-
-@dataclass
-class FakeElection:
-    """The part of transport.election.Election that is told what to do."""
-
-    told: list[str] = field(default_factory=list)
-    sequence: int = 0
-    campaigns: Any = None
-
-    async def start(self, last: int = 0) -> None:
-        self.told.append(f"start {last}")
-
-    async def settle(self) -> int:
-        self.told.append("settle")
-        return self.sequence
-
-    def hand_over(self, sequence: int, wait: float) -> None:
-        self.told.append(f"hand over {sequence} {wait:g}")
-
-    def announce(self, sender: str, since: int) -> None:
-        self.told.append(f"announce {sender}")
-
-
-@dataclass
-class Kept:
-    """A journal of the fleet that can be slow."""
-
-    rig: Rig
-    told: list[str]
-    entries: list[FleetEntry] = field(default_factory=list)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def _epoch(self) -> int:
-        await self.gate.wait()
-        self.rig.store.epoch += 1
-        return self.rig.store.epoch
-
-    def begin_epoch(self) -> asyncio.Future[int]:
-        return asyncio.ensure_future(self._epoch())
-
-    def fleet(self, entry: FleetEntry) -> asyncio.Future[None]:
-        self.entries.append(entry)
-        self.told.append(entry.kind)
-        return asyncio.ensure_future(settle(1))
-
-
-class Silent:
-    """fsm.ports.Rpc that never answers."""
-
-    async def call(self, request: Request) -> Reply:
-        return await asyncio.get_running_loop().create_future()
-
-
-class Bench:
-    """One usher that takes part, and everything that it was told to do."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig, self.election = rig, FakeElection()
-        self.journal = Kept(rig, self.election.told)
-        self.journal.gate.set()
-        self.gate = Gate(rig.clock)
-        self.tracked = Tracked(Silent(), rig.clock.monotonic)
-        self.working: list[bool] = []
-        self.epochs: list[int] = []
-        rig.engine.hold(Reason.STANDBY)
-        rig.engine.start()
-        self.leading = Leadership(
-            "u1", "sender", rig.clock, rig.engine, self.journal, self.gate, self.tracked,
-            take_back=lambda: self.election.told.append("take back"),
-            working=lambda: self.working.append(Reason.STANDBY not in rig.engine.holds),
-            epoch=self.epochs.append,
-            fatal=rig.fatal.append,
-        )  # fmt: skip
-
-    async def start(self, last: Led = NEVER) -> None:
-        await self.leading.start(cast("Election", self.election), last)
-
-    def become(self, role: Role, **changes: Any) -> Lease:
-        """The election says so."""
-        before = self.gate.lease
-        at = self.rig.clock.instant()
-        confirmed = at if role in {Role.ELECTED, Role.LEADER} else None
-        after = replace(before, role=role, ttl=60.0, confirmed=confirmed, works=at.boot + 0.2, **changes)
-        self.leading.changed(before, after)
-        return after
-
-    async def win(self, sequence: int = 7) -> None:
-        """Win, and wait until that counts."""
-        self.become(Role.ELECTED, sequence=sequence)
-        self.become(Role.LEADER, sequence=sequence + 1)
-        await pass_time(0.5)
-
-    def may_send(self) -> bool:
-        try:
-            self.gate.permit(30)
-        except CallError:
-            return False
-        return True
 
 
 @virtual
@@ -186,6 +81,33 @@ async def test_nodes_begin_anew_if_another_may_have_led_and_go_on_if_not(rig: Ri
     assert "another may have led" in bench.journal.entries[-1].reason
     assert not rig.fatal
     await rig.until_all(State.PROVISIONED, 6)
+
+
+@virtual
+async def test_a_term_that_did_not_begin_leaves_the_next_one_to_take_the_nodes_over(rig: Rig):
+    bench = Bench(rig)
+    await bench.start(Led(3, handed_over=False))
+    for role in (Role.ELECTED, Role.CANDIDATE):
+        bench.become(role, sequence=20)
+    bench.journal.gate.clear()
+    await bench.win(sequence=21)
+    bench.become(Role.CANDIDATE, trouble="no answer")
+    bench.journal.gate.set()
+    await bench.win(sequence=23)
+    assert bench.journal.entries[-1].reason == "elected with sequence 23, another may have led before"
+
+
+@virtual
+async def test_campaigns_are_counted_over_all_terms(rig: Rig):
+    bench = Bench(rig)
+    await bench.start()
+    for _ in range(2):
+        bench.election.campaigns(bench.gate.lease)
+        await bench.win()
+        bench.election.campaigns(bench.gate.lease)
+        bench.become(Role.CANDIDATE, trouble="no answer")
+    standing = bench.leading.standing()
+    assert (standing.campaigns, standing.ours, standing.rest) == ({"candidate": 2, "leader": 2}, False, 0.0)
 
 
 @virtual
