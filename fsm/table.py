@@ -201,12 +201,13 @@ _OPERATOR: Final = (
 )  # fmt: skip
 
 _TAKEOVER: Final = (
-    *ignore("told-to-leave", _LOOKING, (On.OPERATOR_TAKEOVER,), "it was told to leave, whoever led since: looks find out",
+    *ignore("told-to-leave", _PARTING, (On.OPERATOR_TAKEOVER,), "it was told to leave, whoever led since: looks find out",
             when=parted.was_told_to_leave),
+    *ignore("restarts", S.RESTARTED, (On.OPERATOR_TAKEOVER,), "it has restarted, whoever led since: looks find out"),
     *ignore("nothing-begun", S.DISCOVERED, (On.OPERATOR_TAKEOVER,), "nothing was learnt of it that could have changed",
             when=parted.nothing_begun),
-    row("taken-over", WORKING, On.OPERATOR_TAKEOVER, "another led meanwhile and may have done anything to it: begin anew",
-        to=S.DISCOVERED, do=_ANEW),
+    row("taken-over", WORKING - {S.RESTARTED}, On.OPERATOR_TAKEOVER,
+        "another led meanwhile and may have done anything to it: begin anew", to=S.DISCOVERED, do=_ANEW),
     *ignore("nothing-unfinished", ALL - WORKING, (On.OPERATOR_TAKEOVER,), "it is at rest, or begins anew in any case"),
 )  # fmt: skip
 
