@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.pair import Blow, pair
+from tests.fakes.pair import Blow, in_order, pair
 
 pytestmark = pytest.mark.network
 
@@ -24,3 +24,14 @@ async def test_the_other_one_finishes_what_a_dead_frozen_or_stopped_leader_began
         document = json.loads(said.out)
         assert (said.code, document["ready"], list(document["holds"])) == (0, True, ["standby"])
         assert document["election"]["leader"] == leader
+
+
+@pytest.mark.parametrize("tokens", ["aabb", "aaaa", "bbbb", ""])
+def test_who_asks_in_order_is_in_order(tokens: str):
+    in_order(list(tokens), "a", "b")
+
+
+@pytest.mark.parametrize("tokens", ["aabab", "ba", "ac"])
+def test_a_request_of_an_older_epoch_would_be_noticed(tokens: str):
+    with pytest.raises(AssertionError):
+        in_order(list(tokens), "a", "b")
