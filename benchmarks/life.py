@@ -21,6 +21,7 @@ from benchmarks.inline_daemon import answer
 from fsm.effects import Intent
 from fsm.errors import CallError
 from fsm.events import Certainty, Due, DueKind, Event, Hint, HintKind, Sent
+from fsm.instant import Instant
 from fsm.machine import Decision, decide
 from fsm.ports import Outcome, Reply, Request, Store
 from fsm.reasons import Reason
@@ -108,6 +109,10 @@ class Clock:
         """Seconds."""
         return self.at / 1000
 
+    def instant(self) -> Instant:
+        """Both."""
+        return Instant(self.monotonic(), self.wall())
+
     def entropy(self) -> bytes:
         """Random bytes."""
         return os.urandom(16)
@@ -140,7 +145,7 @@ class World:
         """The daemon's effects over this port `rpc`."""
         hand = Hand(cast("Store", Nothing()), self.vault)
         made = self.settings.outside.ports(
-            cast("Network", SimpleNamespace(rpc=rpc)),
+            cast("Network", SimpleNamespace(tracked=rpc)),
             hand,
         )
         ports = replace(made, helper=InlineHelper(answer), clock=self.clock)

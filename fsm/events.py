@@ -95,13 +95,14 @@ class DueKind(StrEnum):
 
 
 class Verb(StrEnum):
-    """What an operator can ask for a node."""
+    """What an operator can ask for a node; TAKEOVER is usher's own, who was elected after another led."""
 
     RETRY = "retry"
     FORGET = "forget"
     QUARANTINE = "quarantine"
     RELEASE = "release"
     REPROVISION = "reprovision"
+    TAKEOVER = "takeover"
 
 
 class Trigger(StrEnum):
@@ -124,6 +125,7 @@ class Trigger(StrEnum):
     OPERATOR_QUARANTINE = "operator_quarantine"
     OPERATOR_RELEASE = "operator_release"
     OPERATOR_REPROVISION = "operator_reprovision"
+    OPERATOR_TAKEOVER = "operator_takeover"
 
 
 _HINTS: Final = {kind: Trigger(f"hint_{kind}") for kind in HintKind}

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
     DISCONNECTED = "disconnected"
     PAUSED = "paused"
+    STANDBY = "standby"
     STOPPING = "stopping"
     DISK_FULL = "disk_full"
     RESTORED = "restored"
@@ -88,6 +89,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.NO_ANSWER: "the request was delivered or lost, and no answer came in time",
     Reason.DISCONNECTED: "the broker was away, or the way to it broke meanwhile; this costs no try",
     Reason.PAUSED: "usher is paused, nothing was sent; this costs no try",
+    Reason.STANDBY: "another usher leads, or none does yet, and this one stands by; this costs no try",
     Reason.STOPPING: "usher was stopping, nothing was sent; this costs no try",
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",
     Reason.RESTORED: "requests from before a restore may be alive for a minute, nothing was sent; this costs no try",

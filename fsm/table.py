@@ -208,4 +208,15 @@ _OPERATOR: Final = (
         to=S.REPROVISION, do=(do.abandon, do.because(Reason.ASKED), wait.retry_at_once)),
 )  # fmt: skip
 
-ROWS: Final[tuple[Row, ...]] = (*_SEEN, *_DUE, *_THROUGH, *_FAILURES, *_OPERATOR)
+_TAKEOVER: Final = (
+    *ignore("told-to-leave", _PARTING, (On.OPERATOR_TAKEOVER,), "it was told to leave, whoever led since: looks find out",
+            when=parted.was_told_to_leave),
+    *ignore("restarts", S.RESTARTED, (On.OPERATOR_TAKEOVER,), "it has restarted, whoever led since: looks find out"),
+    *ignore("nothing-begun", S.DISCOVERED, (On.OPERATOR_TAKEOVER,), "nothing was learnt of it that could have changed",
+            when=parted.nothing_begun),
+    row("taken-over", WORKING - {S.RESTARTED}, On.OPERATOR_TAKEOVER,
+        "another led meanwhile and may have done anything to it: begin anew", to=S.DISCOVERED, do=_ANEW),
+    *ignore("nothing-unfinished", ALL - WORKING, (On.OPERATOR_TAKEOVER,), "it is at rest, or begins anew in any case"),
+)  # fmt: skip
+
+ROWS: Final[tuple[Row, ...]] = (*_SEEN, *_DUE, *_THROUGH, *_FAILURES, *_OPERATOR, *_TAKEOVER)

@@ -24,7 +24,7 @@ from transport.options import Options
 from transport.refusals import describe
 from transport.reports import Complaint, Connected, Discards, Disconnected, Refused, Report
 from transport.rounds import Address, Rounds, Servers
-from transport.sending import Ended, Handed, NotSentError, WhyNot
+from transport.sending import Ended, Handed, NotSentError, WhyNot, command
 from transport.servers import BadServerError
 from transport.settling import Settling
 
@@ -141,7 +141,7 @@ class Connection:
             with suppress(Exception):  # the login ends by itself, and the next one listens from its start
                 await login.settle(self._options.connect_timeout)
 
-    def publish(self, subject: str, payload: bytes, reply: str = "") -> Handed:
+    def publish(self, subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> Handed:
         """Send with the next turn of the loop; raises NotSentError. Subjects come from transport.subjects."""
         login = self._login
         if login is None or login.ended.done():
@@ -150,10 +150,9 @@ class Connection:
             raise NotSentError(WhyNot.TOO_LARGE, f"{len(payload)} bytes, the broker takes {login.max_payload}")
         if login.waiting + len(payload) > self._options.most_waiting:
             raise NotSentError(WhyNot.CONGESTED, f"{login.waiting} bytes wait for the broker")
-        head = f"PUB {subject} {reply} {len(payload)}\r\n" if reply else f"PUB {subject} {len(payload)}\r\n"
-        command = b"".join((head.encode("ascii"), payload, b"\r\n"))
-        login.hand_over(command)
-        return Handed(self._id, command)
+        handed = Handed(self._id, command(subject, payload, reply, headers))
+        login.hand_over(handed.command)
+        return handed
 
     def withdraw(self, handed: Handed) -> bool:
         """Take a message back that was not handed to the socket yet; whether that was possible."""

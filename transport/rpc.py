@@ -31,6 +31,7 @@ from fsm.ports import Clock, Reply, Request
 from fsm.reasons import Reason
 from transport.connection import Connection, Handed, NotSentError, WhyNot
 from transport.counting import ReplyCounts
+from transport.fence import Alone, Fence
 from transport.memory import MOST, Asked, Memory
 from transport.reports import Discards
 from transport.subjects import UnsafeSubjectError, node, replies, reply_prefix
@@ -59,13 +60,15 @@ class RpcClient:
         *,
         discards: Discards,
         on_second_answer: Callable[[str], None],
+        fence: Fence | None = None,
         largest_reply: int = LARGEST_REPLY,
         remembered: int = MOST,
     ) -> None:
-        """Hold the connection and who asks; nothing is sent yet."""
+        """Hold the connection, who asks, and the fence of an election if there is one; nothing is sent yet."""
         self._connection = connection
         self._caller = caller
         self._clock = clock
+        self._fence: Fence = fence or Alone(clock)
         self._discards = discards
         self._wire = WIRES[caller.version]
         self.counts = ReplyCounts(self._wire)
@@ -89,6 +92,12 @@ class RpcClient:
             self._doubting.cancel()
         for request_id, asked in self._memory.under_way():
             self._give_up(request_id, asked, "usher is stopping")
+
+    def take_back(self) -> None:
+        """What no socket has yet is not sent any more."""
+        for request_id, asked in self._memory.under_way():
+            if asked.handed is not None and self._connection.withdraw(asked.handed):
+                self._unsent(request_id, asked, "it was taken back before it was sent")
 
     async def call(self, request: Request) -> Reply:
         """Ask and wait for the answer; raises CallError."""
@@ -118,6 +127,7 @@ class RpcClient:
 
     def _publish(self, request: Request, request_id: str) -> Handed:
         reply_to = self._prefix + request_id
+        permit = self._fence.permit(request.ttl)
         try:
             message = self._wire.encode_request(
                 encode_call(request.agent, request.action, request.data),
@@ -125,8 +135,8 @@ class RpcClient:
                 agent=request.agent,
                 request_id=request_id,
                 reply_to=reply_to,
-                ttl=request.ttl,
-                time_ns=self._clock.wall() * 1_000_000,
+                ttl=permit.ttl,
+                time_ns=permit.at * 1_000_000,
                 filter_agents=(request.agent,),
                 server=self._connection.server,
             )

@@ -36,6 +36,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.DISCONNECTED: Advice("the broker restarts, or a firewall ends connections", _STATUS),
     Reason.PAUSED: Advice("somebody paused usher, and usher status says who and why", "usher resume --reason WHY"),
     Reason.STOPPING: Advice("usher was told to stop; it goes on when it runs again", _STATUS),
+    Reason.STANDBY: Advice("this usher waits for its turn while another one leads", "usher leader"),
     Reason.RESTORED: Advice("the database was restored less than a minute ago; it goes on by itself", _STATUS),
     Reason.DISK_FULL: Advice("something fills the disk of the state directory", "df -h /var/lib/usher"),
     Reason.RESTARTED_US: Advice("usher was restarted or killed; the step is taken up by itself", _HISTORY),

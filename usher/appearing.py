@@ -43,7 +43,7 @@ class Appears:
 
 def appear(site: Site, config: ClientConfig, now: Callable[[], int]) -> Appears:
     """Read what the configuration names; `now` is in milliseconds. Raises CredentialError, CertificateFileError."""
-    identity, (user, password) = config.identity, nats_user(site, config)
+    identity, (user, password) = site.sender_identity or config.identity, nats_user(site, config)
     match config.appearance:
         case TokenFiles(token=token_file, seed=seed, ca=ca):
             holder = TokenClient(ClientCredentials(token_file, seed, strict=site.strict), identity, user, password)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fsm.states import State
 from usher import standing
-from usher.standing import lines, trouble
+from usher.standing import lines, stance
 from usher.views.moving import Moved, document, text
 from usher.views.text import columns, cut, distance, local, utc, visible
 
@@ -70,7 +70,7 @@ def plain(board: Board) -> str:
     waiting = f"the oldest waits since {distance(oldest, board.at)}" if oldest else ""
     reasons = ", ".join(f"{reason} {count}" for reason, count in status["reasons"].items())
     failed = f"failed: {reasons}" if reasons else ""
-    said = (trouble(status) or "takes work", states, flying, waiting, failed, f"a minute: {rates(board.moves)}")
+    said = (stance(status), states, flying, waiting, failed, f"a minute: {rates(board.moves)}")
     return visible("; ".join(filter(None, said)))
 
 

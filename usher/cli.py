@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("usher.run:add_arguments", "provision nodes: the daemon"),
     "check-config": ("usher.config.check:add_arguments", "find everything that is wrong with the configuration"),
     "status": ("usher.operate:add_status", "what the daemon does; the exit code is for monitoring"),
+    "leader": ("usher.leader:add_arguments", "who leads the election, since when, and how old that news is"),
     "pause": ("usher.operate:add_pause", "take no work until resumed"),
     "resume": ("usher.operate:add_resume", "go on after a pause"),
     "nodes": ("usher.cli:add_nodes", "list, show, explain and change nodes"),

@@ -31,8 +31,10 @@ from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
 from usher.harmless import NOTHING_MORE, Harmless
+from usher.leading import Leadership
 from usher.network import Network, Told, Way
 from usher.rotation.rotation import Live
+from usher.terms import NEVER, Led
 
 GRACE: Final = 2.0
 """Seconds that requests under way have to end when the daemon stops."""
@@ -114,19 +116,28 @@ class Daemon:
         journal.on_broken = self._fatal
         self.taken_up = 0
         self.closing: Callable[[], Awaitable[None]] = _nothing  # when nothing moves any more, before the journal closes
+        self.leadership = self._leadership(outside.way)
 
-    async def start(self, paused: FleetEntry | None = None) -> None:
-        """Take up what the database holds and begin; `paused` is the pause that is in force, if one is."""
+    async def start(self, paused: FleetEntry | None = None, last: Led = NEVER) -> None:
+        """Take up what the database holds and begin; `paused` is the pause that is in force, `last` the last term."""
         self.engine.hold(Reason.DISCONNECTED)
+        if self.leadership is not None:
+            self.engine.hold(Reason.STANDBY)
         if paused is not None:
             self._pause(paused)
         self.engine.start()
         self.taken_up = self.engine.active
+        self._discover()
         await self.network.start()
+        if self.leadership is not None:
+            await self.leadership.start(self.network.election(self.leadership.changed, self.leadership.heard_of), last)
 
     async def stop(self) -> int:
         """Stop in order; answers how many requests under way were given up."""
         self.network.pause(paused=True)
+        if self.leadership is not None:
+            self.engine.hold(Reason.STOPPING)
+            await self.leadership.stop()
         given_up = await self.engine.stop(GRACE)
         await self.network.close()
         await self.closing()
@@ -144,7 +155,7 @@ class Daemon:
         await self.journal.fleet(FleetEntry(self.clock.now(), "resume", name, reason))
         self.paused = None
         self.engine.release(Reason.PAUSED)
-        self.network.pause(paused=False)
+        self._discover()
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
@@ -172,6 +183,12 @@ class Daemon:
         (self.engine.release if is_open else self.engine.hold)(Reason.DISCONNECTED)
 
     @property
+    def ready(self) -> bool:
+        """Whether all is as it should be: it takes work, or stands by in an election that there is."""
+        stands = self.leadership is None or not self.leadership.trouble
+        return stands and not self.engine.holds - {Reason.STANDBY}
+
+    @property
     def reports(self) -> Mapping[str, Report]:
         """The newest report of each connection."""
         return self.network.reports
@@ -179,10 +196,37 @@ class Daemon:
     def _pause(self, entry: FleetEntry) -> None:
         self.paused = entry
         self.engine.hold(Reason.PAUSED)
-        self.network.pause(paused=True)
+        self._discover()
 
     def _hint(self, node: str, kind: HintKind) -> None:
-        self.engine.hints.add(node, kind)
+        if Reason.STANDBY not in self.engine.holds:  # who leads hears it too; whoever wins discovers
+            self.engine.hints.add(node, kind)
+
+    def _discover(self) -> None:
+        """Discover unless paused or standing by."""
+        self.network.pause(paused=self.paused is not None or Reason.STANDBY in self.engine.holds)
+
+    def _leadership(self, way: Way) -> Leadership | None:
+        network = self.network
+        if network.gate is None:
+            return None
+
+        def follow(epoch: int) -> None:
+            self.epoch = epoch
+
+        return Leadership(
+            way.election_name,
+            way.caller.sender,
+            self.clock,
+            self.engine,
+            self.journal,
+            network.gate,
+            network.tracked,
+            take_back=network.rpc.take_back,
+            working=self._discover,
+            epoch=follow,
+            fatal=self._fatal,
+        )
 
     def _fatal(self, error: BaseException) -> None:
         if not self.ended.done():

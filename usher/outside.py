@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -80,7 +81,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     checks = (requests, certificates, KeyTransport())
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, *checks)
+        return Ports(network.tracked, helper, signer, verifier, clock, hand, RULES, *checks)
 
     way = Way(
         servers=client_servers(client, clock),
@@ -93,6 +94,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         component=site.lifecycle_component,
         interval=site.interval,
         connect_timeout=client.connect_timeout,
+        election_name=election_name(site),
     )
     # as many again are marked as started while `workers` run, or each worker would idle during a commit
     limits = {**LIMITS, Port.HELPER: 2 * site.workers}
@@ -132,6 +134,11 @@ def _live(
     signing = (SignerSubject(signer),) if isinstance(signer, FileSigner) else ()
     subjects = (*appears.subjects, *signing, verify, written)
     return Live(subjects, written, tokens, secrets, Judged((*appears.judges, judge)), lambda: signer.id)
+
+
+def election_name(site: Site) -> str:
+    """What is written into the election's key; empty where there is no election."""
+    return (site.election_name or socket.gethostname()) if site.leader_election else ""
 
 
 def client_servers(client: ClientConfig, clock: Clock) -> Servers:

@@ -8,6 +8,7 @@ import selectors
 from collections.abc import Callable
 from typing import Any, Final
 
+from fsm.instant import Instant
 from fsm.runtime.loop import Handle
 from tests.patience import PATIENCE
 
@@ -65,6 +66,9 @@ class JumpingClock:
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
+
+    def instant(self) -> Instant:
+        return Instant(self.monotonic(), self.wall())
 
     def entropy(self) -> bytes:
         return self._random.randbytes(16)

@@ -11,7 +11,18 @@ from fsm.certifying import Certificates, Transport
 from fsm.effects import Effect, Intent
 from fsm.errors import HelperError, TokenError
 from fsm.events import Done, Failed, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts, Verdict
-from fsm.ports import HelperCall, HelperReply, Outcome, Request, Requests, ServerToken, Signer, TokenOrder, Verifier
+from fsm.instant import Instant
+from fsm.ports import (
+    HelperCall,
+    HelperReply,
+    Outcome,
+    Request,
+    Requests,
+    ServerToken,
+    Signer,
+    TokenOrder,
+    Verifier,
+)
 from fsm.snapshot import Doing, Facts, Snapshot
 from fsm.states import State
 from fsm.unit import Blob, Secret
@@ -54,6 +65,9 @@ class FixedClock:
 
     def monotonic(self) -> float:
         return self.at / 1000
+
+    def instant(self) -> Instant:
+        return Instant(self.monotonic(), self.wall())
 
     def entropy(self) -> bytes:
         return ENTROPY

@@ -33,6 +33,7 @@ class Scrape:
             discovery=SimpleNamespace(counts=ReplyCounts(WIRES[Version.V2])),
         )
         self.journal = SimpleNamespace(commits=0, waiting=0)
+        self.leadership: Any = None
         rig.engine._observer = self
 
     def __getattr__(self, name: str) -> Any:
@@ -50,6 +51,8 @@ class Scrape:
             network=self.network,
             journal=self.journal,
             epoch=7,
+            leadership=self.leadership,
+            ready=not self.rig.engine.holds,
         )
         read_gauges(self.recorder, cast("Daemon", daemon), self.tally, self.database)
         return self.recorder.text()

@@ -38,6 +38,8 @@ SECURE_REQUEST: Final = "io.choria.protocol.v2.secure_request"
 SECURE_REPLY: Final = "io.choria.protocol.v2.secure_reply"
 REQUEST: Final = "io.choria.protocol.v2.request"
 REPLY: Final = "io.choria.protocol.v2.reply"
+SHORTEST_TTL: Final = 1
+"""Seconds; a request with less is thrown away unheard (§3.3)."""
 
 
 def make_id(now: int, entropy: bytes) -> str:

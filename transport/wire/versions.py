@@ -16,7 +16,17 @@ from transport.wire.documents import read_object
 from transport.wire.errors import WireError
 from transport.wire.messages import Version, WireReply, WireRequest
 
-__all__ = ["WIRES", "Version", "Wire", "WireReply", "WireRequest", "decode_reply", "decode_request", "version_of"]
+__all__ = [
+    "SHORTEST_TTL",
+    "WIRES",
+    "Version",
+    "Wire",
+    "WireReply",
+    "WireRequest",
+    "decode_reply",
+    "decode_request",
+    "version_of",
+]
 
 
 class Wire(Protocol):
@@ -59,6 +69,8 @@ class Wire(Protocol):
 
 
 WIRES: Final[Mapping[Version, Wire]] = {Version.V1: v1, Version.V2: v2}
+SHORTEST_TTL: Final[Mapping[Version, int]] = {Version.V1: v1.SHORTEST_TTL, Version.V2: v2.SHORTEST_TTL}
+"""Seconds; a request with less is thrown away unheard."""
 _SAID: Final[Mapping[object, Version]] = {v1.TRANSPORT: Version.V1, v2.TRANSPORT: Version.V2}
 
 

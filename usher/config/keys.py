@@ -80,6 +80,10 @@ KEYS: Final[dict[str, Key]] = {
     "upgrades_optional": Key(Kind.SWITCH, False, "go on when an upgrade fails"),
     "features": Key(Kind.GROUP, None, "what is done for a node"),
     # our own
+    "election_name": Key(Kind.TEXT, "", "what this usher is called in the election; default the name of the host"),
+    "sender_identity": Key(
+        Kind.TEXT, "", "who usher is to the nodes, the same in a whole cluster; default the Choria identity"
+    ),
     "state_directory": Key(Kind.TEXT, "", "where the database is; default $STATE_DIRECTORY, else /var/lib/usher"),
     "vault_key_file": Key(
         Kind.TEXT, "", "the keys that seal secrets; default $CREDENTIALS_DIRECTORY/usher-vault-key, else its own"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fsm.effects import Feature
+from fsm.identity import is_safe
 from helpers.command import CommandError, split_command
 from usher.config.audit import AuditSettings, read_audit
 from usher.config.document import load_yaml
@@ -66,6 +67,9 @@ class Site:
     jwt_signing_key: str
     jwt_signing_token: str
     server_jwt_validity: int
+    leader_election: bool
+    election_name: str
+    sender_identity: str
     features: frozenset[Feature]
     state_directory: Path
     vault_key_file: str
@@ -116,6 +120,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     _check_deny_list(reader, values["cert_deny_list"])
     for name in ("token", "jwt_verify_cert"):
         _check_several(reader, name, values[name])
+    _check_election(reader, values)
     command = _command(reader, values["helper"])
     state = _state_directory(reader, values["state_directory"], environ)
     problems = tuple(reader.problems)
@@ -125,8 +130,6 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
 
 
 def _check_unsupported(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:
-    if values["leader_election"]:
-        reader.error("leader_election", *_LATER)
     if values["choria_insecure"]:
         reader.warning("choria_insecure", _INSECURE, _SECURED)
     if features["upgrades"]:
@@ -183,6 +186,16 @@ def _check_words(reader: Reader, values: dict[str, Any]) -> None:
     address = values["monitor_address"]
     if address and address != "localhost" and not _is_address(address):
         reader.error("monitor_address", f"{address[:80]!r} is no IP address", "use an address of this machine")
+
+
+def _check_election(reader: Reader, values: dict[str, Any]) -> None:
+    for name in ("election_name", "sender_identity"):
+        written = values[name] = values[name].strip()
+        if written and not is_safe(written):
+            what = f"{written[:80]!r} is not a safe name: letters, digits, '_' and '-' in labels joined by single dots"
+            reader.error(name, what, "correct it, or remove it for the default")
+    if values["election_name"] and not values["leader_election"]:
+        reader.mistake("election_name", "it does not count without leader_election", "remove it, or turn that on")
 
 
 def _check_several(reader: Reader, name: str, values: tuple[str, ...]) -> None:

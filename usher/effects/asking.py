@@ -34,7 +34,7 @@ async def ask(
     """Send one request; `learn` reduces an answer of status 0 and may raise WrongShapeError or TokenError."""
     leaves = SPECS[intent.effect].changes_node or intent.effect in PAIRS
     ttl = CHANGING_TTL if leaves else READING_TTL
-    request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent])
+    request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent], leaves)
     try:
         reply = await ports.rpc.call(request)
     except CallError as error:

@@ -62,8 +62,15 @@ _FLEET: Final[tuple[_Row, ...]] = (
     ("usher_compat_total", _COUNTER, "check", "What would strictness: strict refuse? Times, by check"),
 )
 _FLOW: Final[tuple[_Row, ...]] = (
-    ("usher_ready", _GAUGE, "", "Is work taken? 1 while connected, not paused, with room on the disk"),
+    (
+        "usher_ready",
+        _GAUGE,
+        "",
+        "Is all well? 1 while work is taken, or while it stands by as it should",
+    ),
     ("usher_held", _GAUGE, "reason", "Why is no work taken? 1 while this holds everything"),
+    ("usher_election_role", _GAUGE, "role", "Who leads? 1 for where this usher stands; absent without an election"),
+    ("usher_election_lease_seconds", _GAUGE, "", "Is the lease renewed? Seconds that are left of it; 0 without one"),
     ("usher_window", _GAUGE, "", "Is something slow? Nodes that may be in flight; it follows the slowest port"),
     ("usher_oldest_waiting_seconds", _GAUGE, "", "How long does a node wait? Age of the oldest in the waiting room"),
     ("usher_due_nodes", _GAUGE, "", "How many wait for a time? Nodes that are due later: back-off, deferral, a look"),

@@ -228,8 +228,8 @@ class BrokerProbe:
         for subject in sorted(wanted):
             self.line.listen(subject, lambda _headers, _payload: None)
         try:
-            absent = await self._ask(node(f"usher-check-{secrets.token_hex(8)}.invalid"))
-            answered = await self._ask(USER_INFO)
+            absent = await self.ask(node(f"usher-check-{secrets.token_hex(8)}.invalid"))
+            answered = await self.ask(USER_INFO)
         except LineError as error:
             return (wrong(name, error.why, "look at the broker's log"),)
         self.clock = _clock(answered)
@@ -243,7 +243,7 @@ class BrokerProbe:
             return (doubtful(name, what, step),)
         return (fine(name, f"{len(wanted) + 1} subscriptions and a question to a node are permitted"),)
 
-    async def _ask(self, subject: str) -> tuple[bytes, float, float] | None:
+    async def ask(self, subject: str) -> tuple[bytes, float, float] | None:
         """Ask, and wait for the first answer: its headers or payload, when asked, when heard; None if there is none."""
         heard: asyncio.Future[tuple[bytes, bytes, float]] = asyncio.get_running_loop().create_future()
 

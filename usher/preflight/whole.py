@@ -27,7 +27,7 @@ from usher.config.loading import Findings
 from usher.config.problems import fatal
 from usher.config.servers import Server
 from usher.config.site import Site
-from usher.preflight import certificate, nodeside, place, sample, tokens
+from usher.preflight import certificate, election, nodeside, place, sample, tokens
 from usher.preflight.asker import make_asker
 from usher.preflight.broker import Asker, BrokerProbe
 from usher.preflight.clocks import NAME as CLOCK
@@ -123,6 +123,8 @@ class _Preflight:
         if self._wanted.node is not None:
             await course.step(nodeside.BROKERS, self._same, tokens.NODE, BROKERS)
             await course.step(nodeside.LOGIN, self._node_login, tokens.NODE)
+        if self._site.leader_election:
+            await course.step(election.NAME, self._election, BROKERS, BROKER)
         await course.step(DISCOVERY, self._discover, BROKERS, BROKER)
         if self._wanted.node is not None:
             await course.step(nodeside.REACH, self._reach, nodeside.LOGIN, DISCOVERY)
@@ -238,6 +240,11 @@ class _Preflight:
         others = len([name for name in self._asking.seen if name != ours])
         what = f"{others} node{'' if others == 1 else 's'} in provisioning mode answered"
         return (fine(DISCOVERY, what if others else f"asked; {what}: there may be none now"),)
+
+    async def _election(self) -> Iterable[Check]:
+        if self._probe is None or self._asker is None:
+            return ()
+        return await election.election(self._site, self._probe, self._asker.asks.sender)
 
     async def _reach(self) -> Iterable[Check]:
         if self._asking is None or self._side is None:

@@ -150,7 +150,8 @@ def test_the_state_directory_follows_the_service_manager(load, environ: dict[str
         ("lifecycle_component: a.b", "lifecycle_component", "'a.b' is not one token of a subject"),
         ("cert_deny_list: [ok, '*x']", "cert_deny_list[1]", "no regular expression"),
         ("cert_deny_list: ok", "cert_deny_list", "it is text, it must be a list of texts"),
-        ("leader_election: true", "leader_election", "it is not supported yet"),
+        ("leader_election: on\nelection_name: a b", "election_name", "'a b' is not a safe name"),
+        ("sender_identity: '*'", "sender_identity", "'*' is not a safe name"),
         ("choria_insecure: 1", "choria_insecure", "it must be true or false"),
         ("strictness: lax", "strictness", "'lax' is neither"),
         ("state_directory: here", "state_directory", "not an absolute path"),
@@ -264,11 +265,11 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path):
 def test_all_mistakes_are_found_at_once_and_none_shows_a_secret(write):
     with pytest.raises(ConfigErrors) as caught:
         load_site(
-            write("workers: -1\ninterval: 1x\ntoken: s3cret\nleader_election: true\nfeatures: {upgrades: true}\n"), {}
+            write("workers: -1\ninterval: 1x\ntoken: s3cret\nelection_name: '>'\nfeatures: {upgrades: true}\n"), {}
         )
     lines = str(caught.value).splitlines()
     assert [line.split(": ")[1] for line in lines] == [
-        "interval", "leader_election", "features.upgrades", "workers", "helper",
+        "interval", "features.upgrades", "workers", "helper", "election_name",
     ]  # fmt: skip
     assert "s3cret" not in str(caught.value)
 

@@ -23,7 +23,7 @@ NODE, GOOD = "web2.example.net", "web1.example.net"
 OPEN = ("DROP TRIGGER history_changes", "DROP TRIGGER history_deletions")
 """What somebody who edits a history does first."""
 FLOOR = """
-INSERT INTO floor SELECT position, at, hash, 'audit', zeroblob(64) FROM history WHERE node = :node AND seq = 4
+INSERT INTO floor SELECT position, at, hash, 'audit', zeroblob(64), NULL FROM history WHERE node = :node AND seq = 4
 """
 
 
