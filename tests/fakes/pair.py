@@ -69,7 +69,7 @@ class Watched(Fleet):
         super()._take(seat, request, fate, to)
         action = machine.action_of(request)
         if request is not None and action in CHANGES and seat.node.process.counters.validated > before:
-            self._seen.append(Executed(time.time_ns(), seat.node.identity, action, request.token))
+            self._seen.append(Executed(time.time_ns(), seat.node.identity, action, request.credential))
             self._news.set()
 
 

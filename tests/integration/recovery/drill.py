@@ -70,7 +70,8 @@ class Drill(Whole):
 
     async def stopped(self, daemon: Child) -> None:
         os.kill(daemon.pid, signal.SIGTERM)
-        assert await daemon.ended == 0
+        code = await daemon.ended
+        assert code == 0, (code, daemon.tail())
 
     async def told(self, fleet: Child) -> list[dict[str, Any]]:
         """What each node holds now."""
