@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fsm.effects import Intent, Port
-from fsm.events import Event, HintKind, Operator, Verb
+from fsm.events import Event, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.policy import Policy
 from fsm.ports import Clock, Outcome, Vault
@@ -29,7 +29,8 @@ from store.journal import Journal
 from transport.reports import Report
 from transport.startups import Startup
 from transport.wire.decisions import Decision, Kind
-from usher.cluster.council import VERBS, Council
+from usher.cluster.council import Council
+from usher.cluster.kept import shared_as
 from usher.cluster.peers import Peers
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
@@ -186,7 +187,7 @@ class Daemon:
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
-        if self.council is not None and (kind := self._kind(self.council, node, wish.verb)) is not None:
+        if self.council is not None and (kind := shared_as(self.council.register, node, wish.verb)) is not None:
             return self.council.node(kind, node, wish)
         return self.carry(node, wish)
 
@@ -239,14 +240,6 @@ class Daemon:
         self.paused = entry
         self.engine.hold(Reason.PAUSED)
         self._discover()
-
-    @staticmethod
-    def _kind(council: Council, node: str, verb: Verb) -> Kind | None:
-        """What the cluster is told of a wish; to forget a node that an operator held lets it go."""
-        held = council.register.of(node)
-        if verb is Verb.FORGET and held is not None and held.kind is Kind.QUARANTINE:
-            return Kind.RELEASE
-        return VERBS.get(verb)
 
     async def _stand(self, last: Led, decided: Iterable[tuple[Decision, int]]) -> None:
         """Take part in the election, and in what the ushers of the cluster decide."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -37,7 +37,6 @@ MOST: Final = 256
 """Decisions that are written in one go."""
 ROOM: Final = 4096
 """Decisions of peers that wait; more are thrown away, and come again since their marks still differ."""
-VERBS: Final = {Verb.QUARANTINE: Kind.QUARANTINE, Verb.RELEASE: Kind.RELEASE}
 _logger = logging.getLogger("cluster")
 
 
@@ -101,8 +100,8 @@ class Council:
         """Hold who does what; nothing is carried out before `start`."""
         self.name, self._clock, self._journal, self._hands = name, clock, journal, hands
         self.register = Register()
-        self.changed: Callable[[], None] = lambda: None
-        """Told when the register holds something new."""
+        self.changed: Callable[[Sequence[Decision]], None] = lambda _: None
+        """Told what is new in the register."""
         self._jobs: deque[_Job] = deque()
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -198,7 +197,7 @@ class Council:
         await asyncio.gather(*self._write(batch))
         news = [job for job in batch if job.is_news and self.register.take(job.decision)]
         if news:
-            self.changed()
+            self.changed([job.decision for job in news])
         asked = [self._carry_out(job) for job in batch]
         await asyncio.gather(*(answer for answer in asked if answer is not None))
 

@@ -13,12 +13,16 @@ from typing import Any, Final
 
 import orjson
 
+from fsm.events import Verb
 from store.entries import FleetEntry
 from store.reader import Reader
 from store.views import FleetView
 from transport.wire.decisions import Decision, Kind, read_decision
 from transport.wire.errors import WireError
+from usher import terms
+from usher.cluster.register import Register
 
+_VERBS: Final = {Verb.QUARANTINE: Kind.QUARANTINE, Verb.RELEASE: Kind.RELEASE}
 KINDS: Final = tuple(kind.value for kind in Kind)
 
 
@@ -59,6 +63,27 @@ def read(views: Iterable[FleetView], name: str, lineage: str) -> Iterator[tuple[
 def decided(reader: Reader, name: str, lineage: str) -> tuple[tuple[Decision, int], ...]:
     """Every decision of the journal, in order; none without a name, which is an usher without an election."""
     return () if not name else tuple(read(reader.entries(*KINDS), name, lineage))
+
+
+def shared_as(register: Register, node: str, verb: Verb) -> Kind | None:
+    """What the cluster is told of a wish; to forget a node that an operator held lets it go, other verbs stay here."""
+    held = register.of(node)
+    if verb is Verb.FORGET and held is not None and held.kind is Kind.QUARANTINE:
+        return Kind.RELEASE
+    return _VERBS.get(verb)
+
+
+def kept(reader: Reader, lineage: str) -> Register:
+    """What the journal comes to, for a command that runs alone and knows no election_name."""
+    register = Register()
+    for decision, _ in decided(reader, lineage, lineage):
+        register.take(decision)
+    return register
+
+
+def is_shared(reader: Reader) -> bool:
+    """Whether the usher of this database was one of several: it stood for election, or wrote a decision to share."""
+    return reader.last(*terms.KINDS) is not None or any("stamp" in _payload(view) for view in reader.entries(*KINDS))
 
 
 def _payload(view: FleetView) -> dict[str, Any]:

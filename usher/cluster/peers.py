@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -78,7 +79,7 @@ class Peers:
         self._told: set[str] = set()
         self.refused = 0
         """Messages that were not sealed with our key."""
-        council.changed = self._soon.set
+        council.changed = self._changed
 
     async def start(self, connection: Connection, lineage: str) -> None:
         """Listen, and tell who we are as soon as that is possible."""
@@ -107,6 +108,12 @@ class Peers:
                     await self._soon.wait()
             except TimeoutError:
                 continue
+
+    def _changed(self, news: Sequence[Decision]) -> None:
+        """Tell what was decided here; what peers decided they have told everybody."""
+        for body in encode_decisions(decision for decision in news if decision.lineage == self._lineage):
+            self._tell(body)
+        self._soon.set()
 
     def _view(self) -> View:
         self._at = max(self._clock.now(), self._at + 1)
@@ -158,6 +165,8 @@ class Peers:
         if known is None or known.view.usher != view.usher:
             logs.say(_logger, logging.INFO, f"{view.name} is there", leads=view.leads)
             self._soon.set()
+        elif known.view.marks != view.marks != self._council.register.marks:
+            self._soon.set()  # it may hold what we lack: it tells that when it knows what we have
         for body in encode_decisions(islice(self._unseen(view), MOST)):
             self._tell(body)
 
@@ -181,14 +190,14 @@ class Peers:
         return list(self._council.register.beyond(view.marks))
 
     @property
-    def unseen(self) -> dict[str, int]:
-        """By the names of the peers: how many decisions each has not seen."""
-        return {peer.view.name: len(self._unseen(peer.view)) for peer in self._peers.values()}
+    def unseen(self) -> tuple[int, ...]:
+        """How many decisions each peer has not seen."""
+        return tuple(len(self._unseen(peer.view)) for peer in self._peers.values())
 
     @property
-    def heard(self) -> dict[str, int]:
-        """By the names of the peers: when each was heard last (milliseconds since 1970)."""
-        return {peer.view.name: peer.heard for peer in self._peers.values()}
+    def heard(self) -> tuple[int, ...]:
+        """When each peer was heard last (milliseconds since 1970)."""
+        return tuple(peer.heard for peer in self._peers.values())
 
     def document(self) -> dict[str, Any]:
         """Who is there, as usher.cluster.telling has it; times are milliseconds since 1970."""
