@@ -13,6 +13,8 @@ from typing import Any, Final
 from usher.terms import LEADS
 from usher.views.text import distance, utc, visible
 
+SILENT: Final = 15_000
+"""Milliseconds after which a peer that is well would have been heard again, three times over."""
 NAMED: Final = 3
 """Decisions that are named of what a peer has not seen."""
 
@@ -27,10 +29,16 @@ def lines(cluster: Mapping[str, Any] | None, at: int) -> Iterator[str]:
     if cluster["refused"]:
         yield f"peers      {cluster['refused']} messages had another seal: is the broker's password the same on all?"
     for peer in cluster["peers"]:
-        role = "leads" if peer["role"] == LEADS else "stands by"
-        yield f"peer       {visible(peer['name'])} {role}, heard {distance(peer['heard'], at)}; {_seen(peer)}"
+        yield f"peer       {visible(peer['name'])} {_there(peer, at)}; {_seen(peer)}"
     if not cluster["peers"]:
         yield "peers      no other usher was heard since this one started"
+
+
+def _there(peer: Mapping[str, Any], at: int) -> str:
+    leads, heard = peer["role"] == LEADS, distance(peer["heard"], at)
+    if at - peer["heard"] < SILENT:
+        return f"{'leads' if leads else 'stands by'}, heard {heard}"
+    return f"is silent: it {'led' if leads else 'stood by'} when it was heard {heard}"
 
 
 def programs(cluster: Mapping[str, Any]) -> dict[str, Any]:

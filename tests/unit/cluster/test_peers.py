@@ -63,6 +63,7 @@ async def test_who_was_away_learns_it_when_he_is_back_and_until_then_it_is_said(
         told = "\n".join(lines(a.peers.document(), a.rig.clock.now()))
         assert "b stands by" in told
         assert "has seen every decision" in told
+        assert "c is silent: it stood by when it was heard" in told
         assert "not yet seen by it: pause by anna" in told
         a.wire.ushers.pop("a")  # who heard it first is gone for good
         a.wire.away.clear()
