@@ -7,7 +7,7 @@ Rules:
    nothing.
 3. A peer's quarantine is the same event as our own, in the name of his operator and of his usher; his release lets go
    what an operator held, and nothing that is held for another reason.
-4. Where a decision cannot be shared it is carried out here all the same, and the log says so.
+4. Where a decision cannot be shared it is written and carried out here all the same, and the log says so.
 """
 
 from __future__ import annotations
@@ -211,9 +211,10 @@ class Council:
             if job.ours:
                 job.decision = self._stamped(job.decision, before, now)
             job.is_news = rank(job.decision) > rank(before) if before is not None else self.register.news(job.decision)
+            if job.is_news or job.ours:
+                written.append(self._journal.fleet(entry(job.decision, now, lineage)))
             if job.is_news:
                 newest[job.decision.node] = job.decision
-                written.append(self._journal.fleet(entry(job.decision, now, lineage)))
             elif job.ours:
                 said = "too many decisions are held to share one more: tell the other ushers of it"
                 logs.say(_logger, logging.WARNING, said, node=job.decision.node)

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -40,6 +42,8 @@ WINDOW: Final = 10 * 60 * 1000
 """Milliseconds by which the clock of a peer may differ from ours."""
 PEERS: Final = 32
 """Peers that are remembered; the one that was not heard for longest makes room."""
+ENDED: Final = 64
+"""Processes of one peer that are known to be over; older ones are too old to be believed anyway (WINDOW)."""
 SHOWN: Final = 20
 """Decisions that a status names of those that a peer has not seen."""
 _logger = logging.getLogger("cluster")
@@ -59,7 +63,7 @@ class Peer:
 
     view: View
     heard: int
-    over: set[str] = field(default_factory=set)
+    over: deque[str] = field(default_factory=partial(deque, maxlen=ENDED))
 
 
 class Peers:
@@ -87,7 +91,6 @@ class Peers:
         if not self._seal.usable:
             what = "operators' decisions are not shared with the other ushers: there is no broker password to seal with"
             logs.say(_logger, logging.WARNING, what)
-            return
         await connection.subscribe(subjects.PEERS, self.hear)
         self._task = asyncio.get_running_loop().create_task(self._tell_again(), name="peers")
 
@@ -172,10 +175,11 @@ class Peers:
 
     def _remember(self, view: View, now: int) -> None:
         known = self._peers.pop(view.lineage, None)
-        over = known.over if known is not None else set()
-        if known is not None and known.view.usher != view.usher:
-            over.add(known.view.usher)
-        self._peers[view.lineage] = Peer(view, now, over)
+        peer = self._peers[view.lineage] = Peer(view, now)
+        if known is not None:
+            peer.over = known.over
+            if known.view.usher != view.usher:
+                peer.over.append(known.view.usher)
         if len(self._peers) > PEERS:
             del self._peers[min(self._peers, key=lambda lineage: self._peers[lineage].heard)]
 

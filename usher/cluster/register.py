@@ -6,7 +6,7 @@ by the other fields: so whoever has heard the same decisions, in whatever order 
 Rules:
 1. Pure: no clock, no socket, no database; nothing is forgotten but what a later decision replaces.
 2. Who decides after having heard of a decision wins over it, whatever the clocks say (`next_stamp`).
-3. It holds at most MOST subjects; one more is refused, and whoever brings it is told so.
+3. It holds at most MOST nodes, and the fleet always; one more is refused, and whoever brings it is told so.
 4. What two registers hold is compared by marks: a digest of each of a few buckets, empty ones left out.
 """
 
@@ -55,7 +55,9 @@ class Register:
     def news(self, decision: Decision) -> bool:
         """Whether it is later than what is held, and there is room for it."""
         held = self._newest.get(decision.node)
-        return len(self) < MOST if held is None else rank(decision) > rank(held)
+        if held is None:
+            return not decision.node or len(self) < MOST
+        return rank(decision) > rank(held)
 
     def take(self, decision: Decision) -> bool:
         """Hold it if it is news; answers whether it was."""

@@ -18,6 +18,7 @@ from tests.fakes.cluster_talk import Usher, Wire, decision
 from tests.fakes.runtime import Rig, virtual
 from transport.wire.decisions import Kind
 from usher.cluster.kept import read, shared_as, who
+from usher.cluster.register import MOST
 
 WISH = Operator(Verb.QUARANTINE, "anna", "wrong rack")
 
@@ -145,6 +146,21 @@ async def test_to_forget_a_node_that_an_operator_held_lets_it_go_for_all():
     await usher.council.node(Kind.QUARANTINE, "n1", WISH)
     assert shared_as(usher.council.register, "n1", Verb.FORGET) is Kind.RELEASE
     assert shared_as(usher.council.register, "n1", Verb.RETRY) is None
+    usher.stop()
+
+
+@virtual
+async def test_what_finds_no_room_is_written_and_done_here_and_a_pause_always_has_room():
+    usher = await started()
+    for number in range(MOST):
+        assert usher.council.register.take(decision(f"n{number}"))
+    assert not usher.council.register.news(decision("one-more"))
+    answer = await usher.council.node(Kind.QUARANTINE, "one-more", WISH)
+    assert not isinstance(answer, Rejected)
+    assert usher.council.register.of("one-more") is None
+    await usher.council.fleet(Kind.PAUSE, "anna", "why")
+    assert usher.council.register.of("") is not None
+    assert [entry.kind for entry in usher.entries] == ["quarantine", "pause"]
     usher.stop()
 
 
