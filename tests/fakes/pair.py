@@ -201,28 +201,28 @@ def _seconds(said: str) -> float:
 
 @asynccontextmanager
 async def pair(directory: Path, ttl: float) -> AsyncIterator[Pair]:
-    """`a` leads, `b` stands by."""
+    """`a` leads, `b` stands by; a third one, `c`, is there to be started."""
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(whole(directory, leader_election=True, election_name="a"))
         await make_bucket(made.broker, ttl)
         both, broker = Pair(made, ttl), urlsplit(made.broker.url)
-        ways = [await stack.enter_async_context(FaultProxy("127.0.0.1", broker.port or 0)) for _ in "ab"]
+        ways = [await stack.enter_async_context(FaultProxy("127.0.0.1", broker.port or 0)) for _ in "abc"]
         client = made.site.choria_config.read_text()
         made.site.choria_config.write_text(client.replace(made.broker.url, ways[0].url))
         token = (made.site.site / "signer.jwt").read_text()
         both.ushers["a"] = Usher("a", made.site.daemon(), made.site.state, token, ways[0])
-        both.ushers["b"] = _second(made, directory, client.replace(made.broker.url, ways[1].url), ways[1])
+        for name, way in zip("bc", ways[1:], strict=True):
+            both.ushers[name] = _another(made, directory / name, client.replace(made.broker.url, way.url), way)
         both.start("a")
         await both.until_won("a", 0.0)
         both.start("b")
         yield both
 
 
-def _second(made: Whole, directory: Path, client: str, way: FaultProxy) -> Usher:
-    """The other usher: its own state directory, its own client token, the same caller."""
+def _another(made: Whole, home: Path, client: str, way: FaultProxy) -> Usher:
+    """Another usher, named as its directory: its own state directory, its own client token, the same caller."""
     issuer = make_issuer(bytes.fromhex((made.site.site / "issuer.seed").read_text()))
     material = make_signer(issuer, CALLER, int(time.time()), YEAR)
-    home = directory / "b"
     home.mkdir(mode=0o700)
     for name, text in (("client.seed", material.seed_hex), ("client.jwt", material.token)):
         (home / name).touch(mode=0o600)
@@ -230,7 +230,7 @@ def _second(made: Whole, directory: Path, client: str, way: FaultProxy) -> Usher
     client = client.replace(str(made.site.site / "signer.jwt"), str(home / "client.jwt"))
     (home / "client.cfg").write_text(client.replace(str(made.site.site / "signer.seed"), str(home / "client.seed")))
     settings = yaml.safe_load(made.site.config.read_text())
-    settings |= {"election_name": "b", "state_directory": str(home / "state")}
+    settings |= {"election_name": home.name, "state_directory": str(home / "state")}
     (home / "usher.yaml").write_text(yaml.safe_dump(settings))
     words = ["run", "--config", str(home / "usher.yaml"), "--choria-config", str(home / "client.cfg")]
-    return Usher("b", words, home / "state", material.token, way)
+    return Usher(home.name, words, home / "state", material.token, way)

@@ -49,7 +49,11 @@ def seen(by: str) -> Any:
 
 async def test_what_was_decided_at_a_leader_that_dies_is_in_force_at_its_successor(tmp_path: Path):
     async with pair(tmp_path / "pair", ttl=3.0) as both:
-        await until(both, "a", seen("b"))
+        both.start("c")
+        await until(both, "a", lambda told: seen("b")(told) and seen("c")(told))
+        away = both.ushers["c"].child
+        assert away is not None
+        await away.stop()
         await do(both, "a", "pause", "--reason", "a new helper")
         await do(both, "a", "nodes", "quarantine", "--force", "r1-0001", "--reason", "wrong rack")
         await until(both, "b", lambda told: told["paused"] and told["states"].get("failed") == 1)
@@ -61,11 +65,16 @@ async def test_what_was_decided_at_a_leader_that_dies_is_in_force_at_its_success
         assert told["paused"]["by"].endswith(" at a")
         assert told["paused"]["reason"] == "a new helper"
         assert " at a: wrong rack" in await why(both, "b", "r1-0001")
+        assert {each["unseen"] for each in told["cluster"]["peers"] if each["name"] == "c"} == {2}
+        both.start("c")
+        told = await until(both, "c", lambda told: told["paused"] and told["states"].get("failed") == 1)
+        assert told["paused"]["by"].endswith(" at a")
+        await until(both, "b", seen("c"))
         await do(both, "b", "resume", "--reason", "it works")
         await do(both, "b", "nodes", "release", "r1-0001", "--reason", "it is the right rack")
         told = await status(both, "b")
-        (away,) = told["cluster"]["peers"]
-        assert {each["kind"] for each in away["not_yet_seen"]} == {"resume", "release"}
+        (dead,) = (each for each in told["cluster"]["peers"] if each["name"] == "a")
+        assert {each["kind"] for each in dead["not_yet_seen"]} == {"resume", "release"}
         await child.ended
         both.start("a")
         told = await until(both, "a", lambda told: told["paused"] is None and not told["states"].get("failed"))
