@@ -20,7 +20,7 @@ from statistics import median
 
 from tests.fakes.pair import Blow, Taken, pair
 
-ORDER = (Blow.STOP, Blow.KILL, Blow.FREEZE)
+ORDER = (Blow.STOP, Blow.KILL, Blow.FREEZE, Blow.CUT)
 
 
 def main() -> int:

@@ -191,6 +191,14 @@ class Reader:
         rows = self.rows(f"{sql.FLEET} WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
         return tuple(FleetView(**row) for row in rows)
 
+    def entries(self, *kinds: str) -> Iterator[FleetView]:
+        """Every entry of the fleet's journal of one of these kinds, in order."""
+        marks, after = ", ".join("?" * len(kinds)), 0
+        query = f"{sql.FLEET} WHERE position > ? AND kind IN ({marks}) ORDER BY position LIMIT ?"
+        while rows := self.rows(query, (after, *kinds, PAGE)):
+            yield from (FleetView(**row) for row in rows)
+            after = rows[-1]["position"]
+
     def last(self, *kinds: str) -> FleetView | None:
         """The last entry of the fleet's journal of one of these kinds: `last("pause", "resume")`."""
         marks = ", ".join("?" * len(kinds))

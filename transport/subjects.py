@@ -26,6 +26,7 @@ ELECTION_KEY: Final = f"choria.streams.$KV.{ELECTION_BUCKET}.{ELECTION}"
 """What the provisioning account imports of JetStream, and nothing else (§9.2)."""
 HANDOVER: Final = "provisioning.usher.handover"
 LEADER: Final = "provisioning.usher.leader"
+PEERS: Final = "provisioning.usher.peers"
 """Between ushers alone: nodes may neither publish nor listen below `provisioning.usher` (§6.4)."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,253}")
 

@@ -38,6 +38,7 @@ from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
 from store.restoring import incoming, take_in
+from usher.cluster.kept import is_shared, kept, marked, shared_as
 from usher.control.client import NoDaemonError, RefusedError, ask
 from usher.control.protocol import Ask
 from usher.control.server import carried_out, user_name
@@ -154,6 +155,8 @@ class _Alone:
     ) -> None:
         """Compose the engine, held for good: there is no way to any node."""
         self._state, self._journal, self._clock, self._epoch = state, journal, clock, epoch
+        with open_reader(state.database) as reader:
+            self._decided = kept(reader, journal.lineage) if is_shared(reader) else None
         self._started = dict(journal.open_effects())
         self.engine = Engine(journal, clock, _Nobody(), policy, epoch, _Nobody(), end)
         self.engine.hold(Reason.DISCONNECTED)
@@ -169,6 +172,7 @@ class _Alone:
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
         snapshot = self._journal.load(node)
+        self._keep(node, wish)
         left = self._left_open(snapshot) if snapshot is not None else None
         if left is not None:
             self.engine.post(node, left.body)
@@ -180,6 +184,11 @@ class _Alone:
         if document is None:
             raise StoreError(f"{self._state.database} cannot be read any more: see usher db check")
         return document
+
+    def _keep(self, node: str, wish: Operator) -> None:
+        """Where ushers of a cluster share decisions, the next start shares this one; the answer comes after it."""
+        if self._decided is not None and (kind := shared_as(self._decided, node, wish.verb)) is not None:
+            self._journal.fleet(FleetEntry(self._clock.now(), kind.value, wish.name, wish.reason, marked(node)))
 
     def _left_open(self, snapshot: Snapshot) -> Event | None:
         identity = snapshot.effect_id()

@@ -10,7 +10,8 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,10 +23,15 @@ from fsm.ports import Clock, Outcome, Vault
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
 from fsm.runtime.observer import Observer, Transition
+from security.peers import PeerSeal
 from store.entries import FleetEntry
 from store.journal import Journal
 from transport.reports import Report
 from transport.startups import Startup
+from transport.wire.decisions import Decision, Kind
+from usher.cluster.council import Council
+from usher.cluster.kept import shared_as
+from usher.cluster.peers import Peers
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
@@ -106,7 +112,8 @@ class Daemon:
         """Compose; nothing moves before `start`. `told` makes the network's listeners around the engine's two."""
         self.journal, self.policy, self.epoch, self.clock = journal, policy, epoch, outside.clock
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.network = Network(outside.way, told(self._hint, self.way_open), outside.clock)
+        listeners = told(self._hint, self.way_open)
+        self.network = Network(outside.way, listeners, outside.clock)
         ports = outside.ports(self.network, Hand(journal, vault))
         facts = SiteFacts(outside.tokens, journal.lineage, outside.inject, outside.secrets, outside.harmless)
         self.engine = Engine(
@@ -117,9 +124,24 @@ class Daemon:
         self.taken_up = 0
         self.closing: Callable[[], Awaitable[None]] = _nothing  # when nothing moves any more, before the journal closes
         self.leadership = self._leadership(outside.way)
+        self.council: Council | None = None
+        self.peers: Peers | None = None
+        if self.leadership is not None:
+            self.council = Council(outside.way.election_name, outside.clock, journal, self)
+            seal = PeerSeal(lambda: outside.way.credentials.password)
+            usher = secrets.token_hex(8)
+            self.peers = Peers(usher, self.leadership, self.council, seal, outside.clock, listeners.discards)
 
-    async def start(self, paused: FleetEntry | None = None, last: Led = NEVER) -> None:
-        """Take up what the database holds and begin; `paused` is the pause that is in force, `last` the last term."""
+    async def start(
+        self,
+        paused: FleetEntry | None = None,
+        last: Led = NEVER,
+        decided: Iterable[tuple[Decision, int]] = (),
+    ) -> None:
+        """Take up what the database holds and begin.
+
+        `paused` is the pause that is in force, `last` the last term, `decided` what operators of the cluster decided.
+        """
         self.engine.hold(Reason.DISCONNECTED)
         if self.leadership is not None:
             self.engine.hold(Reason.STANDBY)
@@ -129,12 +151,14 @@ class Daemon:
         self.taken_up = self.engine.active
         self._discover()
         await self.network.start()
-        if self.leadership is not None:
-            await self.leadership.start(self.network.election(self.leadership.changed, self.leadership.heard_of), last)
+        await self._stand(last, decided)
 
     async def stop(self) -> int:
         """Stop in order; answers how many requests under way were given up."""
         self.network.pause(paused=True)
+        if self.peers is not None and self.council is not None:
+            self.peers.stop()
+            self.council.stop()
         if self.leadership is not None:
             self.engine.hold(Reason.STOPPING)
             await self.leadership.stop()
@@ -146,19 +170,38 @@ class Daemon:
 
     async def pause(self, name: str, reason: str) -> None:
         """Take no work and send nothing new, durably, until resumed."""
+        if self.council is not None:
+            await self.council.fleet(Kind.PAUSE, name, reason)
+            return
         entry = FleetEntry(self.clock.now(), "pause", name, reason)
         await self.journal.fleet(entry)
         self._pause(entry)
 
     async def resume(self, name: str, reason: str) -> None:
         """Go on, durably."""
+        if self.council is not None:
+            await self.council.fleet(Kind.RESUME, name, reason)
+            return
         await self.journal.fleet(FleetEntry(self.clock.now(), "resume", name, reason))
+        self.stand(None)
+
+    def ask(self, node: str, wish: Operator) -> Answer:
+        """An operator's wish for a node; the answer comes when it is durable."""
+        if self.council is not None and (kind := shared_as(self.council.register, node, wish.verb)) is not None:
+            return self.council.node(kind, node, wish)
+        return self.carry(node, wish)
+
+    def stand(self, paused: FleetEntry | None) -> None:
+        """Be paused by this, which is durable, or not at all (usher.cluster.council.Carried)."""
+        if paused is not None:
+            self._pause(paused)
+            return
         self.paused = None
         self.engine.release(Reason.PAUSED)
         self._discover()
 
-    def ask(self, node: str, wish: Operator) -> Answer:
-        """An operator's wish for a node; the answer comes when it is durable."""
+    def carry(self, node: str, wish: Operator) -> Answer:
+        """A wish, straight to the engine (usher.cluster.council.Carried)."""
         return self.engine.ask(node, wish)
 
     def heard(self, node: str) -> Startup | None:
@@ -197,6 +240,16 @@ class Daemon:
         self.paused = entry
         self.engine.hold(Reason.PAUSED)
         self._discover()
+
+    async def _stand(self, last: Led, decided: Iterable[tuple[Decision, int]]) -> None:
+        """Take part in the election, and in what the ushers of the cluster decide."""
+        lease = self.network.lease
+        if self.leadership is None or self.council is None or self.peers is None or lease is None:
+            return
+        self.council.start(decided, self._fatal)
+        await self.peers.start(lease, self.journal.lineage)
+        election = self.network.election(lease, self.leadership.changed, self.leadership.heard_of)
+        await self.leadership.start(election, last)
 
     def _hint(self, node: str, kind: HintKind) -> None:
         if Reason.STANDBY not in self.engine.holds:  # who leads hears it too; whoever wins discovers

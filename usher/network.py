@@ -106,6 +106,8 @@ class Network:
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._election: Election | None = None
+        self.lease = self._connection(LEASE) if way.election_name else None
+        """Where an election is held, and ushers talk; None without one."""
         self._announced = False
         self._closing = False
         self._paused = False
@@ -134,11 +136,11 @@ class Network:
         await self.calls.close()
         await self.events.close()
 
-    def election(self, changed: Changed, heard: Callable[[Leads], None]) -> Election:
+    def election(self, lease: Connection, changed: Changed, heard: Callable[[Leads], None]) -> Election:
         """The election over a connection of its own; whoever asks for it starts it, it closes with the network."""
-        link, way = self._connection(LEASE), self._way
+        way = self._way
         self._election = Election(
-            link,
+            lease,
             way.caller.caller,
             way.election_name,
             self._clock,

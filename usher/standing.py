@@ -17,6 +17,7 @@ from fsm.errors import StoreError
 from fsm.reasons import Reason
 from store.reader import open_reader
 from usher import terms
+from usher.cluster import telling
 from usher.views.text import distance, utc, visible
 
 TOP: Final = 5
@@ -45,6 +46,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 if fleet is not None and fleet.kind == "pause"
                 else None,
                 "election": terms.stored(reader.last(*terms.KINDS)),
+                "cluster": None,
                 "states": {state.value: count for state, count in sorted(reader.counts().items())},
                 "waiting_room": reader.waiting(),
                 "oldest_waiting": waiting[0].since if waiting else None,
@@ -92,8 +94,10 @@ def trouble(document: Mapping[str, Any]) -> str:
 def programs(document: Mapping[str, Any]) -> dict[str, Any]:
     """The status for programs: its times in UTC, in ISO 8601, as every view has them; null where there is none."""
     paused = document["paused"]
+    cluster = document.get("cluster")
     return {
         **document,
+        "cluster": cluster and telling.programs(cluster),
         "started": utc(document["started"] or 0),
         "paused": paused and {**paused, "since": utc(paused["since"])},
         "oldest_waiting": utc(document["oldest_waiting"] or 0),
@@ -118,7 +122,7 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     paused = document["paused"]
     if paused:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
-    shown += _election(document, at)
+    shown += [*_election(document, at), *telling.lines(document.get("cluster"), at)]
     shown.append(f"nodes      {sum(document['states'].values())}")
     shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
     oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""

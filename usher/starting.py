@@ -21,10 +21,12 @@ from store.entries import FleetEntry
 from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
+from store.views import FleetView
 from transport.reports import Report
 from usher import logs
 from usher.aging import aging_of
 from usher.audit.start import keeper_of
+from usher.cluster.kept import decided
 from usher.compat import Compat
 from usher.config.problems import Problem
 from usher.config.site import Site
@@ -93,6 +95,7 @@ async def start(settings: Settings, stack: AsyncExitStack, restart: Callable[[],
     with open_reader(settings.state.database) as reader:
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
         fleet, last = reader.last("pause", "resume"), led(reader.last(*KINDS))
+        known = decided(reader, settings.outside.way.election_name, journal.lineage)
     await name_tokens(settings.outside.tokens, settings.state, journal, now)
     links = Links(recorder.families, settings.outside.clock, settings.outside.way.purposes)
     took_up = TakeUp(settings.outside.clock, recorder.families)
@@ -127,15 +130,20 @@ async def start(settings: Settings, stack: AsyncExitStack, restart: Callable[[],
     control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard)
     await control.start()
     stack.push_async_callback(control.close)
-    paused = fleet is not None and fleet.kind == "pause"
     aftermath = Aftermath(daemon, settings.state.database, settings.policy.request_life, stack)
     aftermath.hold()
     took_up.opened(len(journal.open_effects()))
-    await daemon.start(FleetEntry(fleet.at, fleet.kind, fleet.name, fleet.reason) if fleet and paused else None, last)
+    await daemon.start(_pause(fleet), last, known)
     aftermath.settle()
     await keeper.begin(journal)
     took_up.started(daemon.taken_up)
     return daemon
+
+
+def _pause(view: FleetView | None) -> FleetEntry | None:
+    if view is None or view.kind != "pause":
+        return None
+    return FleetEntry(view.at, view.kind, view.name, view.reason)
 
 
 def _recorder(settings: Settings) -> Recorder:

@@ -63,6 +63,7 @@ class Status:
             "holds": {hold.value: WHAT[hold] for hold in sorted(engine.holds)},
             "paused": {"since": paused.at, "by": paused.name, "reason": paused.reason} if paused else None,
             "election": daemon.leadership.document() if daemon.leadership is not None else None,
+            "cluster": daemon.peers.document() if daemon.peers is not None else None,
             "states": {state.value: count for state, count in sorted(self._tally.states.items()) if count},
             "waiting_room": engine.admission.waiting,
             "oldest_waiting": engine.admission.oldest(),

@@ -1,4 +1,4 @@
-"""Two daemons at one broker: who leads is killed, frozen or stopped, nodes in flight, and the nodes keep watch.
+"""Two daemons at one broker: who leads is killed, frozen, stopped or cut off, nodes in flight; the nodes keep watch.
 
 Each usher asks nodes with a client token of its own, under the one caller and sender that a cluster has: so a node
 knows which of the two it was that a request came from.
@@ -12,18 +12,20 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
 from security.issuing import make_issuer, make_signer
+from tests.fakes.proxy import FaultProxy
 from tests.fakes.whole import Whole, whole
-from transport.wire.v2 import WireRequest
+from transport.wire.messages import WireRequest
 from usher.children import Child
 from usher.simulator import node as machine
 from usher.simulator.bucket import make_bucket
@@ -45,6 +47,11 @@ class Blow(Enum):
     KILL = "killed"
     FREEZE = "frozen"
     STOP = "stopped"
+    CUT = "cut off"
+
+
+_SIGNALS = {Blow.KILL: signal.SIGKILL, Blow.FREEZE: signal.SIGSTOP, Blow.STOP: signal.SIGTERM}
+_ENDS = frozenset({Blow.KILL, Blow.STOP})
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class Usher:
     words: list[str]
     state: Path
     token: str
+    way: FaultProxy
     child: Child | None = None
 
 
@@ -142,13 +150,14 @@ class Pair:
             won = await self.until_won(other, struck)
             if blow is Blow.FREEZE and child is not None:
                 os.kill(child.pid, signal.SIGCONT)
+            self.ushers[leader].way.resume()
             await self._until(lambda: all(node.process.mode is Mode.SERVER for node in fleet.nodes()))
             in_order([each.token for each in self.seen[begun:]], self.ushers[leader].token, self.ushers[other].token)
         finally:
             playing.cancel()
             with suppress(asyncio.CancelledError):
                 await playing
-        if blow is not Blow.FREEZE and child is not None:
+        if blow in _ENDS and child is not None:
             await child.ended
             self.start(leader)
         return Taken(blow, other, won - struck)
@@ -160,7 +169,10 @@ class Pair:
     def _strike(self, blow: Blow, name: str) -> Child | None:
         child = self.ushers[name].child
         assert child is not None
-        os.kill(child.pid, {Blow.KILL: signal.SIGKILL, Blow.FREEZE: signal.SIGSTOP, Blow.STOP: signal.SIGTERM}[blow])
+        if blow is Blow.CUT:
+            self.ushers[name].way.silence()
+        else:
+            os.kill(child.pid, _SIGNALS[blow])
         return child
 
     def _plan(self, nodes: int) -> Plan:
@@ -189,32 +201,36 @@ def _seconds(said: str) -> float:
 
 @asynccontextmanager
 async def pair(directory: Path, ttl: float) -> AsyncIterator[Pair]:
-    """`a` leads, `b` stands by."""
-    async with whole(directory, leader_election=True, election_name="a") as made:
+    """`a` leads, `b` stands by; a third one, `c`, is there to be started."""
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(whole(directory, leader_election=True, election_name="a"))
         await make_bucket(made.broker, ttl)
-        both = Pair(made, ttl)
-        both.ushers["a"] = Usher("a", made.site.daemon(), made.site.state, (made.site.site / "signer.jwt").read_text())
-        both.ushers["b"] = _second(made, directory)
+        both, broker = Pair(made, ttl), urlsplit(made.broker.url)
+        ways = [await stack.enter_async_context(FaultProxy("127.0.0.1", broker.port or 0)) for _ in "abc"]
+        client = made.site.choria_config.read_text()
+        made.site.choria_config.write_text(client.replace(made.broker.url, ways[0].url))
+        token = (made.site.site / "signer.jwt").read_text()
+        both.ushers["a"] = Usher("a", made.site.daemon(), made.site.state, token, ways[0])
+        for name, way in zip("bc", ways[1:], strict=True):
+            both.ushers[name] = _another(made, directory / name, client.replace(made.broker.url, way.url), way)
         both.start("a")
         await both.until_won("a", 0.0)
         both.start("b")
         yield both
 
 
-def _second(made: Whole, directory: Path) -> Usher:
-    """The other usher: its own state directory, its own client token, the same caller."""
+def _another(made: Whole, home: Path, client: str, way: FaultProxy) -> Usher:
+    """Another usher, named as its directory: its own state directory, its own client token, the same caller."""
     issuer = make_issuer(bytes.fromhex((made.site.site / "issuer.seed").read_text()))
     material = make_signer(issuer, CALLER, int(time.time()), YEAR)
-    home = directory / "b"
     home.mkdir(mode=0o700)
     for name, text in (("client.seed", material.seed_hex), ("client.jwt", material.token)):
         (home / name).touch(mode=0o600)
         (home / name).write_text(text)
-    client = made.site.choria_config.read_text()
     client = client.replace(str(made.site.site / "signer.jwt"), str(home / "client.jwt"))
     (home / "client.cfg").write_text(client.replace(str(made.site.site / "signer.seed"), str(home / "client.seed")))
     settings = yaml.safe_load(made.site.config.read_text())
-    settings |= {"election_name": "b", "state_directory": str(home / "state")}
+    settings |= {"election_name": home.name, "state_directory": str(home / "state")}
     (home / "usher.yaml").write_text(yaml.safe_dump(settings))
     words = ["run", "--config", str(home / "usher.yaml"), "--choria-config", str(home / "client.cfg")]
-    return Usher("b", words, home / "state", material.token)
+    return Usher(home.name, words, home / "state", material.token, way)

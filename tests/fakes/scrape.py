@@ -34,6 +34,7 @@ class Scrape:
         )
         self.journal = SimpleNamespace(commits=0, waiting=0)
         self.leadership: Any = None
+        self.peers: Any = None
         rig.engine._observer = self
 
     def __getattr__(self, name: str) -> Any:
@@ -52,6 +53,7 @@ class Scrape:
             journal=self.journal,
             epoch=7,
             leadership=self.leadership,
+            peers=self.peers,
             ready=not self.rig.engine.holds,
         )
         read_gauges(self.recorder, cast("Daemon", daemon), self.tally, self.database)

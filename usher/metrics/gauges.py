@@ -31,11 +31,16 @@ HOLDS: Final = (
 """Whatever can hold everything."""
 
 
+PRESENT: Final = 30_000
+"""Milliseconds for which a peer that was heard is there."""
+
+
 def read_gauges(recorder: Recorder, daemon: Daemon, tally: Tally, database: Path) -> None:
     """Set every gauge of the recorder to what is now, and the sums that others keep; `database` is the file."""
     _flow(recorder, daemon)
     _fleet(recorder, tally)
     _election(recorder, daemon)
+    _peers(recorder, daemon)
     _broker(recorder, daemon)
     _store(recorder, daemon, database)
 
@@ -81,6 +86,16 @@ def _election(recorder: Recorder, daemon: Daemon) -> None:
     families["choria_election_interval_seconds"].set(standing.interval, where)
     for state, count in standing.campaigns.items():
         families["choria_election_campaigns"].set(count, (*where, *labels(state=state)))
+
+
+def _peers(recorder: Recorder, daemon: Daemon) -> None:
+    peers, families = daemon.peers, recorder.families
+    if peers is None:
+        return
+    ages = [max(daemon.clock.now() - at, 0) for at in peers.heard]
+    families["usher_peers"].set(sum(age < PRESENT for age in ages))
+    families["usher_peers_silent_seconds"].set(max(ages, default=0) / 1000)
+    families["usher_peers_unseen_decisions"].set(max(peers.unseen, default=0))
 
 
 def _broker(recorder: Recorder, daemon: Daemon) -> None:

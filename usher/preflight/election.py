@@ -17,6 +17,7 @@ from transport.campaign import LONGEST, SHORTEST
 from transport.wire.errors import WireError
 from transport.wire.peers import Leads, decode_leads
 from transport.wire.streams import Bucket, read_info
+from transport.wire.versions import SHORTEST_TTL, Version
 from usher.config.site import Site
 from usher.leading import TOLD
 from usher.preflight.broker import BrokerProbe
@@ -24,11 +25,12 @@ from usher.preflight.verdicts import Check, doubtful, fine, wrong
 
 NAME: Final = "election"
 _MAKE: Final = "a broker with plugin.choria.network.stream.store makes it within a minute or so of its start"
+_SET: Final = "set plugin.choria.network.stream.leader_election_ttl on the brokers"
 _PATIENCE: Final = TOLD + 1.0
 
 
-async def election(site: Site, probe: BrokerProbe, sender: str) -> Iterable[Check]:
-    """What is to be said of it; `sender` is who usher is to the nodes."""
+async def election(site: Site, probe: BrokerProbe, sender: str, version: Version) -> Iterable[Check]:
+    """What is to be said of it; `sender` is who usher is to the nodes, in this version of the protocol."""
     heard: asyncio.Future[Leads] = asyncio.get_running_loop().create_future()
 
     def on_leader(_headers: bytes, payload: bytes) -> None:
@@ -38,7 +40,7 @@ async def election(site: Site, probe: BrokerProbe, sender: str) -> Iterable[Chec
                 heard.set_result(said)
 
     probe.line.listen(subjects.LEADER, on_leader)
-    found = _bucket(await probe.ask(subjects.ELECTION_INFO))
+    found = _bucket(await probe.ask(subjects.ELECTION_INFO), SHORTEST_TTL[version])
     if found is not None:
         return (found,)
     with suppress(TimeoutError):
@@ -47,8 +49,8 @@ async def election(site: Site, probe: BrokerProbe, sender: str) -> Iterable[Chec
     return _leader(site, heard.result() if heard.done() else None, sender)
 
 
-def _bucket(answer: tuple[bytes, float, float] | None) -> Check | None:
-    """What is wrong with it; None if it can be used."""
+def _bucket(answer: tuple[bytes, float, float] | None, least: int) -> Check | None:
+    """What is wrong with it; None if it can be used. `least` is the shortest life of a request (s)."""
     missing = f"there is no bucket {subjects.ELECTION_BUCKET}"
     if answer is None:
         return wrong(NAME, "the question what the bucket is like was not answered", "look at the broker's log")
@@ -61,9 +63,20 @@ def _bucket(answer: tuple[bytes, float, float] | None) -> Check | None:
         return wrong(NAME, f"the broker's answer is of another form ({error.detail})", "look at the broker's log")
     if not isinstance(told, Bucket):
         return wrong(NAME, f"{missing} (error {told.err_code or told.code})", _MAKE)
-    if not SHORTEST <= told.ttl <= LONGEST:
-        what = f"the bucket's TTL is {told.ttl:g} s, and must be at least {SHORTEST:g} s and at most {LONGEST:g} s"
-        return wrong(NAME, what, "set plugin.choria.network.stream.leader_election_ttl on the brokers")
+    return lasting(told.ttl, least)
+
+
+def lasting(ttl: float, least: int) -> Check | None:
+    """What is wrong with a lease of so many seconds; `least` is the shortest life of a request (s)."""
+    if not SHORTEST <= ttl <= LONGEST:
+        what = f"the bucket's TTL is {ttl:g} s, and must be at least {SHORTEST:g} s and at most {LONGEST:g} s"
+        return wrong(NAME, what, _SET)
+    if ttl <= least > 1:
+        what = f"the bucket's TTL is {ttl:g} s: a leader would never send anything to a node"
+        return wrong(NAME, f"{what}, since a request of protocol v1 lives at least {least} s", _SET)
+    if ttl < 2 * least > 2:
+        what = f"the bucket's TTL is {ttl:g} s: a leader sends only while {least} s of its lease are left"
+        return doubtful(NAME, f"{what}, since a request of protocol v1 lives that long", _SET)
     return None
 
 

@@ -244,7 +244,7 @@ class _Preflight:
     async def _election(self) -> Iterable[Check]:
         if self._probe is None or self._asker is None:
             return ()
-        return await election.election(self._site, self._probe, self._asker.asks.sender)
+        return await election.election(self._site, self._probe, self._asker.asks.sender, self._asker.asks.version)
 
     async def _reach(self) -> Iterable[Check]:
         if self._asking is None or self._side is None:

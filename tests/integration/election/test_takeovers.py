@@ -12,10 +12,10 @@ from tests.fakes.pair import Blow, in_order, pair
 pytestmark = pytest.mark.network
 
 
-async def test_the_other_one_finishes_what_a_dead_frozen_or_stopped_leader_began(tmp_path: Path):
+async def test_the_other_one_finishes_what_a_dead_frozen_stopped_or_cut_off_leader_began(tmp_path: Path):
     async with pair(tmp_path / "pair", ttl=3.0) as both:
         leader, other = "a", "b"
-        for blow in (Blow.STOP, Blow.KILL, Blow.FREEZE):
+        for blow in (Blow.STOP, Blow.KILL, Blow.FREEZE, Blow.CUT):
             await both.takeover(blow, leader, other)
             leader, other = other, leader
         assert await both.leads(leader)

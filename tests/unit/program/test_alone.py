@@ -17,6 +17,7 @@ from fsm.events import Ack, DueKind, HelperFacts, TokenFacts, Verb, Verdict
 from fsm.policy import Policy
 from fsm.snapshot import Snapshot
 from fsm.states import State
+from store.entries import FleetEntry
 from store.reader import open_reader
 from store.repository import open_store
 from tests.fakes.written import DIGEST, POLICY, Author
@@ -226,3 +227,28 @@ def test_a_database_without_any_history_has_the_default(tmp_path: Path):
 
 async def open_and_close(folder: Path) -> None:
     await open_store(folder / "usher.db").close()
+
+
+def entries(state: Path) -> list[tuple[str, str]]:
+    """What the fleet's journal says of nodes: the kind, and which."""
+    with open_reader(state / "usher.db") as reader:
+        found = reader.entries("quarantine", "release")
+        return [(entry.kind, json.loads(entry.payload or b"{}")["node"]) for entry in found]
+
+
+def test_what_is_held_where_ushers_share_decisions_is_kept_for_the_next_start(state: Path):
+    assert usher(state, "nodes", "quarantine", "web2.example.net") == operate.WELL
+    assert entries(state) == [], "this usher never stood for election"
+
+    async def lead() -> None:
+        journal = open_store(state / "usher.db")
+        await journal.fleet(FleetEntry(1_795_200_000_000, "elected", "u1", "why", b'{"sequence": 7}'))
+        await journal.close()
+
+    asyncio.run(lead())
+    assert usher(state, "nodes", "quarantine", "web4.example.net") == operate.WELL
+    assert usher(state, "nodes", "retry", "web3.example.net") in {operate.WELL, operate.TROUBLE}
+    assert usher(state, "nodes", "forget", "web4.example.net") == operate.WELL
+    assert usher(state, "nodes", "forget", "web2.example.net") == operate.WELL
+    assert entries(state) == [("quarantine", "web4.example.net"), ("release", "web4.example.net")]
+    assert cli.main(["db", "check", "--state", str(state)]) == 0

@@ -179,6 +179,17 @@ async def test_an_election_is_told_under_the_older_programs_names(rig: Rig):
 
 
 @virtual
+async def test_who_is_there_and_who_lacks_most_is_told_of_peers(rig: Rig):
+    scrape = Scrape(rig)
+    assert "usher_peers" not in scrape.values()
+    now = rig.clock.now()
+    scrape.peers = SimpleNamespace(heard=(now - 1000, now - 31_000), unseen=(0, 3))
+    values = scrape.values()
+    assert (values["usher_peers"], values["usher_peers_silent_seconds"]) == (1, 31)
+    assert values["usher_peers_unseen_decisions"] == 3
+
+
+@virtual
 async def test_what_the_library_has_and_usher_does_not_do_is_absent(rig: Rig):
     text = Scrape(rig).text()
     for name in NOT_EXPORTED:

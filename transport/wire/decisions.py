@@ -1,0 +1,207 @@
+"""What ushers of one cluster tell each other of their operators' decisions, as bytes without their seal.
+
+Rules:
+1. Any bytes give a frozen value or a WireError: sizes, types, names and numbers are checked field by field.
+2. A message is a view, which says who is there and what he has seen, or decisions, which somebody lacks.
+3. Whoever reads has opened the seal first (security.peers); what is wrong all the same is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from fsm.identity import is_safe
+from transport.wire.documents import integer, protocol, read_object, text
+from transport.wire.errors import WireError
+
+VIEW: Final = "io.choria.usher.v1.view"
+DECISIONS: Final = "io.choria.usher.v1.decisions"
+LARGEST: Final = 127 * 1024
+MOST: Final = 200
+"""Decisions in one message."""
+PIECE: Final = 48 * 1024
+"""Bytes of decisions after which a message is full."""
+LONGEST_NAME: Final = 253
+LONGEST_REASON: Final = 500
+BUCKETS: Final = 256
+LATEST: Final = 2**53
+"""Stamps are below it: one more than the newest is always a number that every reader of JSON has."""
+_HEX: Final = frozenset("0123456789abcdef")
+_MARK: Final = 16
+
+
+class Kind(StrEnum):
+    """What an operator can decide for the whole cluster."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    QUARANTINE = "quarantine"
+    RELEASE = "release"
+
+
+FLEET: Final = frozenset({Kind.PAUSE, Kind.RESUME})
+"""What concerns no single node."""
+IN_FORCE: Final = frozenset({Kind.PAUSE, Kind.QUARANTINE})
+"""What holds something until its opposite is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided on a node ("" for the fleet), by whom and why, and at which usher, of which lineage.
+
+    `stamp` orders decisions: milliseconds since 1970, or one more than the newest that was known there.
+    """
+
+    kind: Kind
+    node: str
+    stamp: int
+    origin: str
+    lineage: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Who is there: database and process (16 hex each), election_name, sender_identity, and whether it leads.
+
+    `at` is its time (ms since 1970), and rises with each message of a process; `marks` is what its decisions come to.
+    """
+
+    lineage: str
+    usher: str
+    name: str
+    sender: str
+    leads: bool
+    at: int
+    marks: Mapping[int, str]
+
+
+Message = View | tuple[Decision, ...]
+
+
+def encode_view(view: View) -> bytes:
+    """For transport.subjects.PEERS, before the seal."""
+    return orjson.dumps(
+        {
+            "protocol": VIEW,
+            "lineage": view.lineage,
+            "usher": view.usher,
+            "name": view.name,
+            "sender": view.sender,
+            "leads": view.leads,
+            "at": view.at,
+            "marks": {str(bucket): mark for bucket, mark in view.marks.items()},
+        }
+    )
+
+
+def encode_decisions(decisions: Iterable[Decision]) -> Iterator[bytes]:
+    """As many messages as they need, before the seal."""
+    written: list[bytes] = []
+    size = 0
+    for decision in decisions:
+        said = orjson.dumps(decision)
+        if written and (len(written) == MOST or size + len(said) > PIECE):
+            yield _packed(written)
+            written, size = [], 0
+        written.append(said)
+        size += len(said)
+    if written:
+        yield _packed(written)
+
+
+def _packed(written: list[bytes]) -> bytes:
+    return orjson.dumps({"protocol": DECISIONS, "decisions": [orjson.Fragment(said) for said in written]})
+
+
+def decode(data: bytes) -> Message:
+    """What was heard; raises WireError."""
+    if len(data) > LARGEST:
+        raise WireError("too_large", "peer")
+    document = read_object(data, "peer")
+    if document.get("protocol") == VIEW:
+        return _view(document)
+    protocol(document, DECISIONS, "peer")
+    found = document.get("decisions")
+    if type(found) is not list or not 0 < len(found) <= MOST:
+        raise WireError("wrong_field", "peer.decisions")
+    return tuple(read_decision(each) for each in found)
+
+
+def read_decision(document: object) -> Decision:
+    """One decision from its JSON; raises WireError."""
+    if type(document) is not dict:
+        raise WireError("not_an_object", "decision")
+    try:
+        kind = Kind(text(document, "kind", "decision"))
+    except ValueError:
+        raise WireError("wrong_field", "decision.kind") from None
+    node = document.get("node")
+    if type(node) is not str or (node != "" if kind in FLEET else not is_safe(node)):
+        raise WireError("wrong_field", "decision.node")
+    return Decision(
+        kind,
+        node,
+        _stamp(document, "stamp", "decision"),
+        _name(document, "origin", "decision"),
+        _mark(document, "lineage", "decision"),
+        _name(document, "by", "decision"),
+        _reason(document),
+    )
+
+
+def _view(document: dict[str, Any]) -> View:
+    leads, marks = document.get("leads"), document.get("marks")
+    if type(leads) is not bool:
+        raise WireError("wrong_field", "view.leads")
+    if type(marks) is not dict or len(marks) > BUCKETS:
+        raise WireError("wrong_field", "view.marks")
+    return View(
+        _mark(document, "lineage", "view"),
+        _mark(document, "usher", "view"),
+        _name(document, "name", "view"),
+        _name(document, "sender", "view"),
+        leads,
+        _stamp(document, "at", "view"),
+        {_bucket(bucket): _mark(marks, bucket, "view.marks") for bucket in marks},
+    )
+
+
+def _bucket(written: str) -> int:
+    if not (written.isascii() and written.isdecimal() and len(written) <= 3) or int(written) >= BUCKETS:
+        raise WireError("wrong_field", "view.marks")
+    return int(written)
+
+
+def _stamp(document: dict[str, Any], field: str, layer: str) -> int:
+    stamp = integer(document, field, layer, least=0)
+    if stamp >= LATEST:
+        raise WireError("wrong_field", f"{layer}.{field}")
+    return stamp
+
+
+def _name(document: dict[str, Any], field: str, layer: str) -> str:
+    name = text(document, field, layer)
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise WireError("wrong_field", f"{layer}.{field}")
+    return name
+
+
+def _mark(document: dict[str, Any], field: str, layer: str) -> str:
+    mark = text(document, field, layer)
+    if len(mark) != _MARK or not _HEX.issuperset(mark):
+        raise WireError("wrong_field", f"{layer}.{field}")
+    return mark
+
+
+def _reason(document: dict[str, Any]) -> str:
+    reason = text(document, "reason", "decision")
+    if len(reason) > LONGEST_REASON:
+        raise WireError("wrong_field", "decision.reason")
+    return reason
