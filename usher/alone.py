@@ -38,6 +38,7 @@ from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
 from store.restoring import incoming, take_in
+from usher.audit.table import remember
 from usher.control.client import NoDaemonError, RefusedError, ask
 from usher.control.protocol import Ask
 from usher.control.server import carried_out, user_name
@@ -123,6 +124,7 @@ async def _answer(
     epoch = await journal.begin_epoch()
     policy = last_policy(state)
     await journal.remember_policy(policy.hash, policy.document(), clock.now())
+    await remember(journal, clock.now())
     alone = _Alone(state, journal, clock, policy, epoch, end)
     answer = await carried_out(request, user_name(os.geteuid()), alone, alone)
     await alone.engine.stop(0)

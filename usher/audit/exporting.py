@@ -115,6 +115,9 @@ def _lines(out: str, document: dict[str, Any], ranges: Sequence[Range]) -> Itera
         yield f"journal {of.lineage}: rows {of.first} to {of.last}, {_covered(of)}"
         if missing["payloads"]:
             yield f"  {missing['payloads']} of them have no payload any more, their digests stay"
+        if missing["tables"]:
+            versions = ", ".join(map(str, missing["tables"]))
+            yield f"  of the versions {versions} of the table, which its rows name, nobody kept the document"
         if missing["pruned_below"]:
             yield f"  its history begins at row {missing['pruned_below']}: what was before was pruned"
         if journal["clock_set_back_at"]:

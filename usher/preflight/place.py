@@ -18,6 +18,7 @@ from typing import Final
 
 from security.problems import CredentialError
 from security.vaultfile import read_ring
+from usher.audit.keys import audit_key_place, read_keys
 from usher.config.site import Site
 from usher.preflight.verdicts import Check, doubtful, fine, wrong
 from usher.state import LOCK, LONGEST_SOCKET, StateDirectory
@@ -78,6 +79,7 @@ def state_directory(site: Site, environ: Mapping[str, str], seen: Machine) -> It
     if there:
         yield from _locked(state)
     yield from _vault(site, environ, state)
+    yield from _audit(site, environ, state)
 
 
 def _owned(state: StateDirectory, seen: Machine) -> Iterator[Check]:
@@ -161,6 +163,24 @@ def _locked(state: StateDirectory) -> Iterator[Check]:
         yield doubtful(NAME, what, "nothing, if that is the one that you mean; else stop it")
     finally:
         os.close(handle)
+
+
+def _audit(site: Site, environ: Mapping[str, str], state: StateDirectory) -> Iterator[Check]:
+    place = audit_key_place(site.audit.key_file, environ, state)
+    name = "audit key"
+    if place.ours and not place.path.exists():
+        if state.database.exists():
+            what = f"{place.path} is not there, and a database is: who signed its checkpoints hands over to nobody"
+            yield doubtful(name, what, "put the file back, unless no usher with an audit key has run there yet")
+        else:
+            yield fine(name, f"the first start makes {place.path}")
+        return
+    try:
+        keys = read_keys(place)
+    except CredentialError as error:
+        yield wrong(name, f"{error.problem.place}: {error.problem.what}", error.problem.next)
+        return
+    yield fine(name, f"{place.path} signs as {keys.public}")
 
 
 def _vault(site: Site, environ: Mapping[str, str], state: StateDirectory) -> Iterator[Check]:
