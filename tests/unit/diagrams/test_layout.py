@@ -70,6 +70,14 @@ def test_nothing_lies_on_anything_else(diagram):
 
 
 @every_diagram
+def test_no_wire_runs_through_the_title(diagram):
+    scene = lay_out(diagram)
+    (title,) = [box for box in scene.boxes if box.name == "title"]
+    height = sum(line.height for column in title.columns for line in column)
+    assert min(y for wire in scene.wires for _, y in wire.points) > height
+
+
+@every_diagram
 def test_a_wire_begins_and_ends_at_its_boxes_and_has_right_angles(diagram):
     scene = lay_out(diagram)
     placed = boxes(scene)
