@@ -93,10 +93,11 @@ def _node(box: Box, high: float) -> str:
 def _label(box: Box) -> str:
     if not box.title and not any(box.columns):
         return '""'
-    across = max(len(box.columns), 1)
+    across = max(2 * len(box.columns) - 1, 1)
     rows = [_cell(each, across, faint=box.faint) for each in box.title]
     rows += [
-        "".join(_cell(each, faint=box.faint) if each else _EMPTY for each in line) for line in zip_longest(*box.columns)
+        _APART.join(_cell(each, faint=box.faint) if each else _EMPTY for each in line)
+        for line in zip_longest(*box.columns)
     ]
     width = box.width
     if box.look != _WORDS:
@@ -107,6 +108,7 @@ def _label(box: Box) -> str:
 
 
 _EMPTY: Final = "<td></td>"
+_APART: Final = f'<td width="{PAD:.0f}"></td>'
 
 
 def _left(box: Box) -> float:

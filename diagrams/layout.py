@@ -22,7 +22,9 @@ GAP: Final = 34.0
 BETWEEN: Final = 22.0
 _LEAST: Final = 84.0
 _HEAD: Final = 74.0
-"""Above the phases: the title, and the wires that lead back or to an end."""
+"""Above the phases at least: the title, and the wires that lead back or to an end."""
+_TITLE: Final = 30.0
+"""What the title needs, without the line under it."""
 _BELOW: Final = 76.0
 """Between the phases and what waits below them."""
 _LINE: Final = 14.0
@@ -36,10 +38,16 @@ Columns = tuple[tuple[Words, ...], ...]
 
 
 def lay_out(diagram: Diagram) -> Scene:
-    """The page of a diagram of states."""
+    """The page of a diagram of states; what runs above the phases has its room below the title."""
+    title = _TITLE + (_LINE if diagram.under else 0.0)
+    scene = _laid_out(diagram, _HEAD + title - _TITLE)
+    highest = min((y for wire in scene.wires for _, y in wire.points), default=title)
+    return scene if highest >= title else _laid_out(diagram, _HEAD + 2 * title - _TITLE - highest)
+
+
+def _laid_out(diagram: Diagram, top: float) -> Scene:
     of = {each: [node for node in diagram.nodes if node.kind is each] for each in Kind}
     said = {node.name: words.body(node, diagram) for node in diagram.nodes}
-    top = _HEAD + (_LINE if diagram.under else 0.0)
     phases = _line(of[Kind.PHASE], said, (_begin(diagram), top), _gaps(diagram, of[Kind.PHASE]))
     waiting = _below(of[Kind.WAITING], said, phases)
     beside = [*phases, *waiting]

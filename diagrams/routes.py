@@ -89,6 +89,8 @@ def _plan(edge: Edge, kinds: Mapping[str, Kind], boxes: Mapping[str, Box]) -> Pl
 _WAYS: Final[Mapping[tuple[Kind, Kind], tuple[Way, Side, Side]]] = {
     (Kind.PHASE, Kind.PHASE): (Way.ABOVE, Side.TOP, Side.TOP),
     (Kind.START, Kind.PHASE): (Way.ABOVE, Side.TOP, Side.TOP),
+    (Kind.PHASE, Kind.START): (Way.ABOVE, Side.TOP, Side.TOP),
+    (Kind.END, Kind.START): (Way.AROUND, Side.RIGHT, Side.TOP),
     (Kind.PHASE, Kind.WAITING): (Way.MIDDLE, Side.BOTTOM, Side.TOP),
     (Kind.PHASE, Kind.END): (Way.AROUND, Side.TOP, Side.RIGHT),
     (Kind.WAITING, Kind.PHASE): (Way.BELOW, Side.BOTTOM, Side.LEFT),
@@ -108,17 +110,14 @@ def _way(edge: Edge, kinds: Mapping[str, Kind], boxes: Mapping[str, Box]) -> tup
         return Way.STRAIGHT, Side.RIGHT, Side.LEFT
     if ends == (Kind.PHASE, Kind.WAITING) and target.x + 4 * _LANE < source.middle < target.right - 4 * _LANE:
         return Way.DOWN, Side.BOTTOM, Side.TOP
-    if ends == (Kind.WAITING, Kind.PHASE) and any(boxes[name].x < target.x for name in _phases(kinds)):
+    first = min((box.x for name, box in boxes.items() if kinds[name] is Kind.PHASE), default=0.0)
+    if ends == (Kind.WAITING, Kind.PHASE) and first < target.x:
         return Way.MIDDLE, Side.TOP, Side.BOTTOM
     if ends == (Kind.WAITING, Kind.WAITING) and abs(source.x - target.right) < _NEAR:
         return Way.BESIDE, Side.LEFT, Side.RIGHT
     if ends == (Kind.WAITING, Kind.WAITING) and abs(target.x - source.right) < _NEAR:
         return Way.BESIDE, Side.RIGHT, Side.LEFT
     return _WAYS.get(ends, (Way.BELOW, Side.BOTTOM, Side.BOTTOM))
-
-
-def _phases(kinds: Mapping[str, Kind]) -> list[str]:
-    return [name for name, kind in kinds.items() if kind is Kind.PHASE]
 
 
 def _next(source: Box, target: Box, boxes: Mapping[str, Box], kinds: Mapping[str, Kind]) -> bool:
@@ -208,7 +207,7 @@ class _Router:
     def _falling(self, box: str, places: Mapping[tuple[str, Side, str], float]) -> list[float]:
         """Where wires come straight down onto a box: nothing else arrives beside them."""
         down = [plan for plan in self._plans if plan.way is Way.DOWN and plan.edge.target == box]
-        return [places[plan.edge.source, plan.out, f"to {box}"] for plan in down]
+        return [_onto(self._boxes[box], places[plan.edge.source, plan.out, f"to {box}"]) for plan in down]
 
     @staticmethod
     def _spot(box: Box, side: Side, place: int, count: int) -> float:
@@ -237,7 +236,8 @@ class _Router:
             return [(source.right, y), (target.x, y)]
         out = self._places[source.name, plan.out, f"to {target.name}"]
         if plan.way is Way.DOWN:
-            return [(out, source.bottom), (out, target.y)]
+            x = _onto(target, out)
+            return [(x, source.bottom), (x, target.y)]
         if plan.way is Way.BESIDE:
             begin, end = (source.x, target.right) if plan.out is Side.LEFT else (source.right, target.x)
             return [(begin, out), (end, out)]
@@ -278,6 +278,11 @@ class _Router:
             return [(out, source.bottom), (out, level), (into, level), (into, target.bottom)]
         left = min(box.x for box in self._boxes.values() if box.look == Kind.WAITING.value) - 1.6 * _LANE
         return [(out, source.bottom), (out, level), (left, level), (left, into), (target.x, into)]
+
+
+def _onto(target: Box, out: float) -> float:
+    """Where a wire falls that leaves there: a wide source reaches beyond its target."""
+    return min(max(out, target.x + 2 * _LANE), target.right - 2 * _LANE)
 
 
 def _ends(source: Box, target: Box, plan: Plan) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from store.chain import START
 from store.connections import pragma
+from store.tables import named
 
 FORMAT: Final = "usher checkpoint 1"
 COLUMNS: Final = "number, at, position, fleet_position, key, document, signature, successor, countersigned"
@@ -114,6 +115,7 @@ def _standing(db: sqlite3.Connection) -> dict[str, Any]:
         "epoch": epoch,
         "history": {"position": position, "hash": head.hex(), "floor": db.execute(_FLOOR).fetchall()[0][0] or 0},
         "journal": {"position": entries, "hash": entries_head.hex()},
+        "tables": named(db),
         "nodes": dict(sorted(db.execute(_COUNTS).fetchall())),
     }
 
@@ -129,7 +131,8 @@ def _covered(db: sqlite3.Connection, said: Mapping[str, Any]) -> bool:
     if not last:
         return False
     before = json.loads(last[0][1])
-    return all(before[name] == said[name] for name in ("lineage", "history", "journal", "key", "successor"))
+    names = ("lineage", "history", "journal", "tables", "key", "successor")
+    return all(before.get(name) == said[name] for name in names)
 
 
 def _signed(document: bytes, said: Mapping[str, Any], sign: Sign) -> Checkpoint:

@@ -25,6 +25,7 @@ from fsm.states import State
 from store import queries as sql
 from store import refusals
 from store.identity import look, ours, refused
+from store.newer import member
 from store.trouble import translated
 from store.versions import migrations
 from store.views import EffectView, FleetView, Group, HistoryView, Marked, Meta, NodeView, Page, node_view
@@ -114,7 +115,7 @@ class Reader:
 
     def arrivals(self, position: int) -> dict[State, int]:
         """How often a node came into each state after this position; a look at every row since."""
-        return {State(row["target"]): row["nodes"] for row in self.rows(sql.ARRIVALS, (position,))}
+        return {member(State, row["target"]): row["nodes"] for row in self.rows(sql.ARRIVALS, (position,))}
 
     def end(self) -> int:
         """The position of the last row of the history, 0 where there is none."""
@@ -136,7 +137,7 @@ class Reader:
 
     def counts(self) -> dict[State, int]:
         """How many nodes are in each state; neither states without nodes, nor nodes whose record is closed."""
-        return {State(row["state"]): row["nodes"] for row in self.rows(sql.COUNTS)}
+        return {member(State, row["state"]): row["nodes"] for row in self.rows(sql.COUNTS)}
 
     def counts_at(self, at: int, limit: int = MOVES) -> dict[State, int]:
         """How many nodes were in each state at this time (milliseconds): now, without the moves since.
@@ -145,12 +146,12 @@ class Reader:
         """
         position = self.before(at + 1)
         held = self.rows(sql.COUNTED)
-        counts = {State(row["state"]): int(row["nodes"]) for row in held}
+        counts = {member(State, row["state"]): int(row["nodes"]) for row in held}
         last = held[0]["last"] if held else 0
         while position < last:
             until = min(position + limit, last)
             for row in self.rows(sql.MOVES, (position, until)):
-                source, target = State(row["source"]), State(row["target"])
+                source, target = member(State, row["source"]), member(State, row["target"])
                 counts[source] = counts.get(source, 0) + row["nodes"]
                 counts[target] = counts.get(target, 0) - row["nodes"]
             position = until
@@ -158,7 +159,7 @@ class Reader:
 
     def reasons(self, limit: int = 10) -> list[tuple[Reason, int]]:
         """The most frequent reasons of failed nodes, with how many have them; others carry what is past."""
-        return [(Reason(row["reason"]), row["nodes"]) for row in self.rows(sql.REASONS, (limit,))]
+        return [(member(Reason, row["reason"]), row["nodes"]) for row in self.rows(sql.REASONS, (limit,))]
 
     def failures(self) -> tuple[Group, ...]:
         """Failed and deferred nodes by reason, the largest group first."""

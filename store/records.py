@@ -15,12 +15,14 @@ from typing import Any, Final
 from store.chain import ENVELOPE, FLEET_ENVELOPE
 from store.checkpoints import COLUMNS, Checkpoint, canonical
 from store.reader import Reader
+from store.tables import Table
 
 FLOOR: Final = "usher floor 1"
 _PAGE: Final = 1000
 _CHECKPOINTS: Final = f"SELECT {COLUMNS} FROM checkpoints WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608 a constant
 _LINEAGES: Final = "SELECT lineage, position, fleet_position, at, why FROM lineages ORDER BY fleet_position, why"
 """'made' before 'restored': a database may be restored before anything was written to its journal."""
+_TABLES: Final = "SELECT version, digest, document, since, origin FROM tables ORDER BY version, since, digest"
 _FLOORS: Final = "SELECT position, at, hash, signer, signature, document FROM floor ORDER BY position"
 _BASES: Final = "SELECT node, seq, body FROM floor_bases WHERE position = ? AND node > ? ORDER BY node LIMIT ?"
 _BASE: Final = "SELECT node, seq, body FROM floor_bases WHERE node = ? ORDER BY position DESC LIMIT 1"
@@ -78,6 +80,11 @@ def chained(reader: Reader, table: str, after: int) -> Iterator[dict[str, Any]]:
 def lineages(reader: Reader) -> tuple[Lineage, ...]:
     """The lineages of the database, the oldest first; the last is its own."""
     return tuple(Lineage(**row) for row in reader.rows(_LINEAGES))
+
+
+def tables(reader: Reader) -> tuple[Table, ...]:
+    """Every document of a table that is held, by version and time."""
+    return tuple(Table(**row) for row in reader.rows(_TABLES))
 
 
 def floors(reader: Reader) -> tuple[Floor, ...]:

@@ -1,7 +1,8 @@
 """Views: what the reader gives, as frozen values.
 
 Rules:
-1. Texts that name a state, reason or status are the enum's members; an unknown one is an error when it is read.
+1. Texts that name a state, reason or status are the enum's members; an unknown one is an error when it is read, but in
+   a row of history, which is told as it was written (store.newer).
 2. Times are milliseconds since 1970; an absent one is None.
 """
 
@@ -16,6 +17,7 @@ from fsm.frozen import quick
 from fsm.reasons import Reason
 from fsm.states import State
 from store.entries import Status
+from store.newer import Newer, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +104,16 @@ class HistoryView:
     policy: str
     event: str
     name: str
-    source: State
-    target: State
+    source: State | Newer
+    target: State | Newer
     digest: str
     hash: bytes
     payload: bytes | None
 
     def __post_init__(self) -> None:
         """Turn the texts of the database into members."""
-        object.__setattr__(self, "source", State(self.source))
-        object.__setattr__(self, "target", State(self.target))
+        object.__setattr__(self, "source", known(State, self.source))
+        object.__setattr__(self, "target", known(State, self.target))
 
 
 @dataclass(frozen=True, slots=True)

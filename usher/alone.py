@@ -38,6 +38,7 @@ from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
 from store.restoring import incoming, take_in
+from usher.audit.table import remember
 from usher.cluster.kept import is_shared, kept, marked, shared_as
 from usher.control.client import NoDaemonError, RefusedError, ask
 from usher.control.protocol import Ask
@@ -124,6 +125,7 @@ async def _answer(
     epoch = await journal.begin_epoch()
     policy = last_policy(state)
     await journal.remember_policy(policy.hash, policy.document(), clock.now())
+    await remember(journal, clock.now())
     alone = _Alone(state, journal, clock, policy, epoch, end)
     answer = await carried_out(request, user_name(os.geteuid()), alone, alone)
     await alone.engine.stop(0)

@@ -36,6 +36,8 @@ from fsm.traces import trace
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
 from usher.blackening import Blackening
 
+CHECKPOINTS: Final = "checkpoints"
+"""Who writes the lines of signed checkpoints."""
 LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -169,6 +171,7 @@ def set_up(logfile: str, level: str) -> None:
     lines = _lines(logfile)
     root.addHandler(Bridge(lines) if lines else logging.NullHandler())
     root.setLevel(LEVELS.get(level, logging.WARNING))
+    logging.getLogger(CHECKPOINTS).setLevel(logging.INFO)  # whatever the level: a log that leaves the machine binds
     logging.getLogger("nats").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it quotes exceptions: see `unhandled`
 

@@ -26,6 +26,7 @@ from transport.reports import Report
 from usher import logs
 from usher.aging import aging_of
 from usher.audit.start import keeper_of
+from usher.audit.table import remember
 from usher.cluster.kept import decided
 from usher.compat import Compat
 from usher.config.problems import Problem
@@ -91,6 +92,7 @@ async def start(settings: Settings, stack: AsyncExitStack, restart: Callable[[],
     now = settings.outside.clock.now()
     policy = replace(settings.policy, signer=settings.outside.live.signer())  # it may have changed: usher starts anew
     await journal.remember_policy(policy.hash, policy.document(), now)
+    await remember(journal, now)
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))

@@ -21,7 +21,7 @@ KEY = SigningKey.from_seed(b"a" * 32)
 OTHER = SigningKey.from_seed(b"b" * 32)
 TRIGGERS = (
     "history_changes", "history_deletions", "journal_changes", "journal_deletions", "checkpoints_changes",
-    "checkpoints_deletions",
+    "checkpoints_deletions", "tables_changes", "tables_deletions",
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ from security.vaultfile import write_ring
 from store.entries import FleetEntry
 from store.journal import Journal
 from store.repository import open_store
+from usher.audit.table import remember
 from usher.effects.enrolling import SEALED
 from usher.effects.hand import Hand, Name
 from usher.state import DATABASE, VAULT_KEY
@@ -186,6 +187,7 @@ async def write_database(
     await store.begin_epoch()
     await store.remember_vault_keys(RING.ids, now)
     await store.remember_policy(POLICY.hash, POLICY.document(), now)
+    await remember(store, now)
     for node, live in lives.items():
         await live(Author(store, node, now - 5 * MINUTE))
     if paused:

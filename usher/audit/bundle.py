@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from fsm.errors import UsherError
-from fsm.table import VERSION
 from security.auditkey import pem
 from security.keys import SigningKey
 from store.chain import ENVELOPE, FLEET_ENVELOPE, START
 from store.reader import Reader
+from store.tables import Table
 from usher.audit import lines, parts
 from usher.audit.exported import line as checkpoint_line
 from usher.audit.guide import GUIDE
@@ -85,8 +85,11 @@ def _fill(folder: Path, sources: Sequence[Source], key: SigningKey, asked: dict[
     _write(folder / "operators.jsonl", _operators(passing))
     _write(folder / "policies.jsonl", (text for s, p in pairs for text in parts.policies(s.reader, p)))
     _write(folder / "checkpoints.jsonl", _checkpoints(sources))
-    _write(folder / "table.json", [parts.table()])
-    _write(folder / "machine.mmd", [parts.diagram()])
+    held = [parts.documents(s.reader, p) for s, p in pairs]
+    for name, text in {
+        name: text for each in held for table in each for name, text in parts.files(table).items()
+    }.items():
+        (folder / name).write_bytes(text)
     _write(folder / "audit-key.pem", [pem(key.public_hex)])
     named = {"columns": _quoted(ENVELOPE), "fleet_columns": _quoted(FLEET_ENVELOPE)}
     _write(folder / "README.md", [GUIDE.format(**named)])
@@ -97,8 +100,7 @@ def _fill(folder: Path, sources: Sequence[Source], key: SigningKey, asked: dict[
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "asked": asked,
         "signed_by": key.public_hex,
-        "table_version": VERSION,
-        "journals": [_journal(source, each) for source, each in pairs],
+        "journals": [_journal(source, each, tables) for (source, each), tables in zip(pairs, held, strict=True)],
     }
     _write(folder / "bundle.json", [json.dumps(document, indent=1) + "\n"])
     _sign(folder, key)
@@ -135,7 +137,7 @@ def _newest(folder: Path, of: Range) -> None:
         (folder / f"checkpoint-{of.lineage}.sig").write_bytes(newest.signature)
 
 
-def _journal(source: Source, passing: Passing) -> dict[str, Any]:
+def _journal(source: Source, passing: Passing, tables: Sequence[Table]) -> dict[str, Any]:
     of = source.range
     return {
         "journal": of.lineage,
@@ -155,12 +157,16 @@ def _journal(source: Source, passing: Passing) -> dict[str, Any]:
         "fleet": {"first": 1, "last": of.entries, "previous": START.hex()},
         "nodes": parts.counts(source.reader, of),
         "table_versions": {str(version): rows for version, rows in sorted(passing.tables.items())},
-        "missing": _missing(of, passing),
+        "tables": [
+            {"version": each.version, "digest": each.digest, "since": utc(each.since), "origin": each.origin}
+            for each in tables
+        ],
+        "missing": _missing(of, passing, {each.version for each in tables}),
         "clock_set_back_at": passing.backwards[:100],
     }
 
 
-def _missing(of: Range, passing: Passing) -> dict[str, Any]:
+def _missing(of: Range, passing: Passing, tables: set[int]) -> dict[str, Any]:
     """What whoever reads it has to know that is not there."""
     floor = of.floor
     return {
@@ -174,7 +180,7 @@ def _missing(of: Range, passing: Passing) -> dict[str, Any]:
             "signer": floor.signer,
             "signature": floor.signature.hex(),
         },
-        "tables": sorted(version for version in passing.tables if version != VERSION),
+        "tables": sorted(passing.tables.keys() - tables),
         "covered_by_no_checkpoint": [of.bound + 1, of.last] if of.bound < of.last else [],
     }
 

@@ -18,8 +18,10 @@ from typing import Any, Final
 from fsm.errors import UsherError
 from security.keys import signed_by
 from store.checkpoints import Checkpoint
+from store.tables import Table
 from usher.audit.bundle import FORMAT, SUMS, digest
 from usher.audit.exported import read_line
+from usher.audit.parts import files, table_file
 from usher.audit.trust import follow
 
 _LONGEST: Final = 1 << 22
@@ -130,7 +132,7 @@ def _contents(folder: Path, found: Found) -> str:
             return what
         found.rows[chain[0]] = sum(1 for _, name, _ in links if name == chain[0])
     for journal in found.document["journals"]:
-        if what := _ends(journal, links) or _checkpoints(folder, journal, links, found):
+        if what := _ends(journal, links) or _checkpoints(folder, journal, links, found) or _tables(folder, journal):
             return what
     return ""
 
@@ -199,6 +201,30 @@ def _checkpoints(folder: Path, journal: dict[str, Any], links: dict[tuple[str, s
     return ""
 
 
+def _tables(folder: Path, journal: dict[str, Any]) -> str:
+    """Each table is the one that its digest names, its pictures are those in it, and checkpoints name it."""
+    held = {(each["version"], each["digest"]) for each in journal["tables"]}
+    for version, digest_ in sorted(held):
+        name = table_file(version, digest_)
+        text = (folder / name).read_bytes() if (folder / name).exists() else b""
+        if sha256(text).hexdigest() != digest_:
+            return f"{name} is not the table that journal {journal['journal']} names"
+        drawn = files(Table(version, digest_, text, 0, ""))
+        if other := [
+            each for each in drawn if not (folder / each).exists() or (folder / each).read_bytes() != drawn[each]
+        ]:
+            return f"{other[0]} is not the picture of the table in {name}"
+    named = {int(version) for version in journal["table_versions"]}
+    for _, each in (pair for pair in _read(folder) if pair[0] == journal["journal"]):
+        said = each.says()
+        for version, digest_ in said.get("tables", ()) if said["lineage"] == journal["lineages"][-1]["lineage"] else ():
+            if version in named and (version, digest_) not in held:
+                return (
+                    f"the table {version} with the digest {digest_}, which checkpoint {each.number} names, is missing"
+                )
+    return ""
+
+
 def _read(folder: Path) -> list[tuple[str, Checkpoint]]:
     made = []
     with (folder / "checkpoints.jsonl").open(encoding="utf-8") as file:
@@ -214,6 +240,9 @@ def _note(found: Found) -> None:
         missing, name = journal["missing"], journal["journal"]
         if missing["payloads"]:
             found.notes.append(f"{missing['payloads']} rows of journal {name} have no payload any more")
+        if missing["tables"]:
+            versions = ", ".join(map(str, missing["tables"]))
+            found.notes.append(f"rows of journal {name} name versions of the table that nobody kept: {versions}")
         if missing["pruned_below"]:
             found.notes.append(f"journal {name} begins at row {missing['pruned_below']}: what was before was pruned")
         if journal["clock_set_back_at"]:

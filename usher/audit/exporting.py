@@ -24,9 +24,7 @@ from usher.state import StateDirectory, state_directory
 from usher.views import common, moments
 from usher.views.text import utc, visible
 
-_EPILOG: Final = """A time is 2026-11-30, 2026-11-30T14:00Z, 90d (ago) or now; --until itself is not included.
-
-exit code: 0 written, 1 refused, 2 wrong arguments or nothing to read
+_EPILOG: Final = """exit code: 0 written, 1 refused, 2 wrong arguments or nothing to read
 
 examples:
   usher audit export --since 2026-11-01 --until 2026-12-01 --out ./november
@@ -37,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `usher audit export`."""
     parser.epilog = _EPILOG
     parser.add_argument(
-        "--since", type=moments.time, metavar="TIME", help="from the first row that is not before this time"
+        "--since", type=moments.time, metavar="TIME", help=f"from the first row that is not before it: {moments.HELP}"
     )
-    parser.add_argument("--until", type=moments.time, metavar="TIME", help="to the last row before this time")
+    parser.add_argument("--until", type=moments.time, metavar="TIME", help="to the last row before it")
     parser.add_argument("--out", required=True, metavar="DIR", help="the directory that is made")
     help_ = "another state directory, whose history is merged in; may be given more than once"
     parser.add_argument("--also", action="append", default=[], type=common.directory, metavar="STATE_DIR", help=help_)
@@ -115,6 +113,9 @@ def _lines(out: str, document: dict[str, Any], ranges: Sequence[Range]) -> Itera
         yield f"journal {of.lineage}: rows {of.first} to {of.last}, {_covered(of)}"
         if missing["payloads"]:
             yield f"  {missing['payloads']} of them have no payload any more, their digests stay"
+        if missing["tables"]:
+            versions = ", ".join(map(str, missing["tables"]))
+            yield f"  of the versions {versions} of the table, which its rows name, nobody kept the document"
         if missing["pruned_below"]:
             yield f"  its history begins at row {missing['pruned_below']}: what was before was pruned"
         if journal["clock_set_back_at"]:

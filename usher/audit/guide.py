@@ -24,7 +24,8 @@ directory, `audit-key.pem`, is only here to be compared with yours.
 | `checkpoints.jsonl` | where both stood, signed by the audit key, from time to time |
 | `operators.jsonl` | what people did, with their names and reasons |
 | `policies.jsonl` | the policies that rows name: `hash` is the beginning of the SHA-256 of `document` |
-| `table.json`, `machine.mmd` | the rules that were in force, each with its sentence, and their picture (Mermaid) |
+| `table-*.json` | the rules that were in force, each with its sentence; the name has their version and their digest |
+| `machine-*.dot`, `.mmd` | their picture, for Graphviz (`dot -Tsvg`) and for Mermaid |
 | `SHA256SUMS`, `SHA256SUMS.sig` | the digests of these files, and the audit key's signature of that list |
 | `checkpoint-*.json`, `.sig` | the newest checkpoint of each journal: the text that was signed, and the signature |
 

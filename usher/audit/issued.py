@@ -45,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jti", type=_jti, metavar="ID", help="the id of a server token")
     parser.add_argument("--serial", type=_hex, metavar="HEX", help="the serial of a certificate, in hexadecimal")
     parser.add_argument(
-        "--between", nargs=2, type=moments.time, metavar=("A", "B"), help="made from time A to before time B"
+        "--between",
+        nargs=2,
+        type=moments.time,
+        metavar=("A", "B"),
+        help=f"made from time A to before time B: {moments.HELP}",
     )
     common.add_state(parser)
     common.add_json(parser)

@@ -149,7 +149,7 @@ class Keeper:
 
     def _made(self, checkpoint: Checkpoint) -> None:
         self._count("usher_checkpoints_total")
-        logs.say(_logger, logging.INFO, "checkpoint", **document(checkpoint))
+        logs.say(logging.getLogger(logs.CHECKPOINTS), logging.INFO, "checkpoint", **document(checkpoint))
         self.sending.put(checkpoint)
 
     async def _sent(self) -> None:

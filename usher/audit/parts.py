@@ -2,7 +2,7 @@
 
 Rules:
 1. Each is made from the rows that are in the bundle, or says from what else.
-2. The table is that of the usher that exports; rows of other versions of it are counted, and said to be without theirs.
+2. Tables are those that the database kept when they decided; a version that rows name and nobody kept is said.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from diagrams import mermaid
-from diagrams.model import draw
 from fsm.codec import MalformedError, decode_payload, decode_snapshot
 from fsm.events import Operator
-from fsm.rows import Row
-from fsm.table import ROWS, VERSION
 from store.reader import Reader
+from store.records import tables
+from store.tables import Table
 from usher.audit.ranges import Range
+from usher.audit.table import pictures
 from usher.views.text import utc
 
+_SHORT: Final = 12
+"""Characters of a digest that a file's name has."""
 _SHOWN: Final = 100
 """Positions of rows without payload that are listed."""
 _COUNTS: Final = """
@@ -91,26 +92,26 @@ def _moved(row: dict[str, Any]) -> str:
     return f"{row['source']} -> {row['target']}"
 
 
-def table() -> str:
-    """The machine that is in force: each row with its sentence, as JSON."""
-    return json.dumps({"table_version": VERSION, "rows": [_row(row) for row in ROWS]}, indent=1) + "\n"
+def documents(reader: Reader, passing: Passing) -> list[Table]:
+    """The documents of the tables that rows name, by version and time."""
+    return [each for each in tables(reader) if each.version in passing.tables]
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "sources": sorted(source.value for source in row.sources),
-        "event": row.trigger.value,
-        "guard": row.question,
-        "target": row.target.value if row.target else None,
-        "opens": str(row.opens) if row.opens else None,
-        "sentence": row.why,
+def files(table: Table) -> dict[str, bytes]:
+    """The files of a document of a table, by name: itself, and its pictures."""
+    try:
+        made = pictures(table.document)
+    except (ValueError, KeyError, TypeError):  # somebody changed it, which verifying says
+        made = {}
+    of = f"{table.version}-{table.digest[:_SHORT]}"
+    return {table_file(table.version, table.digest): table.document} | {
+        f"machine-{of}.{kind}": text.encode() for kind, text in made.items()
     }
 
 
-def diagram() -> str:
-    """The machine as a picture: Mermaid."""
-    return mermaid.render(draw(full=True))
+def table_file(version: int, digest: str) -> str:
+    """The name of the file of a document of a table."""
+    return f"table-{version}-{digest[:_SHORT]}.json"
 
 
 def policies(reader: Reader, passing: Passing) -> list[str]:

@@ -112,7 +112,9 @@ def _blocked(document: Document) -> str:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--before", required=True, type=moments.time, metavar="TIME", help="rows before this time go")
+    parser.add_argument(
+        "--before", required=True, type=moments.time, metavar="TIME", help=f"rows before it go: {moments.HELP}"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would go")
     parser.add_argument("--reason", default="", type=_reason, help="why; kept in the journal with your name")
     key_options(parser)

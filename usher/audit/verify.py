@@ -17,12 +17,14 @@ from security.keys import signed_by
 from store.audit import Fault, Verdict, verify
 from store.checkpoints import Checkpoint
 from store.reader import Reader
-from store.records import Bases, Floor, Lineage, bases, checkpoints, floor_document, floors, lineages
+from store.records import Bases, Floor, Lineage, bases, checkpoints, floor_document, floors, lineages, tables
+from store.tables import Table
 from usher.audit.trust import Trust, broken, follow
 from usher.audit.watching import Seen, seeing
 from usher.views.text import utc
 
 CHECKPOINTS: Final = "checkpoints"
+TABLES: Final = "tables"
 
 
 @dataclass(slots=True)
@@ -63,7 +65,9 @@ def examine(reader: Reader, exported: Sequence[Checkpoint] = (), keys: Sequence[
         report.fault = _of(broken_one, why)
     report.fault = report.fault or bench.dense(stored) or bench.kept(stored, exported) or bench.agree(every)
     report.fault = report.fault or bench.floor()
-    _note(report)
+    held = tables(reader)
+    report.fault = report.fault or _documents(held, every, reader.meta().lineage)
+    _note(report, {each.version for each in held})
     return report
 
 
@@ -192,7 +196,22 @@ class _Bench:
         return None
 
 
-def _note(report: Report) -> None:
+def _documents(held: Sequence[Table], every: Sequence[Checkpoint], lineage: str) -> Fault | None:
+    """Each document of a table is what its digest names, and each that a checkpoint of this lineage names is held."""
+    for each in held:
+        if not each.sound:
+            return Fault(TABLES, each.version, "", 0, "the document of this version of the table was changed")
+    known = {(each.version, each.digest) for each in held}
+    for checkpoint in every:
+        said = checkpoint.says()
+        for version, digest in said.get("tables", ()) if said["lineage"] == lineage else ():
+            if (version, digest) not in known:
+                what = f"its document {digest[:16]}, which checkpoint {checkpoint.number} names, is missing"
+                return Fault(TABLES, version, "", 0, what)
+    return None
+
+
+def _note(report: Report, tables: set[int]) -> None:
     seen, notes = report.seen, report.notes
     if report.newest is None and not report.fault:
         notes.append("no checkpoint is known: rows that were cut off at the end could not be noticed")
@@ -206,3 +225,5 @@ def _note(report: Report) -> None:
         notes.append(f"{seen.without_payload} rows have no payload any more: their digests verify")
     if report.verdict.unknown_policy:
         notes.append(f"the policy {report.verdict.unknown_policy} that rows name is not held")
+    if unknown := sorted(seen.tables - tables):
+        notes.append(f"the document of version {unknown[0]} of the table, which rows name, is not held")

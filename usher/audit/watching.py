@@ -30,6 +30,7 @@ class Seen:
     without_payload: int = 0
     backwards: int = 0
     first_backwards: int = 0
+    tables: set[int] = field(default_factory=set)
     _nodes: dict[str, tuple[str, int]] = field(default_factory=dict)
     _counter: Counter[str] = field(default_factory=Counter)
 
@@ -49,6 +50,7 @@ class Seen:
             return
         at, node, target = row["at"], row["node"], row["target"]
         self.without_payload += row["payload"] is None
+        self.tables.add(row["table_version"])
         before, latest = self._nodes.get(node, ("", 0))
         if at < latest:
             self.backwards += 1

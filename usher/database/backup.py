@@ -16,6 +16,7 @@ from typing import Any
 from fsm.errors import StoreFullError
 from store.backup import back_up, default_name, make_room
 from store.identity import identify, opened
+from usher.audit.keys import audit_key_place
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 from usher.database.words import size
@@ -48,7 +49,13 @@ def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
         "nodes": identity.nodes,
         "rows": identity.rows,
         "vault_key": str(key),
+        "audit_key": str(_audit_key(desk)),
     }
+
+
+def _audit_key(desk: Desk) -> Path:
+    keys = desk.keeper.keys if desk.keeper is not None else None
+    return (keys.place if keys is not None else audit_key_place("", os.environ, desk.state)).path
 
 
 def _default(desk: Desk) -> Path:
@@ -75,6 +82,7 @@ def lines(document: Document) -> list[str]:
         f"  file       {document['file']}",
         f"  sha256     {document['sha256']}",
         f"  not in it  the vault's key, {document['vault_key']}: without it, nodes under way begin anew",
+        f"             the audit key, {document['audit_key']}: without it, another key signs without its consent",
     ]
 
 

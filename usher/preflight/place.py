@@ -18,10 +18,11 @@ from typing import Final
 
 from security.problems import CredentialError
 from security.vaultfile import read_ring
+from usher.audit.keys import audit_key_place, read_keys
 from usher.config.site import Site
 from usher.preflight.verdicts import Check, doubtful, fine, wrong
 from usher.state import LOCK, LONGEST_SOCKET, StateDirectory
-from usher.vault import SETTING, key_place
+from usher.vault import SETTING, KeyPlace, key_place
 
 NAME: Final = "state directory"
 _MB: Final = 1_000_000
@@ -78,6 +79,7 @@ def state_directory(site: Site, environ: Mapping[str, str], seen: Machine) -> It
     if there:
         yield from _locked(state)
     yield from _vault(site, environ, state)
+    yield from _audit(site, environ, state)
 
 
 def _owned(state: StateDirectory, seen: Machine) -> Iterator[Check]:
@@ -163,15 +165,36 @@ def _locked(state: StateDirectory) -> Iterator[Check]:
         os.close(handle)
 
 
+def _absent(name: str, place: KeyPlace, state: StateDirectory, lost: str, then: str) -> Check:
+    """A key of our own that is not there: the first start makes it, or it is lost."""
+    if not state.database.exists():
+        return fine(name, f"the first start makes {place.path}")
+    return doubtful(name, f"{place.path} is not there, and a database is: {lost}", then)
+
+
+def _audit(site: Site, environ: Mapping[str, str], state: StateDirectory) -> Iterator[Check]:
+    place = audit_key_place(site.audit.key_file, environ, state)
+    name = "audit key"
+    if place.ours and not place.path.exists():
+        lost = "who signed its checkpoints hands over to nobody"
+        yield _absent(
+            name, place, state, lost, "put the file back, unless no usher with an audit key has run there yet"
+        )
+        return
+    try:
+        keys = read_keys(place)
+    except CredentialError as error:
+        yield wrong(name, f"{error.problem.place}: {error.problem.what}", error.problem.next)
+        return
+    yield fine(name, f"{place.path} signs as {keys.public}")
+
+
 def _vault(site: Site, environ: Mapping[str, str], state: StateDirectory) -> Iterator[Check]:
     place = key_place(site.vault_key_file, environ, state)
     name = "vault key"
     if place.ours and not place.path.exists():
-        if state.database.exists():
-            what = f"{place.path} is not there, and a database is: what its key sealed is lost"
-            yield doubtful(name, what, "put the file back; without it the nodes under way start anew")
-        else:
-            yield fine(name, f"the first start makes {place.path}")
+        lost = "what its key sealed is lost"
+        yield _absent(name, place, state, lost, "put the file back; without it the nodes under way start anew")
         return
     try:
         ring, problems = read_ring(place.path, SETTING, strict=site.strict)

@@ -21,7 +21,7 @@ from usher import graphviz
 from usher.views import common, counted, path
 from usher.views.book import Book, open_book
 from usher.views.documents import line
-from usher.views.moments import time
+from usher.views.moments import HELP, time
 from usher.views.text import local, utc, visible
 
 FORMATS: Final[dict[str, Callable[[Diagram], str]]] = {
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--node", metavar="NODE", help="the way that a node took, with times and failures")
     what.add_argument("--counts", action="store_true", help="how many nodes are in each state")
     what.add_argument("--effects", action="store_true", help="the steps of each phase")
-    help_ = "with --node or --counts: as it was then: 2026-11-30T02:15, or 90m for so long ago"
+    help_ = f"with --node or --counts: as it was then: {HELP}"
     parser.add_argument("--at", type=time, metavar="TIME", help=help_)
     parser.add_argument("--out", type=_named, metavar="FILE", help="the file to make (default: the standard output)")
     common.add_state(parser)

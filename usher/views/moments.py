@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
+from typing import Final
 
 from usher.views.common import now
 from usher.views.text import milliseconds, visible
 
+HELP: Final = "2026-11-30T02:15, 2026-11-30T02:15Z, 2h for so long ago, or now"
+"""What a TIME is, for the help of an option."""
 _SEQ = 9
 """Digits that a seq has at most; a time has other characters."""
 
@@ -28,7 +31,7 @@ def time(text: str) -> int:
     try:
         return int(datetime.fromisoformat(text.strip()).astimezone().timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        said = f"{visible(text)!r} is no time, such as 2026-11-20T21:52:29, 2026-11-20T19:52:29Z or 2h (ago)"
+        said = f"{visible(text)!r} is no time, such as 2026-11-20T21:52:29, 2026-11-20T19:52:29Z, 2h (ago) or now"
         raise argparse.ArgumentTypeError(said) from None
 
 

@@ -14,6 +14,7 @@ from fsm.effects import Effect
 from fsm.events import Certainty
 from fsm.reasons import Reason
 from store.entries import Status
+from store.newer import Newer, known, known_or_none
 from store.reader import Reader
 
 _OPENINGS: Final = """
@@ -32,19 +33,19 @@ class OpeningView:
 
     position: int
     seq: int
-    effect: Effect
+    effect: Effect | Newer
     tries: int
-    status: Status
-    certainty: Certainty | None
-    reason: Reason | None
+    status: Status | Newer
+    certainty: Certainty | Newer | None
+    reason: Reason | Newer | None
     closed_at: int | None
 
     def __post_init__(self) -> None:
-        """Turn the texts of the database into members."""
-        object.__setattr__(self, "effect", Effect(self.effect))
-        object.__setattr__(self, "status", Status(self.status))
-        object.__setattr__(self, "certainty", None if self.certainty is None else Certainty(self.certainty))
-        object.__setattr__(self, "reason", None if self.reason is None else Reason(self.reason))
+        """Turn the texts of the database into members, or names of another version."""
+        object.__setattr__(self, "effect", known(Effect, self.effect))
+        object.__setattr__(self, "status", known(Status, self.status))
+        object.__setattr__(self, "certainty", known_or_none(Certainty, self.certainty))
+        object.__setattr__(self, "reason", known_or_none(Reason, self.reason))
 
 
 def openings(reader: Reader, node: str, first: int, last: int) -> tuple[OpeningView, ...]:

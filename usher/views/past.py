@@ -17,6 +17,7 @@ from fsm.events import Ack, Certainty, Done, Due, Event, Failed, HelperFacts, Op
 from fsm.reasons import Reason
 from fsm.states import State
 from fsm.table import ROWS
+from store.newer import Newer
 
 SENTENCES: Final[dict[str, str]] = {row.name: row.why for row in ROWS}
 """Each row's sentence by its name."""
@@ -45,11 +46,11 @@ class Ended:
 class Opened:
     """The effect that a transition opened, which try it was, how far it got, and how certain its end is."""
 
-    effect: Effect
+    effect: Effect | Newer
     tries: int
     status: str
-    certainty: Certainty | None = None
-    reason: Reason | None = None
+    certainty: Certainty | Newer | None = None
+    reason: Reason | Newer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class Past:
     seq: int
     event: str
     row: str
-    source: State
-    target: State
+    source: State | Newer
+    target: State | Newer
     ended: Ended | None = None
     opened: Opened | None = None
     detail: str = ""
@@ -78,7 +79,7 @@ class Past:
     @property
     def moved(self) -> bool:
         """Whether the state changed."""
-        return self.source is not self.target
+        return self.source != self.target
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from diagrams.model import Cause, Diagram, Edge, Node, Note, kind, lines_of
 from fsm.events import Trigger
 from fsm.states import FACTS, State
 from fsm.table import ROWS
+from store.newer import Newer
 from usher.views.past import SAID, Past
 from usher.views.text import span, utc, visible
 
@@ -43,6 +44,7 @@ class _Trodden:
     details: dict[tuple[State, tuple[str, str]], str] = field(default_factory=dict)
     first: Past | None = None
     last: Past | None = None
+    elsewhere: dict[str, None] = field(default_factory=dict)
 
     @property
     def begin(self) -> int:
@@ -52,23 +54,35 @@ class _Trodden:
 
     def walk(self, line: Past) -> None:
         """One more line."""
-        if self.first is None:
-            self.first = line
-            if line.source is not State.UNSEEN:  # earlier lines were removed, or are not asked for
-                self.visits[line.source] = [Visit(line.seq - 1, line.at)]
+        source, target = line.source, line.target
+        first, self.first, self.last = self.first, self.first or line, line
+        self.elsewhere |= {name.value: None for name in (source, target) if isinstance(name, Newer)}
+        if not isinstance(source, Newer):
+            if first is None and source is not State.UNSEEN:  # earlier lines were removed, or are not asked for
+                self.visits[source] = [Visit(line.seq - 1, line.at)]
+            self._failed(source, line)
         if line.moved:
-            self._leave(line)
-            self.visits.setdefault(line.target, []).append(Visit(line.seq, line.at))
-            self.moves.setdefault((line.source, line.target), []).append(line)
+            self._moved(line)
+
+    def _moved(self, line: Past) -> None:
+        """Between states that this usher knows; of another there is no place in the picture."""
+        source, target = line.source, line.target
+        if not isinstance(source, Newer):
+            self._leave(source, line)
+        if not isinstance(target, Newer):
+            self.visits.setdefault(target, []).append(Visit(line.seq, line.at))
+        if not isinstance(source, Newer) and not isinstance(target, Newer):
+            self.moves.setdefault((source, target), []).append(line)
+
+    def _failed(self, source: State, line: Past) -> None:
         ended = line.ended
         if ended is not None and ended.certainty is not None:
             failure = (f"{ended.effect.value} {SAID[ended.certainty]}", ended.reason.value if ended.reason else "")
-            self.failures.setdefault(line.source, Counter())[failure] += 1
-            self.details[line.source, failure] = visible(line.detail)
-        self.last = line
+            self.failures.setdefault(source, Counter())[failure] += 1
+            self.details[source, failure] = visible(line.detail)
 
-    def _leave(self, line: Past) -> None:
-        stays = self.visits.get(line.source)
+    def _leave(self, source: State, line: Past) -> None:
+        stays = self.visits.get(source)
         if stays:
             stays[-1] = Visit(stays[-1].seq, stays[-1].begin, line.at)
 
@@ -97,6 +111,8 @@ def _under(trodden: _Trodden, at: int | None) -> str:
     then = f", as it was at {clock(at)}" if at is not None else ""
     earlier = " (earlier lines are not told)" if first.source is not State.UNSEEN else ""
     said = f"seq {first.seq} to {last.seq}, {clock(first.at)} to {clock(last.at)}, generation {last.generation}"
+    other = ", ".join(map(visible, trodden.elsewhere))
+    then += f"; not drawn: {other}, which only another version of usher knows" if other else ""
     return f"{said}{earlier}{then}; beside an arrow: the seq of each move, as usher history has it"
 
 

@@ -26,7 +26,7 @@ from store.folding import open_past
 from usher.views import common, nodes_show, path, stepping, steps, verifying
 from usher.views.book import open_book
 from usher.views.documents import whole
-from usher.views.moments import is_seq, time
+from usher.views.moments import HELP, is_seq, time
 from usher.views.past import Past
 from usher.views.steps import Told, told
 from usher.views.telling import brief, lines
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node", nargs="?", metavar="NODE", help="the node's name")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--step", action="store_true", help="step by step, on a terminal: h tells the keys")
-    help_ = "the node as it was at a time (2026-11-20T21:52:29, 2h ago) or after a row (its seq)"
+    help_ = f"the node as it was after a row (its seq), or at a time: {HELP}"
     how.add_argument("--at", type=place, metavar="TIME|SEQ", help=help_)
     how.add_argument("--diagram", action="store_true", help="its way through the machine, as Mermaid draws it")
     how.add_argument("--verify", action="store_true", help="whether the history leads to what is held; 1 if not")

@@ -13,17 +13,23 @@ from typing import Any
 
 import pytest
 
+from diagrams import dot
+from diagrams.model import draw
+from fsm.table import VERSION
 from security.auditkey import pem
 from tests.fakes.audited import KEY, NOW, OTHER, audited, edit, keys, sign
 from tests.fakes.written import MINUTE
 from usher import cli
 from usher.audit.bundle_check import check
+from usher.audit.table import pictures, today
 from usher.views.text import utc
 
 FILES = {
     "README.md", "SHA256SUMS", "SHA256SUMS.sig", "audit-key.pem", "bundle.json", "checkpoints.jsonl", "history.jsonl",
-    "journal.jsonl", "machine.mmd", "operators.jsonl", "policies.jsonl", "table.json",
+    "journal.jsonl", "operators.jsonl", "policies.jsonl",
 }  # fmt: skip
+TABLE = f"{VERSION}-{today().digest[:12]}"
+TABLES = {f"table-{TABLE}.json", f"machine-{TABLE}.dot", f"machine-{TABLE}.mmd"}
 
 
 @pytest.fixture
@@ -49,7 +55,7 @@ def test_it_holds_what_an_auditor_asks_for(bundle: Path):
     document = json.loads((bundle / "bundle.json").read_text())
     (journal,) = document["journals"]
     newest = {f"checkpoint-{journal['journal']}.{kind}" for kind in ("json", "sig")}
-    assert {path.name for path in bundle.iterdir()} == FILES | newest
+    assert {path.name for path in bundle.iterdir()} == FILES | TABLES | newest
     assert (journal["history"]["first"], journal["history"]["last"]) == (1, 34)
     assert journal["nodes"] == {"deferred": 1, "discovered": 1, "failed": 2, "inventoried": 1, "provisioned": 1}
     assert journal["missing"]["payloads"] == 0
@@ -60,7 +66,11 @@ def test_it_holds_what_an_auditor_asks_for(bundle: Path):
     ]
     (policy,) = read(bundle / "policies.jsonl")
     assert sha256(policy["document"].encode()).hexdigest().startswith(policy["hash"])
-    assert all(row["sentence"] for row in json.loads((bundle / "table.json").read_text())["rows"])
+    assert (bundle / f"table-{TABLE}.json").read_bytes() == today().text
+    assert (bundle / f"machine-{TABLE}.dot").read_text() == dot.render(draw(full=True))
+    held = [(each["version"], each["digest"], each["origin"]) for each in journal["tables"]]
+    assert held == [(VERSION, today().digest, "decided")]
+    assert journal["missing"]["tables"] == []
     assert check(bundle, [KEY.public_hex]).fault == ""
 
 
@@ -91,7 +101,7 @@ def test_its_own_words_find_a_change(bundle: Path):
         assert done.returncode != 0
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("name", sorted(FILES | TABLES))
 def test_a_byte_that_was_changed_in_any_file_is_found(bundle: Path, name: str):
     data = bytearray((bundle / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -126,10 +136,33 @@ def rewritten(bundle: Path) -> None:
     (bundle / "history.jsonl").write_text(text.replace("web1.example.net", "web9.example.net"))
 
 
+def reworded(bundle: Path) -> None:
+    file = bundle / f"table-{TABLE}.json"
+    file.write_text(file.read_text().replace("seen", "heard", 1))
+
+
+def redrawn(bundle: Path) -> None:
+    file = bundle / f"machine-{TABLE}.dot"
+    file.write_text(file.read_text().replace("seen", "heard", 1))
+
+
+def replaced(bundle: Path) -> None:
+    """Another table in the place of the one that decided, with everything that names it but the checkpoint."""
+    reworded(bundle)
+    text = (bundle / f"table-{TABLE}.json").read_bytes()
+    digest = sha256(text).hexdigest()
+    for kind, drawn in pictures(text).items():
+        (bundle / f"machine-{TABLE}.{kind}").unlink()
+        (bundle / f"machine-{VERSION}-{digest[:12]}.{kind}").write_text(drawn)
+    (bundle / f"table-{TABLE}.json").rename(bundle / f"table-{VERSION}-{digest[:12]}.json")
+    document = bundle / "bundle.json"
+    document.write_text(document.read_text().replace(today().digest, digest))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda bundle: (bundle / "table.json").unlink(), "the file table.json is missing"),
+        (lambda bundle: (bundle / f"table-{TABLE}.json").unlink(), f"the file table-{TABLE}.json is missing"),
         (lambda bundle: (bundle / "more.txt").write_text("x"), "the file more.txt does not belong to it"),
         (lambda bundle: (bundle / "SHA256SUMS.sig").unlink(), "nobody has signed the list"),
         (lambda bundle: (bundle / "SHA256SUMS").unlink(), "SHA256SUMS is missing"),
@@ -141,6 +174,9 @@ def rewritten(bundle: Path) -> None:
         (lambda bundle: (shortened(bundle), resigned(bundle)), "its last rows, up to 34, are missing"),
         (lambda bundle: (rewritten(bundle), resigned(bundle)), "(node web9.example.net): its envelope or its link"),
         (rewritten, "history.jsonl was changed: history row"),
+        (lambda bundle: (reworded(bundle), resigned(bundle)), f"table-{TABLE}.json is not the table that journal"),
+        (lambda bundle: (redrawn(bundle), resigned(bundle)), f"machine-{TABLE}.dot is not the picture of the table"),
+        (lambda bundle: (replaced(bundle), resigned(bundle)), "which checkpoint 1 names, is missing"),
     ],
 )
 def test_what_was_done_to_it_is_named(bundle: Path, change: Change, said: str):

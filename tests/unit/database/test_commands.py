@@ -24,6 +24,7 @@ def test_a_backup_has_a_name_that_says_what_it_is(state: Path, capsys: pytest.Ca
     assert file.parent == state / "backups"
     assert file.name.endswith(f"-v{made['schema']}-{made['lineage']}.db")
     assert (made["nodes"], made["vault_key"]) == (6, str(state / "vault.key"))
+    assert made["audit_key"] == str(state / "audit.key")
     assert file.stat().st_mode & 0o777 == 0o600
     assert audit(file).sound
     again = asked(capsys, state, "backup")
@@ -37,6 +38,7 @@ def test_a_backup_goes_where_it_is_told_and_overwrites_nothing(
     said = told(capsys, state, "backup", str(where))
     assert "6 nodes, 34 rows of history" in said
     assert f"not in it  the vault's key, {state}/vault.key: without it" in said
+    assert f"the audit key, {state}/audit.key: without it" in said
     before = where.read_bytes()
     assert "is there already, and no backup is written over" in told(capsys, state, "backup", str(where), code=1)
     assert where.read_bytes() == before

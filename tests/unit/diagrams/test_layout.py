@@ -9,7 +9,7 @@ import pytest
 
 from diagrams import steps
 from diagrams.layout import lay_out
-from diagrams.model import Diagram, Edge, Kind, Node, draw
+from diagrams.model import Diagram, Edge, Kind, Node, Note, draw
 from diagrams.scene import Box, Ink, Scene, Wire, Words
 from fsm.events import Trigger
 from fsm.reasons import Reason
@@ -67,6 +67,14 @@ def test_nothing_lies_on_anything_else(diagram):
     assert not [(a.name, b.name) for a, b in combinations(shown, 2) if not apart(a, b)]
     inside = [(wire.source, wire.target, box.name) for wire in scene.wires for box in shown if through(wire, box)]
     assert not inside
+
+
+@every_diagram
+def test_no_wire_runs_through_the_title(diagram):
+    scene = lay_out(diagram)
+    (title,) = [box for box in scene.boxes if box.name == "title"]
+    height = sum(line.height for column in title.columns for line in column)
+    assert min(y for wire in scene.wires for _, y in wire.points) > height
 
 
 @every_diagram
@@ -147,6 +155,17 @@ def test_whatever_pair_of_states_a_row_will_join_has_a_way(source, target):
     assert len(found) == 1
     others = [box for name, box in boxes(scene).items() if name not in {source, target}]
     assert not [box.name for box in others if through(found[0], box)]
+
+
+@pytest.mark.parametrize("source", [*PHASES, *ENDS])
+def test_a_record_that_was_closed_leads_back_to_the_start_through_no_box(source):
+    wide = [replace(node, notes=(Note("m" * 70),)) if node.name == "discovered" else node for node in draw().nodes]
+    edge = Edge(source.value, State.UNSEEN.value, None, (), "38")
+    scene = lay_out(replace(draw(), nodes=tuple(wide), edges=(*draw().edges, edge)))
+    placed = boxes(scene)
+    assert not [(wire.source, name) for wire in scene.wires for name, box in placed.items() if through(wire, box)]
+    ends = [(wire.points[-1], placed[wire.target]) for wire in scene.wires if not wire.joins]
+    assert all(box.x - 1 < x < box.right + 1 and box.y - 1 < y < box.bottom + 1 for (x, y), box in ends)
 
 
 def test_more_steps_need_no_other_layout():

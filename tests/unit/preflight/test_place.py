@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from security.auditkey import write_audit_keys
 from security.vault import KeyRing, VaultKey
 from security.vaultfile import write_ring
+from tests.fakes.audited import KEY
 from tests.unit.preflight.sites import site_of
+from usher.config.audit import AuditSettings
 from usher.config.site import Site
 from usher.preflight.place import Machine, file_system, machine, nearest, state_directory
 from usher.preflight.verdicts import Check, Verdict
@@ -144,10 +147,21 @@ def test_a_key_file_of_our_own_and_one_that_is_lost(site):
     state = StateDirectory(site.state_directory)
     state.prepare()
     write_ring(state.vault_key, KeyRing((VaultKey.fresh(), VaultKey.fresh())))
-    assert "holds 2 keys" in found(site)[-1].what
+    write_audit_keys(state.audit_key, (KEY,))
+    assert "holds 2 keys" in found(site)[-2].what
+    assert f"signs as {KEY.public_hex}" in found(site)[-1].what
     state.vault_key.unlink()
+    state.audit_key.unlink()
+    assert "the first start makes" in found(site)[-1].what
     state.database.write_bytes(b"")
-    assert "its key sealed is lost" in said(found(site), Verdict.WARNING)[0]
+    vault, audit = said(found(site), Verdict.WARNING)
+    assert "its key sealed is lost" in vault
+    assert "who signed its checkpoints hands over to nobody" in audit
+
+
+def test_an_audit_key_that_was_named_must_be_there_and_be_one(tmp_path):
+    site = site_of(tmp_path, audit=AuditSettings(key_file=str(tmp_path / "key")))
+    assert "audit.key_file" in said(found(site), Verdict.WRONG)[0]
 
 
 def test_a_key_file_that_was_named_must_be_there(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.log import Log
 from transport.reports import Complaint, Connected, Disconnected, Refused
-from usher.logs import Bridge, Lines, LogFileError, log_report, say, set_up
+from usher.logs import CHECKPOINTS, Bridge, Lines, LogFileError, log_report, say, set_up
 
 HOSTILE = "\x1b[31mred\x07\nlevel=fatal\u2028\ud800"
 
@@ -122,3 +122,12 @@ def test_every_report_of_a_connection_is_a_line(log: Log):
         log_report(report)
     assert [line["level"] for line in log.lines] == ["info", "warn", "warn", "warn"]
     assert {line["component"] for line in log.lines} == {"broker"}
+
+
+@pytest.mark.parametrize("level", ["debug", "warn", "fatal"])
+def test_a_checkpoint_is_written_whatever_the_level_is(tmp_path: Path, level: str):
+    set_up(str(tmp_path / "usher.log"), level)
+    say(logging.getLogger(CHECKPOINTS), logging.INFO, "checkpoint", number=1)
+    set_up("discard", "warn")
+    (line,) = (tmp_path / "usher.log").read_text().splitlines()
+    assert (json.loads(line)["component"], json.loads(line)["number"]) == (CHECKPOINTS, 1)

@@ -181,7 +181,7 @@ async def test_a_file_that_is_no_database_is_refused(path: Path):
 
 
 @pytest.mark.parametrize(
-    ("version", "step"), [(9, "version 9, this usher knows 3: run the usher that wrote it"), (0, "no schema version")]
+    ("version", "step"), [(9, "version 9, this usher knows 4: run the usher that wrote it"), (0, "no schema version")]
 )
 async def test_another_version_is_refused(journal: Journal, path: Path, version: int, step: str):
     await journal.close()
