@@ -1,7 +1,8 @@
 """`usher demo`: the main job in one command: a real broker, a simulated fleet and the daemon, three processes.
 
 Rules:
-1. It runs what a site runs: `usher run` with the files of a site, over TLS, against the real broker.
+1. It runs what a site runs: `usher run` with the files of a site, over TLS, against the real broker; the site is one
+   of an issuer network or of an x509 network.
 2. Whatever ends it ends them all: the end of the work, a failure, INT, TERM, and a SIGKILL too.
 3. All that was made stays in the directory that it names; it never writes into one that holds something else.
 4. Success is what the database says, not what a process says.
@@ -18,6 +19,7 @@ import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +31,7 @@ from usher.outlook import DatabaseOutlook
 from usher.progress import commands, happened
 from usher.simulator.broker import binary
 from usher.simulator.material import DemoSite, DirectoryTakenError, make_broker, make_site
+from usher.simulator.x509_demo import make_x509_broker, make_x509_demo
 from usher.watch import End, Ending, Watch, interrupted
 
 NODES: Final = 50
@@ -37,10 +40,18 @@ REFUSED: Final = 2
 """The exit code when it cannot begin."""
 
 
+class Kind(StrEnum):
+    """What a network is by: tokens of an issuer and protocol v2, or certificates and v1."""
+
+    ISSUER = "issuer"
+    X509 = "x509"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What was asked for: `limit` in seconds."""
 
+    network: Kind
     nodes: int
     directory: Path
     keep: bool
@@ -50,6 +61,12 @@ class Options:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `usher demo`."""
+    parser.add_argument(
+        "--network",
+        choices=[kind.value for kind in Kind],
+        default=Kind.ISSUER.value,
+        help="tokens of an issuer (default), or certificates of a small authority of its own",
+    )
     parser.add_argument("--nodes", type=_nodes, default=NODES, help=f"how many servers to simulate (default {NODES})")
     parser.add_argument("--dir", type=Path, help="a new or empty directory for all that is made (default: a fresh one)")
     parser.add_argument("--keep", action="store_true", help="keep broker, fleet and daemon running until Ctrl-C")
@@ -63,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
         binary()
         directory = args.dir or Path(tempfile.mkdtemp(prefix="usher-demo-"))
         limit = args.limit if args.limit is not None else 60 + args.nodes / 10
-        return asyncio.run(_demonstrate(Options(args.nodes, directory.resolve(), args.keep, args.json, limit)))
+        options = Options(Kind(args.network), args.nodes, directory.resolve(), args.keep, args.json, limit)
+        return asyncio.run(_demonstrate(options))
     except OSError as error:
         where = error.filename or "this machine"
         print(f"usher demo: {where}: {error.strerror or error}; name another directory with --dir", file=sys.stderr)
@@ -78,10 +96,9 @@ async def _demonstrate(options: Options) -> int:
     display = Display(sys.stdout, quiet=options.as_json)
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(interrupted())
-        broker = await stack.enter_async_context(make_broker(options.directory))
-        site = make_site(options.directory, broker, int(time.time()))
+        site, listens = await _made(options, stack)
         display.say(
-            f"A broker listens on {broker.url}; {options.nodes} simulated servers ask it to be provisioned.",
+            f"{listens}; {options.nodes} simulated servers ask it to be provisioned.",
             f"All that is made stays in {options.directory}",
         )
         children = [
@@ -99,6 +116,19 @@ async def _demonstrate(options: Options) -> int:
             display.say("All of it runs until Ctrl-C.")
             await watch.until_stopped()
     return ending.end.value
+
+
+async def _made(options: Options, stack: AsyncExitStack) -> tuple[DemoSite, str]:
+    """A broker that runs until the stack is closed, its site, and where it listens in words."""
+    now = int(time.time())
+    match options.network:
+        case Kind.ISSUER:
+            plain = await stack.enter_async_context(make_broker(options.directory))
+            return make_site(options.directory, plain, now), f"A broker listens on {plain.url}"
+        case Kind.X509:
+            broker = await stack.enter_async_context(make_x509_broker(options.directory, now))
+            listens = f"A broker listens on {broker.node_url}, and on {broker.url} for who shows a certificate"
+            return make_x509_demo(options.directory, broker, now), listens
 
 
 def _tell(options: Options, site: DemoSite, ending: Ending, display: Display) -> None:
@@ -124,6 +154,7 @@ def document(options: Options, site: DemoSite, ending: Ending) -> dict[str, obje
     return {
         "end": ending.end.name.lower(),
         "why": ending.why,
+        "network": str(options.network),
         "nodes": view.nodes,
         "provisioned": view.provisioned,
         "seconds": round(view.seconds, 3),

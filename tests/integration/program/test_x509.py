@@ -18,7 +18,7 @@ from tests.fakes.whole import Whole
 from usher.simulator.broker import EmbeddedBroker
 from usher.simulator.material import YEAR, make_site
 from usher.simulator.x509_broker import X509Broker
-from usher.simulator.x509_site import X509Site, make_x509_site
+from usher.simulator.x509_site import X509Site, make_authority, make_x509_site
 
 NOW = int(time.time())
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("broker")]
@@ -34,7 +34,7 @@ async def site(
     certifying = X509Site(where / "w" / "site", plain.url)
     wishes = {"features": {"jwt": True, "pki": True}, "helper": certifying.command} | more
     made = Whole(plain, make_site(where / "w", plain, NOW, wishes))
-    make_x509_site(certifying.directory, certifying.brokers, NOW)
+    make_x509_site(certifying.directory, certifying.brokers, make_authority(NOW))
     settings = {"identity": CERTNAME, "plugin.choria.use_srv": "false", "plugin.choria.middleware_hosts": broker.url}
     text = "".join(f"{name} = {value}\n" for name, value in (settings | client).items())
     made.site.choria_config.write_text(text)

@@ -51,4 +51,4 @@ def test_features_are_those_that_are_written_and_ed25519_turns_jwt_on(
 def test_an_x509_network_needs_no_key_of_ours(write):
     good = GOOD.replace("ed25519: true", "pki: true").replace("jwt_verify_cert", "# ").replace("jwt_signing_key", "# ")
     site = load_site(write(good), {})
-    assert (site.jwt_verify_cert, site.jwt_signing_key) == ("", "")
+    assert (site.jwt_verify_cert, site.jwt_signing_key) == ((), "")
