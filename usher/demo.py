@@ -19,7 +19,6 @@ import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -30,21 +29,14 @@ from usher.display import Display
 from usher.outlook import DatabaseOutlook
 from usher.progress import commands, happened
 from usher.simulator.broker import binary
-from usher.simulator.material import DemoSite, DirectoryTakenError, make_broker, make_site
-from usher.simulator.x509_demo import make_x509_broker, make_x509_demo
+from usher.simulator.material import DemoSite, DirectoryTakenError
+from usher.simulator.networks import Kind, network
 from usher.watch import End, Ending, Watch, interrupted
 
 NODES: Final = 50
 MOST: Final = 100_000
 REFUSED: Final = 2
 """The exit code when it cannot begin."""
-
-
-class Kind(StrEnum):
-    """What a network is by: tokens of an issuer and protocol v2, or certificates and v1."""
-
-    ISSUER = "issuer"
-    X509 = "x509"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +88,10 @@ async def _demonstrate(options: Options) -> int:
     display = Display(sys.stdout, quiet=options.as_json)
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(interrupted())
-        site, listens = await _made(options, stack)
+        made = await stack.enter_async_context(network(options.network, options.directory, int(time.time())))
+        site = made.site
         display.say(
-            f"{listens}; {options.nodes} simulated servers ask it to be provisioned.",
+            f"{made.listens}; {options.nodes} simulated servers ask it to be provisioned.",
             f"All that is made stays in {options.directory}",
         )
         children = [
@@ -116,19 +109,6 @@ async def _demonstrate(options: Options) -> int:
             display.say("All of it runs until Ctrl-C.")
             await watch.until_stopped()
     return ending.end.value
-
-
-async def _made(options: Options, stack: AsyncExitStack) -> tuple[DemoSite, str]:
-    """A broker that runs until the stack is closed, its site, and where it listens in words."""
-    now = int(time.time())
-    match options.network:
-        case Kind.ISSUER:
-            plain = await stack.enter_async_context(make_broker(options.directory))
-            return make_site(options.directory, plain, now), f"A broker listens on {plain.url}"
-        case Kind.X509:
-            broker = await stack.enter_async_context(make_x509_broker(options.directory, now))
-            listens = f"A broker listens on {broker.node_url}, and on {broker.url} for who shows a certificate"
-            return make_x509_demo(options.directory, broker, now), listens
 
 
 def _tell(options: Options, site: DemoSite, ending: Ending, display: Display) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.patience import PATIENCE
 from usher.children import usher
-from usher.demo import Kind
+from usher.simulator.networks import Kind
 
 pytestmark = pytest.mark.network
 

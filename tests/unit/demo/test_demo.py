@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from fsm.states import State
-from usher.demo import Kind, Options, add_arguments, document
+from usher.demo import Options, add_arguments, document
 from usher.progress import Slowest, View
 from usher.simulator.material import DemoSite
+from usher.simulator.networks import Kind
 from usher.watch import End, Ending
 
 
