@@ -66,3 +66,8 @@ def test_every_check_of_a_site_is_listed():
 @pytest.mark.parametrize("name", [*OF_NODES, *OF_SITES])
 def test_every_check_is_told(name: str):
     assert f"\n| `{name}` | " in checks()
+
+
+@pytest.mark.parametrize("name", [*OF_NODES, *sorted(OF_SITES)])
+def test_every_check_has_its_place_in_the_comparison(name: str):
+    assert f"`{name}`" in (ROOT / "docs" / "compatibility.md").read_text()
