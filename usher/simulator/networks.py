@@ -27,11 +27,20 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A network that runs: `broker` is where nodes log in, `listens` says in words where who does."""
+    """A network that runs: `broker` is where nodes log in, `front` where usher does if that is another one.
+
+    `listens` says in words where who logs in.
+    """
 
     broker: EmbeddedBroker
     site: DemoSite
     listens: str
+    front: EmbeddedBroker | None = None
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process numbers of its brokers."""
+        return tuple(each.pid for each in (self.broker, self.front) if each is not None)
 
 
 @asynccontextmanager
@@ -50,4 +59,4 @@ async def network(
             async with make_x509_broker(directory, now) as broker:
                 made = make_x509_demo(directory, broker, now, more)
                 listens = f"A broker listens on {broker.node_url}, and on {broker.url} for who shows a certificate"
-                yield Running(broker.behind, made, listens)
+                yield Running(broker.behind, made, listens, broker.front)
