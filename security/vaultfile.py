@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import Final, NoReturn
 
-from security.keyfiles import mode_problems
 from security.problems import CredentialError, Problem
+from security.textfiles import mode_problems
 from security.vault import KEY_BYTES, KeyRing, VaultKey
 
 _LONGEST: Final = 1 << 16
