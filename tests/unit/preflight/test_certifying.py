@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fsm.effects import Feature
-from tests.fakes.certificates import authority, the_ca
+from tests.fakes.authority import authority, the_ca
 from tests.unit.preflight.sites import site_of
 from usher.config.site import Site
 from usher.preflight.sample import built_in, run_sample

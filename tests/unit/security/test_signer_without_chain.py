@@ -64,7 +64,7 @@ def test_an_rsa_key_with_a_signer_token_is_refused_by_name(tmp_path: Path, pair:
 @pytest.mark.parametrize(
     ("pem", "says"),
     [
-        (lambda: _pem(rsa_key(1024)), "has 1024 bits"),
+        (lambda: _pem(rsa_key(bits=1024)), "has 1024 bits"),
         (lambda: _pem(ec.generate_private_key(ec.SECP256R1())), "not RSA"),
         (lambda: _pem(rsa.generate_private_key(65537, 2048), BestAvailableEncryption(b"x")), "it is encrypted"),
         (lambda: "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", "no private key"),

@@ -16,7 +16,7 @@ from fsm.certifying import Examined, Supplied
 from helpers.configuration import keeps_provisioning, unsafe_configuration
 from security.ca import SmallCa
 from security.supplied import SuppliedVerifier
-from tests.fakes.certificates import private
+from tests.fakes.authority import private
 from tests.fakes.csrs import IDENTITY, checked, request, rsa_key, subject
 from usher.config.keys import DENIED
 from usher.simulator.x509_site import X509Site, make_authority, make_x509_site
