@@ -2,6 +2,7 @@
 
 Rules:
 1. What is the same for both kinds is done through here; what is not has a module of its own (material, x509_demo).
+2. A network ends with its context, whatever ends that.
 """
 
 from __future__ import annotations
