@@ -4,10 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test setup lint types layers unit crash takeovers docs pictures lock clean
+.PHONY: demo demo-x509 test setup lint types layers unit crash takeovers docs pictures lock clean
 
 demo: setup
 	$(BIN)/usher demo
+
+# The same on a network of certificates.
+demo-x509: setup
+	$(BIN)/usher demo --network x509
 
 test: setup lint types layers unit
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,12 @@ def cost(pid: int) -> Cost:
         return Cost()
     user, system, of_children, system_of_children = map(int, text.rpartition(")")[2].split()[11:15])
     return Cost((user + system) / TICKS, (of_children + system_of_children) / TICKS)
+
+
+def together(pids: Sequence[int]) -> Cost:
+    """What several processes have cost until now."""
+    each = [cost(pid) for pid in pids]
+    return Cost(sum(one.own for one in each), sum(one.children for one in each))
 
 
 def whole() -> Cost:

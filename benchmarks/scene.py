@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.request import urlopen
 
-from benchmarks.processes import Course, cost, ourselves, peak, whole
+from benchmarks.processes import Course, ourselves, peak, together, whole
 from store.reader import Reader, open_reader
 from usher.children import Child, usher
 from usher.control.client import NoDaemonError, RefusedError, ask
 from usher.control.protocol import Ask, Command
-from usher.simulator.material import DemoSite, make_broker, make_site
+from usher.simulator.material import DemoSite
+from usher.simulator.networks import Kind, network
 from usher.state import StateDirectory
 
 EVERY: Final = 0.05  # seconds between samples
@@ -77,6 +78,7 @@ class Setting:
     limit: float
     daemon: tuple[str, ...] = ("benchmarks.inline_daemon",)
     fleet: tuple[str, ...] = ()
+    kind: Kind = Kind.ISSUER
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,10 @@ async def run(setting: Setting, look: Callable[[int], None] = lambda _: None) ->
     """Measure once; raises RunError that says why it could not. `look` is given the metrics' port before the end."""
     with tempfile.TemporaryDirectory(dir=setting.directory, prefix=".benchmark-") as folder:
         async with AsyncExitStack() as stack:
-            broker = await stack.enter_async_context(make_broker(Path(folder) / "run"))
             port = free_port()
-            site = make_site(broker.directory.parent, broker, int(time.time()), _settings(setting, folder, port))
+            made = network(setting.kind, Path(folder) / "run", int(time.time()), _settings(setting, folder, port))
+            running = await stack.enter_async_context(made)
+            site = running.site
             daemon = Child("the daemon", _daemon(setting, site), Path(folder) / "daemon.out")
             fleet = Child("the fleet", _fleet(setting, site), Path(folder) / "fleet.jsonl")
             for child in (daemon, fleet):
@@ -122,8 +125,8 @@ async def run(setting: Setting, look: Callable[[int], None] = lambda _: None) ->
             daemon.start()
             await watch.until(lambda status: bool(status.get("ready")))
             fleet.start()
-            pids = (daemon.pid, fleet.pid, broker.pid)
-            courses = [*(Course(partial(cost, pid)) for pid in pids), Course(ourselves), Course(whole)]
+            groups = ((daemon.pid,), (fleet.pid,), running.pids)
+            courses = [*(Course(partial(together, pids)) for pids in groups), Course(ourselves), Course(whole)]
             await watch.until(lambda status: status.get("states") == {"provisioned": setting.nodes}, courses)
             _metrics_are_served(port, setting.nodes)
             look(port)

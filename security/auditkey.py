@@ -17,9 +17,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from security.keyfiles import read_lines, write_secret
 from security.keys import SIZE, SigningKey, exact_hex
 from security.problems import CredentialError, Problem
+from security.textfiles import read_lines, write_secret
 
 _MOST: Final = 2
 _HEAD: Final = "# The seed of usher's audit key, in hexadecimal: who has it can sign another history.\n"

@@ -4,7 +4,7 @@ Rules:
 1. Whoever issues is an authority by its own extensions (one of X.509 v1, which has none, may be), and its signature is
    checked.
 2. Whatever is in the authority's file is trusted, an intermediate too, as Go trusts it.
-3. Times are not looked at here: who holds a certificate judges them, and TLS does.
+3. Times are not looked at here: who holds the certificates judges them, and TLS does.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from security import chain, tokens
-from security.keys import SigningKey
+from security.keys import SigningKey, TokenKey
 from security.ksuid import ENTROPY, ksuid
 
 PERMISSIONS: Final = {
@@ -80,7 +80,7 @@ def make_signer(
 
 
 def make_provisioning_token(
-    issuer: Issuer,
+    issuer: Issuer | TokenKey,
     now_s: int,
     validity_s: int,
     *,
@@ -92,7 +92,7 @@ def make_provisioning_token(
     v2: bool = True,
     default: bool = True,
 ) -> str:
-    """A provisioning token, signed by the organization issuer itself (wire/provisioning.md §1.3).
+    """A provisioning token, signed by the organization issuer itself, or by the RSA key of a site without one (§1.3).
 
     `token` is the agent's shared secret, `urls` the brokers, `user` and `password` the node's NATS login.
     """
@@ -104,7 +104,7 @@ def make_provisioning_token(
         claims["v2"] = True
     claims |= {"purpose": "choria_provisioning", "iss": _PACKAGE, "sub": "choria_provisioning"}
     claims |= _times(now_s, validity_s, ksuid(now_s, os.urandom(ENTROPY)))
-    return tokens.sign(claims, SigningKey.from_hex(issuer.seed_hex))
+    return tokens.sign(claims, SigningKey.from_hex(issuer.seed_hex) if isinstance(issuer, Issuer) else issuer)
 
 
 def make_broker_certificate(hosts: Sequence[str], *, days: int = 365) -> tuple[str, str]:

@@ -8,21 +8,20 @@ Rules:
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from security.keys import Ed25519Key, RsaKey, RsaSigningKey, SigningKey, TokenKey, VerifyKey
+from security.pem import load_rsa_key
 from security.problems import CredentialError, Problem
+from security.textfiles import mode_problems, read_text
 
-_LONGEST: Final = 1 << 17
 _STRONG: Final = 2048
 _PEM: Final = "-----BEGIN"
 _CERTIFICATE: Final = "-----BEGIN CERTIFICATE"
@@ -62,68 +61,11 @@ def _seed(path: Path, place: str, text: str) -> SigningKey:
 
 
 def _rsa_pair(text: str, place: str) -> RsaSigningKey:
-    try:
-        key = load_pem_private_key(text.encode(), None)
-    except TypeError:
-        _refuse("rsa_signing_key", place, "it is encrypted", "name a file without a passphrase, mode 0600")
-    except (ValueError, UnsupportedAlgorithm):
-        _refuse("rsa_signing_key", place, "it is PEM and no private key", "name the RSA key, or an ed25519 seed")
-    if not isinstance(key, RSAPrivateKey):
-        what = f"its key is not RSA ({type(key).__name__}); PEM is for RSA keys only"
-        _refuse("rsa_signing_key", place, what, "give an ed25519 key as its seed, 64 hexadecimal characters")
+    key = load_rsa_key(text, place, "give an ed25519 key as its seed, 64 hexadecimal characters")
     if key.key_size < _STRONG:
         what = f"its RSA key has {key.key_size} bits, at least {_STRONG} are taken"
         _refuse("rsa_signing_key", place, what, "make a larger one, and name it at the broker (server_signer_cert)")
     return RsaSigningKey(key)
-
-
-def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...]:
-    """Whether everybody may read a file that holds a secret."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return ()
-    if not mode & stat.S_IROTH:
-        return ()
-    what = f"everybody may read it (mode {stat.S_IMODE(mode):04o}), and it holds a secret"
-    return (Problem("secret_readable", place, what, f"chmod 0600 {path}", fatal=strict),)
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Put this text in place of what is there, atomically and durably, readable by this user alone; raises OSError."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(handle, text.encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    beside.replace(path)
-    _settle(path.parent)
-
-
-def read_lines(path: Path, place: str, check: str, missing: str) -> list[tuple[int, str]]:
-    """The lines of a file of keys with their numbers, without comments; raises CredentialError of these checks."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LONGEST).decode()
-    except FileNotFoundError:
-        _refuse(f"{check}_missing", place, "there is no such file", missing)
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
-        _refuse(f"{check}_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
-    stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
-    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
-
-
-def _settle(folder: Path) -> None:
-    """Have the directory's change on the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_token(path: Path, setting: str) -> str:
@@ -188,23 +130,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
-
-
-def read_text(path: Path, place: str) -> str:
-    """The text of a small file; raises CredentialError."""
-    try:
-        if not path.is_file():
-            what = "it is not a file" if path.exists() else "there is no such file"
-            _refuse("file_missing", place, what, "correct the path, or put the file there")
-        with path.open("rb") as file:
-            data = file.read(_LONGEST + 1)
-        text = data.decode()
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
-        _refuse("file_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
-    if len(data) > _LONGEST:
-        _refuse("file_unreadable", place, f"it is larger than {_LONGEST} bytes", "name the right file")
-    return text
 
 
 def _refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:

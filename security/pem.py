@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from security.certificate import UNREADABLE
-from security.keyfiles import mode_problems, read_text
 from security.problems import CredentialError, Problem
+from security.textfiles import mode_problems, read_text
 
 CERTIFICATE: Final = "CERTIFICATE"
 _PRIVATE: Final = "PRIVATE KEY"
@@ -30,19 +30,25 @@ _AGAIN: Final = "write it anew, as PEM: openssl pkey -in FILE"
 def read_rsa_key(path: Path, setting: str, *, strict: bool = False) -> tuple[RSAPrivateKey, tuple[Problem, ...]]:
     """The RSA key of a file, and what is wrong with the file's mode; raises CredentialError."""
     place = f"{setting} ({path})"
-    text = read_text(path, place)
+    key = load_rsa_key(
+        read_text(path, place), place, "have a certificate made for an RSA key: protocol v1 has no other"
+    )
+    return key, mode_problems(path, place, strict=strict)
+
+
+def load_rsa_key(text: str, place: str, instead: str) -> RSAPrivateKey:
+    """The RSA key in the text of a file; `instead` is the next step for a key of another kind.
+
+    Raises CredentialError.
+    """
     labels = _BEGIN.findall(text)
     private = [label for label in labels if label.endswith(_PRIVATE)]
     if not private:
         _refuse("key_format", place, f"it holds no private key in PEM{_instead(labels)}", _AGAIN)
     if len(private) > 1:
-        _refuse("key_format", place, f"it holds {len(private)} private keys", "leave the certificate's key in it alone")
-    return _loaded(text[text.index(f"-----BEGIN {private[0]}") :], place), mode_problems(path, place, strict=strict)
-
-
-def _loaded(text: str, place: str) -> RSAPrivateKey:
+        _refuse("key_format", place, f"it holds {len(private)} private keys", "leave the one that is meant in it alone")
     try:
-        key = load_pem_private_key(text.encode(), password=None)
+        key = load_pem_private_key(text[text.index(f"-----BEGIN {private[0]}") :].encode(), password=None)
     except TypeError:
         step = "store it without a passphrase, mode 0600: openssl pkey -in FILE -out FILE.new"
         _refuse("key_encrypted", place, "it is encrypted with a passphrase, and nobody is there to type it", step)
@@ -50,7 +56,7 @@ def _loaded(text: str, place: str) -> RSAPrivateKey:
         _refuse("key_format", place, "its private key cannot be decoded", _AGAIN)
     if not isinstance(key, RSAPrivateKey):
         what = f"its key is not RSA ({type(key).__name__.removesuffix('PrivateKey').lstrip('_')})"
-        _refuse("key_type", place, what, "have a certificate made for an RSA key: protocol v1 knows no other")
+        _refuse("key_type", place, what, instead)
     return key
 
 

@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import Final, NoReturn
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fsm.certifying import Examined, Supplied
 from fsm.errors import TokenError
 from fsm.reasons import Reason
+from security.certpath import leads_to
 from security.denying import DenyList, UnfitNameError, alternatives, texts
 from security.exchange import read_key
 
@@ -178,32 +179,15 @@ def _chained(bundle: Sequence[x509.Certificate], ca: str, now: datetime) -> list
     """To one of the authorities that came with it, over those of its own bundle, in any order."""
     if not ca.strip():
         return []
-    roots = [each for each in _bundle(ca, "ca")[0] if _may_issue(each, now)]
-    between = [each for each in bundle[1:] if _may_issue(each, now)]
-    reached = [bundle[0]]
-    for child in reached:
-        if any(_issued(child, root) for root in roots):
-            return []
-        reached += [each for each in between if each not in reached and _issued(child, each)]
+    roots = [each for each in _bundle(ca, "ca")[0] if _in_its_time(each, now)]
+    between = [each for each in bundle[1:] if _in_its_time(each, now)]
+    if leads_to(bundle[0], between, roots):
+        return []
     return [("certificate_chain", Reason.CERTIFICATE_CHAIN, "no certificate in `ca` that is valid now leads to it")]
 
 
-def _may_issue(authority: x509.Certificate, now: datetime) -> bool:
-    """Whether it is in its time, and no leaf: what says nothing of it is an old authority's."""
-    if not authority.not_valid_before_utc - SKEW <= now < authority.not_valid_after_utc:
-        return False
-    try:
-        return authority.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return True
-
-
-def _issued(child: x509.Certificate, parent: x509.Certificate) -> bool:
-    try:
-        child.verify_directly_issued_by(parent)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+def _in_its_time(authority: x509.Certificate, now: datetime) -> bool:
+    return authority.not_valid_before_utc - SKEW <= now < authority.not_valid_after_utc
 
 
 # -- small pieces -----------------------------------------------------------------------------------------------------

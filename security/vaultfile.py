@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NoReturn
 
-from security.keyfiles import mode_problems, read_lines, write_secret
 from security.problems import CredentialError, Problem
+from security.textfiles import mode_problems, read_lines, write_secret
 from security.vault import KEY_BYTES, KeyRing, VaultKey
 
 _MOST: Final = 16

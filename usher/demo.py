@@ -1,7 +1,8 @@
 """`usher demo`: the main job in one command: a real broker, a simulated fleet and the daemon, three processes.
 
 Rules:
-1. It runs what a site runs: `usher run` with the files of a site, over TLS, against the real broker.
+1. It runs what a site runs: `usher run` with the files of a site, over TLS, against the real broker; the site is one
+   of an issuer network or of an x509 network.
 2. Whatever ends it ends them all: the end of the work, a failure, INT, TERM, and a SIGKILL too.
 3. All that was made stays in the directory that it names; it never writes into one that holds something else.
 4. Success is what the database says, not what a process says.
@@ -28,7 +29,8 @@ from usher.display import Display
 from usher.outlook import DatabaseOutlook
 from usher.progress import commands, happened
 from usher.simulator.broker import binary
-from usher.simulator.material import DemoSite, DirectoryTakenError, make_broker, make_site
+from usher.simulator.material import DemoSite, DirectoryTakenError
+from usher.simulator.networks import Kind, network
 from usher.watch import End, Ending, Watch, interrupted
 
 NODES: Final = 50
@@ -41,6 +43,7 @@ REFUSED: Final = 2
 class Options:
     """What was asked for: `limit` in seconds."""
 
+    network: Kind
     nodes: int
     directory: Path
     keep: bool
@@ -50,6 +53,12 @@ class Options:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `usher demo`."""
+    parser.add_argument(
+        "--network",
+        choices=[kind.value for kind in Kind],
+        default=Kind.ISSUER.value,
+        help="tokens of an issuer (default), or certificates of a small authority of its own",
+    )
     parser.add_argument("--nodes", type=_nodes, default=NODES, help=f"how many servers to simulate (default {NODES})")
     parser.add_argument("--dir", type=Path, help="a new or empty directory for all that is made (default: a fresh one)")
     parser.add_argument("--keep", action="store_true", help="keep broker, fleet and daemon running until Ctrl-C")
@@ -63,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
         binary()
         directory = args.dir or Path(tempfile.mkdtemp(prefix="usher-demo-"))
         limit = args.limit if args.limit is not None else 60 + args.nodes / 10
-        return asyncio.run(_demonstrate(Options(args.nodes, directory.resolve(), args.keep, args.json, limit)))
+        options = Options(Kind(args.network), args.nodes, directory.resolve(), args.keep, args.json, limit)
+        return asyncio.run(_demonstrate(options))
     except OSError as error:
         where = error.filename or "this machine"
         print(f"usher demo: {where}: {error.strerror or error}; name another directory with --dir", file=sys.stderr)
@@ -78,10 +88,10 @@ async def _demonstrate(options: Options) -> int:
     display = Display(sys.stdout, quiet=options.as_json)
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(interrupted())
-        broker = await stack.enter_async_context(make_broker(options.directory))
-        site = make_site(options.directory, broker, int(time.time()))
+        made = await stack.enter_async_context(network(options.network, options.directory, int(time.time())))
+        site = made.site
         display.say(
-            f"A broker listens on {broker.url}; {options.nodes} simulated servers ask it to be provisioned.",
+            f"{made.listens}; {options.nodes} simulated servers ask it to be provisioned.",
             f"All that is made stays in {options.directory}",
         )
         children = [
@@ -124,6 +134,7 @@ def document(options: Options, site: DemoSite, ending: Ending) -> dict[str, obje
     return {
         "end": ending.end.name.lower(),
         "why": ending.why,
+        "network": str(options.network),
         "nodes": view.nodes,
         "provisioned": view.provisioned,
         "seconds": round(view.seconds, 3),

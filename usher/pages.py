@@ -15,6 +15,7 @@ from typing import Final
 from diagrams.page import grid
 from fsm.reasons import WHAT
 from usher.advice import ADVICE
+from usher.checks import OF_NODES, OF_SITES
 from usher.config.keys import AUDIT, FEATURES, KEYS, RETIRED, Key
 from usher.metrics.catalogue import OWN, PREFIX, RPC, families
 from usher.metrics.families import Family
@@ -75,8 +76,8 @@ _LIBRARY: Final = """
 ## The library's
 
 The older program has these from go-choria's libraries, and sites alert on some of them. Those that count what usher
-does too have the same names, types and labels here, so they have no label `site`. The label `version` is `2`, the one
-protocol that usher speaks.
+does too have the same names, types and labels here, so they have no label `site`. The label `version` is the protocol
+of the network: `1` with certificates or without anything, `2` with tokens.
 
 """
 
@@ -98,6 +99,38 @@ changes its meaning. `usher explain CODE` says the same on any machine; `usher n
 nodes, `usher errors` counts them, `usher nodes why NODE` tells a node's story.
 
 """
+
+
+_CHECKS: Final = """# Named checks
+
+Written by `make docs` from `usher/checks.py`.
+
+A site swaps the programs in an afternoon only if nothing is refused that worked yesterday. Whatever usher would refuse
+and the older program let pass has a name. With `strictness: compatible`, the default, it is let pass; with `strict` it
+is refused. What would give a node rights over others, or leave it dead, has no such name: it is refused in both
+([certificates.md](certificates.md), [compatibility.md](compatibility.md)).
+
+## Of nodes, and of what helpers answer
+
+Warned about once a node, said in its history, counted in `usher_compat_total{check}`. Let a site run `compatible` until
+nothing is counted any more, then switch.
+
+"""
+
+_CHECKS_OF_SITES: Final = """
+## Of the site's own files
+
+Said by `usher check-config` and at the start; with `strict` there is no start.
+"""
+
+
+def checks() -> str:
+    """docs/checks.md."""
+    nodes = [(f"`{name}`", check.what, f"`{check.refused}`") for name, check in OF_NODES.items()]
+    sites = [(f"`{name}`", what) for name, what in OF_SITES.items()]
+    of_nodes = grid(("check", "it fires where", "strict refuses with"), nodes)
+    of_sites = grid(("check", "it fires where"), sites)
+    return "\n".join([_CHECKS.rstrip("\n"), "", *of_nodes, _CHECKS_OF_SITES, *of_sites, ""])
 
 
 def configuration() -> str:
@@ -163,6 +196,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "configuration.md": configuration,
     "metrics.md": metrics,
     "failures.md": failures,
+    "checks.md": checks,
 }
 
 

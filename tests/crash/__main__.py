@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.crash.failpoints import Cell
 from tests.crash.matrix import NODES, Result, cells, play, table
 from tests.crash.stage import StageError
+from usher.simulator.networks import Kind
 
 
 def main() -> int:
@@ -27,10 +28,18 @@ def main() -> int:
     )
     parser.add_argument("--at-once", type=int, default=3, metavar="N", help="cells at once (default 3)")
     parser.add_argument("--only", default="", metavar="FAILPOINT[:EFFECT]", help="a row, or a cell, of the matrix")
+    parser.add_argument("--network", choices=[kind.value for kind in Kind], help="its fleet alone (default: both)")
     asked = parser.parse_args()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="usher-crash-") as folder:
-        results = asyncio.run(_all(cells(asked.only), Path(folder), asked.nodes, asked.at_once))
+        results = asyncio.run(
+            _all(
+                cells(asked.only, [Kind(asked.network)] if asked.network else list(Kind)),
+                Path(folder),
+                asked.nodes,
+                asked.at_once,
+            )
+        )
     print(*_told(results, time.monotonic() - begun), sep="\n")
     return int(not all(result.well for result in results))
 
@@ -73,7 +82,12 @@ def _told(results: Sequence[Result], seconds: float) -> list[str]:
         f"{sum(count for result in results for _, count in result.waited)} nodes waited for a request to run out, "
         f"{failed} cells failed"
     )
-    return [*table(results), "", f"{counts}; {seconds / 60:.1f} minutes"]
+    tables = (
+        line
+        for kind in sorted({result.cell.kind for result in results})
+        for line in (f"{kind}:", "", *table(results, kind), "")
+    )
+    return [*tables, f"{counts}; {seconds / 60:.1f} minutes"]
 
 
 if __name__ == "__main__":

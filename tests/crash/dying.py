@@ -31,12 +31,15 @@ ACTIONS: Final = {
     "jwt": Effect.FETCH_JWT,
     "inventory": Effect.FETCH_INVENTORY,
     "gen25519": Effect.NEW_KEY,
+    "gencsr": Effect.NEW_CSR,
     "configure": Effect.CONFIGURE,
     "restart": Effect.RESTART,
     "shutdown": Effect.SHUTDOWN,
     "daemon_stats": Effect.LOOK,
 }
 """The requests of each effect that a node is asked for; a new one is missing here with a KeyError."""
+ALSO: Final = {"jwt": Effect.EXCHANGE_KEY, "daemon_stats": Effect.CONFIGURE}
+"""What else makes such a request, of a node with a certificate."""
 _SOON: Final = 5.0
 _FEW_PAGES: Final = 8
 _AT_ONCE: Final = 1e-5
@@ -54,9 +57,10 @@ class Fate:
     """The death that this process dies, and how far it is from it."""
 
     def __init__(self, death: Death) -> None:
-        """Begin at the first occurrence."""
+        """Begin at the first occurrence; `started` is the effect that was last marked as started, of each node."""
         self.death = death
         self._left = death.nth
+        self.started: dict[str, Effect] = {}
 
     def strikes(self, failpoint: Failpoint, effect: Effect) -> bool:
         """Count an occurrence; whether it is the one."""
@@ -87,8 +91,10 @@ class Watched(sqlite3.Connection):
 
     def execute(self, statement: str, values: Any = (), /) -> sqlite3.Cursor:
         """Run one statement; one that marks an effect as started is where its intent is all there is."""
-        if statement is sql.START_EFFECT and self.fate.strikes(Failpoint.AFTER_INTENT, self._effect(*values[:2])):
-            die()
+        if statement is sql.START_EFFECT:
+            effect = self.fate.started[values[0]] = self._effect(*values[:2])
+            if self.fate.strikes(Failpoint.AFTER_INTENT, effect):
+                die()
         if statement.startswith("VACUUM"):  # the backup before a migration, and the file that is written anew after it
             self._step_of_a_migration()
             self._migrates = True
@@ -180,7 +186,7 @@ class DyingRpc:
 
     async def call(self, request: Request) -> Reply:
         """Ask, as long as we live; raises CallError."""
-        effect = ACTIONS[request.action]
+        effect = self._effect(request)
         if self._fate.strikes(Failpoint.BEFORE_SEND, effect):
             die()
         if not self._fate.strikes(Failpoint.AFTER_SEND, effect):
@@ -190,6 +196,12 @@ class DyingRpc:
         await flush(self._broker)
         die()
         return await sending
+
+    def _effect(self, request: Request) -> Effect:
+        """What a request is for: both halves of a secret, and the token, are fetched by the same one."""
+        started = self._fate.started.get(request.node)
+        exchanged = request.action == "jwt" and started is Effect.EXCHANGE_KEY
+        return started if exchanged else ACTIONS[request.action]
 
 
 async def flush(broker: Broker) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, assert_never
 
-from fsm.effects import SPECS, STEPS, Effect, Port, steps
+from fsm.effects import SPECS, STEPS, Effect, Fact, Feature, Port, steps
 from fsm.policy import Policy
+from usher.simulator.networks import Kind
 
 
 class Failpoint(Enum):
@@ -36,27 +37,37 @@ class Failpoint(Enum):
 
 
 _THROUGH: Final = {effect for state in STEPS for effect in steps(state, Policy().features)}
-EFFECTS: Final = tuple(effect for effect in Effect if effect in _THROUGH | {Effect.SHUTDOWN})
-"""What is done to a node of the fleet that is simulated here, and the shutdown that a helper may wish."""
-BY_RPC: Final = tuple(effect for effect in EFFECTS if SPECS[effect].port is Port.RPC)
+_CERTIFIED: Final = frozenset({Feature.JWT, Feature.PKI, Fact.HELPER_KEY})
+_OTHERWISE: Final = {Effect.FETCH_INVENTORY, Effect.RESTART, Effect.LOOK}
+"""What is done to a node with a certificate as it is to one with a token."""
+_ALL: Final[dict[Kind, set[Effect]]] = {
+    Kind.ISSUER: _THROUGH | {Effect.SHUTDOWN},
+    Kind.X509: {effect for state in STEPS for effect in steps(state, _CERTIFIED)} - _OTHERWISE,
+}
+EFFECTS: Final = {kind: tuple(effect for effect in Effect if effect in chosen) for kind, chosen in _ALL.items()}
+"""What is done to a node of each fleet that is simulated here, and the shutdown that a helper may wish."""
 
 
-def effects_of(failpoint: Failpoint) -> tuple[Effect, ...]:
-    """For which effects a failpoint exists: each of them is a cell of the matrix."""
+def effects_of(failpoint: Failpoint, kind: Kind = Kind.ISSUER) -> tuple[Effect, ...]:
+    """For which effects of a fleet a failpoint exists: each of them is a cell of the matrix.
+
+    No database of schema version 1 has nodes with certificates: they are not migrated.
+    """
     match failpoint:
         case Failpoint.BEFORE_SEND | Failpoint.AFTER_SEND:
-            return BY_RPC
+            return tuple(effect for effect in EFFECTS[kind] if SPECS[effect].port is Port.RPC)
         case Failpoint.AFTER_REPLY:
             return (Effect.RUN_HELPER,)
+        case Failpoint.IN_MIGRATION:
+            return EFFECTS[kind] if kind is Kind.ISSUER else ()
         case (
             Failpoint.AFTER_INTENT
             | Failpoint.BEFORE_OUTCOME
             | Failpoint.IN_BATCH
             | Failpoint.AFTER_COMMIT
-            | Failpoint.IN_MIGRATION
             | Failpoint.IN_CHECKPOINT
         ):
-            return EFFECTS
+            return EFFECTS[kind]
         case _:
             assert_never(failpoint)
 
@@ -104,6 +115,7 @@ class Cell:
 
     failpoint: Failpoint
     effect: Effect
+    kind: Kind = Kind.ISSUER
 
     @property
     def retires(self) -> bool:
@@ -112,7 +124,17 @@ class Cell:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.failpoint.label} x {self.effect.value}"
+        return f"{self.kind}: {self.failpoint.label} x {self.effect.value}"
 
 
-CELLS: Final = tuple(Cell(failpoint, effect) for failpoint in Failpoint for effect in effects_of(failpoint))
+CELLS: Final = tuple(
+    Cell(failpoint, effect, kind) for kind in Kind for failpoint in Failpoint for effect in effects_of(failpoint, kind)
+)
+SAMPLE: Final = (
+    Death(Failpoint.AFTER_SEND, Effect.NEW_CSR, 2),
+    Death(Failpoint.AFTER_REPLY, Effect.RUN_HELPER, 2),
+    Death(Failpoint.AFTER_SEND, Effect.EXCHANGE_KEY, 2),
+    Death(Failpoint.BEFORE_OUTCOME, Effect.WRAP_KEY, 1),
+    Death(Failpoint.AFTER_SEND, Effect.CONFIGURE, 2),
+)
+"""What the sample of `make test` dies of a fleet with certificates, in one life."""

@@ -18,6 +18,7 @@ import orjson
 
 from fsm.codec import decode_payload, encode_snapshot
 from fsm.effects import SPECS, Effect, Feature, Port
+from fsm.events import Done
 from fsm.machine import Decision, decide
 from fsm.policy import Policy
 from fsm.states import State
@@ -25,7 +26,7 @@ from store.audit import verify
 from store.reader import Reader, open_reader
 from store.views import HistoryView
 from tests.crash.checks import OF_A_LIFE, Life, Moved, Violation
-from tests.crash.dying import ACTIONS
+from tests.crash.dying import ACTIONS, ALSO
 
 _PAGE: Final = 5000
 
@@ -162,8 +163,10 @@ def _sent(reader: Reader) -> Counter[tuple[str, Effect]]:
 
 def _committed_first(life: Life, told: dict[str, Any], sent: Counter[tuple[str, Effect]]) -> Iterator[Violation]:
     """Nothing outside moves before its commit: no more requests came than effects were committed as started."""
+    certified = "gencsr" in told["requests"]
     for action, effect in ACTIONS.items():
         came, committed = told["requests"].get(action, 0), sent[life.node, effect]
+        committed += sent[life.node, ALSO[action]] if certified and action in ALSO else 0
         if came > committed:
             yield Violation(4, life.node, 0, f"{came} requests for {effect} reached it, {committed} were committed")
 
@@ -172,16 +175,31 @@ def _committed_first(life: Life, told: dict[str, Any], sent: Counter[tuple[str, 
 
 
 def _keys_fit(life: Life, told: dict[str, Any]) -> Iterator[Violation]:
-    """The token's key is the key that the node holds, and both are those that usher knows of."""
+    """The token's or the certificate's key is the key that the node holds, and both are those that usher knows of."""
     snapshot = life.snapshot
     if told["token_key"] and told["key"] != told["token_key"]:
         yield Violation(6, life.node, snapshot.seq, f"it holds the key {told['key']}, its token {told['token_key']}")
+    if told["certificate_key"] and told["tls_key"] != told["certificate_key"]:
+        yield Violation(6, life.node, snapshot.seq, "its certificate is for another key than it holds")
     if snapshot.state is not State.PROVISIONED:
         return
     if told["process"] != "server":
         yield Violation(6, life.node, snapshot.seq, f"provisioned, and its process is {told['process']}")
-    if (told["key"], told["token_id"]) != (snapshot.previous_key, snapshot.previous_token):
+    key = told["key"] or ("" if _key_was_supplied(life) else told["tls_key"])
+    if (key or snapshot.previous_key, told["token_id"]) != (snapshot.previous_key, snapshot.previous_token):
         yield Violation(6, life.node, snapshot.seq, "provisioned with another key or token than usher knows of")
+    if not (told["token_key"] or told["certificate_key"]):
+        yield Violation(6, life.node, snapshot.seq, "provisioned with neither a token nor a certificate")
+
+
+def _key_was_supplied(life: Life) -> bool:
+    """Whether the helper's key was wrapped for the node in its last generation: it then holds that one."""
+    last = life.snapshot.generation
+    return any(
+        isinstance(move.event.body, Done) and move.event.body.effect is Effect.WRAP_KEY
+        for move in life.moves
+        if move.before.generation == last
+    )
 
 
 # -- how it went ------------------------------------------------------------------------------------------------------

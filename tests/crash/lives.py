@@ -13,6 +13,7 @@ from hashlib import sha256
 from fsm.effects import Effect
 from fsm.events import Body, Event
 from fsm.machine import Decision, decide
+from fsm.policy import Policy
 from fsm.runtime.mailbox import Letter
 from fsm.runtime.units import unit
 from fsm.snapshot import unseen
@@ -28,9 +29,9 @@ SIZE = 1500
 class Recorded(Scene):
     """A scene whose units are kept, to be committed."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, policy: Policy | None = None) -> None:
         """Begin unseen."""
-        super().__init__(snapshot=unseen(node))
+        super().__init__(policy or Policy(), unseen(node))
         self.units: list[Unit] = []
 
     def post(self, body: Body) -> Scene:
@@ -59,11 +60,13 @@ def mixed(scene: Recorded) -> None:
         scene.to(State.PROVISIONED)
 
 
-async def live(journal: Journal, nodes: int, course: Callable[[Recorded], None]) -> list[Recorded]:
+async def live(
+    journal: Journal, nodes: int, course: Callable[[Recorded], None], policy: Policy | None = None
+) -> list[Recorded]:
     """Commit the course of so many nodes, all of them at once, as a busy daemon does."""
     epoch = await journal.begin_epoch()
-    scenes = [Recorded(f"node-{number:03d}.example.net") for number in range(nodes)]
-    policy = scenes[0].policy
+    policy = policy or Policy()
+    scenes = [Recorded(f"node-{number:03d}.example.net", policy) for number in range(nodes)]
     await journal.remember_policy(policy.hash, policy.document(), scenes[0].now)
     for scene in scenes:
         scene.epoch = epoch

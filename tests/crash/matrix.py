@@ -22,10 +22,11 @@ from typing import Final
 from fsm.effects import Effect
 from store.versions import migrations
 from tests.crash.checks import Violation
-from tests.crash.failpoints import CELLS, EFFECTS, Cell, Death, Failpoint
+from tests.crash.failpoints import CELLS, EFFECTS, Cell, Death, Failpoint, effects_of
 from tests.crash.older import make_older
 from tests.crash.stage import Stage, stage
 from tests.crash.wal import written_back
+from usher.simulator.networks import Kind
 
 NODES: Final = 200
 FIRST: Final = 60
@@ -67,11 +68,11 @@ class Result:
         return not self.failure and self.deaths > 0 and self.ended == self.nodes and not self.broken
 
 
-async def play(cell: Cell, directory: Path, nodes: int, look_delay: int | None = None) -> Result:
+async def play(cell: Cell, directory: Path, nodes: int) -> Result:
     """Live one cell."""
     begun = time.monotonic()
     copied: list[tuple[int, int]] = []
-    async with stage(directory, nodes, retires=cell.retires, look_delay=look_delay) as on:
+    async with stage(directory, nodes, cell.kind, retires=cell.retires) as on:
         fleet = await on.gather()
         first = max(nodes * FIRST // NODES, 2)
         if cell.failpoint is Failpoint.IN_MIGRATION:
@@ -123,24 +124,27 @@ def _older(path: Path) -> bool:
         return bool(database.execute("PRAGMA user_version").fetchall()[0][0] < max(migrations()))
 
 
-def cells(only: str = "") -> tuple[Cell, ...]:
+def cells(only: str = "", kinds: Sequence[Kind] = tuple(Kind)) -> tuple[Cell, ...]:
     """The cells of the matrix, or those of one failpoint, or of one of its effects (`after_send:restart`)."""
     failpoint, _, effect = only.partition(":")
     return tuple(
         cell
         for cell in CELLS
-        if (not failpoint or cell.failpoint is Failpoint[failpoint.upper()])
+        if cell.kind in kinds
+        and (not failpoint or cell.failpoint is Failpoint[failpoint.upper()])
         and (not effect or cell.effect is Effect(effect))
     )
 
 
-def table(results: Sequence[Result]) -> list[str]:
-    """The matrix as Markdown: a row a failpoint, a column an effect."""
-    found = {(result.cell.failpoint, result.cell.effect): result for result in results}
-    lines = ["| | " + " | ".join(effect.value for effect in EFFECTS) + " |", "|---|" + "---|" * len(EFFECTS)]
+def table(results: Sequence[Result], kind: Kind = Kind.ISSUER) -> list[str]:
+    """The matrix of a fleet as Markdown: a row a failpoint, a column an effect."""
+    found = {(each.cell.failpoint, each.cell.effect): each for each in results if each.cell.kind is kind}
+    effects = EFFECTS[kind]
+    lines = ["| | " + " | ".join(effect.value for effect in effects) + " |", "|---|" + "---|" * len(effects)]
     for failpoint in Failpoint:
-        said = (_cell(found.get((failpoint, effect))) for effect in EFFECTS)
-        lines.append(f"| {failpoint.label} | " + " | ".join(said) + " |")
+        if effects_of(failpoint, kind):
+            said = (_cell(found.get((failpoint, effect))) for effect in effects)
+            lines.append(f"| {failpoint.label} | " + " | ".join(said) + " |")
     return lines
 
 

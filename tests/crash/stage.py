@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from tests.crash.failpoints import Death
 from tests.crash.invariants import at_rest, read_report, violations
 from tests.fakes.whole import Whole
 from usher.children import Child
-from usher.simulator.material import make_broker, make_site
+from usher.simulator.networks import Kind, network
 
 LIMIT: Final = 240.0
 """Seconds that a life may take."""
@@ -41,11 +41,12 @@ class StageError(AssertionError):
 
 @dataclass
 class Stage(Whole):
-    """A fleet of so many nodes; `retires` says how they end, `look_delay` (milliseconds) shortens a test."""
+    """A fleet of so many nodes; `retires` says how they end, `times` of the policy (milliseconds) shorten a test."""
 
     nodes: int = 0
+    kind: Kind = Kind.ISSUER
     retires: bool = False
-    look_delay: int | None = None
+    times: Mapping[str, int] = field(default_factory=dict)
     deaths: int = 0
     flying: list[int] = field(default_factory=list)
     broken: list[Violation] = field(default_factory=list)
@@ -83,7 +84,8 @@ class Stage(Whole):
         """A daemon that dies this death, or none."""
         words = [] if death is None else death.words()
         words += ["--retire"] if self.retires else []
-        words += [] if self.look_delay is None else ["--look-delay", str(self.look_delay)]
+        words += ["--certify", str(self.site.site)] if self.kind is Kind.X509 else []
+        words += [f"--time={name}={value}" for name, value in self.times.items()]
         command = [sys.executable, "-m", "tests.crash.victim", *words, "--", *self.site.daemon()[1:]]
         child = Child("victim", command, self.site.directory / f"victim-{len(self.children)}.log")
         child.start()
@@ -142,12 +144,16 @@ class Stage(Whole):
 
 @asynccontextmanager
 async def stage(
-    directory: Path, nodes: int, *, retires: bool = False, look_delay: int | None = None
+    directory: Path,
+    nodes: int,
+    kind: Kind = Kind.ISSUER,
+    *,
+    retires: bool = False,
+    times: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage in a new directory; all its processes end with it."""
-    async with make_broker(directory) as broker:
-        site = make_site(directory, broker, int(time.time()), {"retry_cap": "5s"})
-        made = Stage(broker, site, nodes=nodes, retires=retires, look_delay=look_delay)
+    async with network(kind, directory, int(time.time()), {"retry_cap": "5s"}) as running:
+        made = Stage(running.broker, running.site, nodes=nodes, kind=kind, retires=retires, times=times or {})
         made._until = time.monotonic() + LIMIT
         try:
             yield made

@@ -15,6 +15,7 @@ import pytest
 
 from fsm.effects import Effect
 from fsm.events import Certainty, Done, TokenFacts
+from fsm.policy import Policy
 from fsm.states import State
 from store.repository import open_store
 from tests.crash.checks import (
@@ -30,21 +31,22 @@ from tests.crash.checks import (
 )
 from tests.crash.invariants import at_rest, lives_in, violations
 from tests.crash.lives import Recorded, live, mixed
-from tests.unit.fsm.scenes import KEY, OLD
+from tests.unit.fsm.scenes import KEY, OLD, X509
 
 WENT, STAYED = "node-000.example.net", "node-001.example.net"
 TOLD: dict[str, Any] = {
     "node": WENT, "process": "server", "key": KEY, "token_key": KEY, "token_id": "token",
+    "tls_key": "", "certificate_key": "",
     "requests": {"jwt": 1, "inventory": 1, "gen25519": 1, "configure": 1, "restart": 1, "daemon_stats": 2},
 }  # fmt: skip
 
 
-def lived(path: Path, course: Callable[[Recorded], None] = mixed) -> Path:
+def lived(path: Path, course: Callable[[Recorded], None] = mixed, policy: Policy | None = None) -> Path:
     """A database of two nodes that went this way."""
 
     async def commit() -> None:
         journal = open_store(path)
-        await live(journal, 2, course)
+        await live(journal, 2, course, policy)
         await journal.close()
 
     asyncio.run(commit())
@@ -142,6 +144,39 @@ def test_a_request_to_a_node_that_usher_does_not_know(path: Path):
 )
 def test_a_node_that_holds_something_else(path: Path, changes: dict[str, Any]):
     assert broken(violations(path, told(**changes))) == {(6, WENT)}
+
+
+CERTIFIED: dict[str, Any] = {**TOLD, "key": "", "token_key": "", "token_id": "", "tls_key": KEY, "certificate_key": KEY}
+CERTIFIED["requests"] = {"jwt": 1, "inventory": 1, "gencsr": 1, "configure": 1, "restart": 1, "daemon_stats": 3}
+
+
+def certified(path: Path) -> Path:
+    """A database of nodes with certificates."""
+    return lived(path, policy=X509)
+
+
+def test_a_sound_node_with_a_certificate_breaks_nothing(tmp_path: Path):
+    assert violations(certified(tmp_path / "usher.db"), [CERTIFIED]) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tls_key": "ab" * 32},
+        {"tls_key": "ab" * 32, "certificate_key": "ab" * 32},
+        {"tls_key": KEY, "certificate_key": ""},
+        {"process": "provisioning"},
+    ],
+)
+def test_a_certificate_for_another_key(tmp_path: Path, changes: dict[str, Any]):
+    assert broken(violations(certified(tmp_path / "usher.db"), [{**CERTIFIED, **changes}])) == {(6, WENT)}
+
+
+@pytest.mark.parametrize("action", CERTIFIED["requests"])
+def test_a_request_to_a_node_with_a_certificate_before_its_commit(tmp_path: Path, action: str):
+    requests = {**CERTIFIED["requests"], action: CERTIFIED["requests"][action] + 1}
+    found = violations(certified(tmp_path / "usher.db"), [{**CERTIFIED, "requests": requests}])
+    assert broken(found) == {(4, WENT)}
 
 
 def life(path: Path, change: Callable[[Moved], Moved | None]) -> Life:

@@ -18,6 +18,7 @@ from tests.crash.older import make_older
 from tests.crash.stage import Stage, stage
 from tests.crash.wal import read_log, written_back
 from usher.simulator.broker import BrokerMissingError, binary
+from usher.simulator.networks import Kind
 
 pytestmark = pytest.mark.network
 
@@ -41,9 +42,9 @@ class Sample:
 async def live(directory: Path) -> Sample:
     """Die at each failpoint, in the order of the effects, and be whole at the end."""
     seen = Sample()
-    async with stage(directory, NODES, look_delay=SOON) as on:
+    async with stage(directory, NODES, times={"look_delay": SOON}) as on:
         fleet = await on.gather()
-        for failpoint in sorted(Failpoint, key=lambda failpoint: EFFECTS.index(sample_of(failpoint))):
+        for failpoint in sorted(Failpoint, key=lambda failpoint: EFFECTS[Kind.ISSUER].index(sample_of(failpoint))):
             await die(on, failpoint, seen)
         await on.survive()
         seen.ended = on.counts()[on.end]
@@ -97,7 +98,9 @@ def test_a_checkpoint_that_was_cut_had_begun(sample: Sample):
 @pytest.mark.parametrize("failpoint", list(Failpoint))
 def test_each_failpoint_has_cells_and_a_sentence(failpoint: Failpoint):
     assert sample_of(failpoint) in effects_of(failpoint)
-    assert [cell.effect for cell in cells(failpoint.name.lower())] == list(effects_of(failpoint))
+    for kind in Kind:
+        found = [cell.effect for cell in cells(failpoint.name.lower(), [kind])]
+        assert found == list(effects_of(failpoint, kind))
     assert failpoint.value
 
 
@@ -108,5 +111,5 @@ def test_the_matrix_names_what_failed():
         Result(bad, 9, 9, 2, (9, 9), 0, 3, 4.2, (), (), (Violation(6, "n1", 3, "x"),)),
     ]
     lines = table(results)
-    assert [line.count("|") for line in lines] == [len(EFFECTS) + 2] * (len(Failpoint) + 2)
+    assert [line.count("|") for line in lines] == [len(EFFECTS[Kind.ISSUER]) + 2] * (len(Failpoint) + 2)
     assert "9, 2 †, 0 anew, 4 s | FAILED" in lines[2]

@@ -14,14 +14,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from fsm.effects import Effect
 from fsm.ports import Helper, HelperCall, HelperReply
 from helpers.runners.inline import InlineHelper
+from security.ca import SmallCa
+from security.node_tls import RsaPair
 from store.journal import Journal
 from store.repository import open_store
 from tests.crash.dying import DyingHelper, DyingRpc, Fate, watched
@@ -30,6 +34,7 @@ from usher import logs, run
 from usher.effects.hand import Hand
 from usher.effects.site import Ports
 from usher.network import Network
+from usher.simulator.material import YEAR
 
 
 def configure(call: HelperCall) -> HelperReply:
@@ -52,11 +57,38 @@ def retire(_: HelperCall) -> HelperReply:
     return HelperReply(shutdown=True, msg="not wanted")
 
 
-def doomed(settings: run.Settings, death: Death | None, helper: Helper, look_delay: int | None) -> run.Settings:
+class Certifying:
+    """A helper that has the authority of a site; every other node is sent its key too, the same one for all."""
+
+    def __init__(self, site: Path) -> None:
+        """Read the authority."""
+        self._authority = SmallCa.of((site / "ca.pem").read_text(), (site / "ca.key").read_text())
+        self._pair = RsaPair.generate()
+
+    def __call__(self, call: HelperCall) -> HelperReply:
+        """Certify what the node asks for, or the key that it is sent."""
+        assert call.csr is not None, "the fleet is one of an x509 network"
+        supplies = sha256(call.identity.encode()).digest()[0] % 2 == 1
+        request = self._pair.request({"cn": call.identity}) if supplies else call.csr.csr
+        return HelperReply(
+            configuration={
+                "identity": call.identity,
+                "plugin.choria.server.provision": "false",
+                "plugin.security.provider": "file",
+                "plugin.security.file.certificate": f"{call.csr.ssldir}/certificate.pem",
+                "plugin.security.file.key": f"{call.csr.ssldir}/private.pem",
+                "plugin.security.file.ca": f"{call.csr.ssldir}/ca.pem",
+            },
+            certificate=self._authority.certify(request, call.identity, int(time.time()), YEAR),
+            ca=self._authority.certificate,
+            key=self._pair.private_pem if supplies else "",
+        )
+
+
+def doomed(settings: run.Settings, death: Death | None, helper: Helper, times: Mapping[str, int]) -> run.Settings:
     """The settings of a daemon with this helper that dies this death."""
     made = settings.outside.ports
-    if look_delay is not None:
-        settings = replace(settings, policy=replace(settings.policy, look_delay=look_delay))
+    settings = replace(settings, policy=replace(settings.policy, **times))
     if death is None:
         return replace(settings, outside=replace(settings.outside, ports=lambda *of: replace(made(*of), helper=helper)))
     fate = Fate(death)
@@ -77,7 +109,8 @@ def parse(words: Sequence[str]) -> tuple[argparse.Namespace, argparse.Namespace]
     ours = argparse.ArgumentParser(prog="python -m tests.crash.victim")
     ours.add_argument("death", nargs="*", metavar="FAILPOINT EFFECT NTH")
     ours.add_argument("--retire", action="store_true", help="the helper has each node shut down")
-    ours.add_argument("--look-delay", type=int, metavar="MS", help="of the policy; default the policy's own")
+    ours.add_argument("--certify", type=Path, metavar="SITE", help="the helper certifies with the authority there")
+    ours.add_argument("--time", action="append", default=[], metavar="NAME=MS", help="a time of the policy")
     theirs = argparse.ArgumentParser()
     run.add_arguments(theirs)
     return ours.parse_args(words[:cut]), theirs.parse_args(words[cut + 1 :])
@@ -90,7 +123,9 @@ def main(words: Sequence[str]) -> int:
     if ours.death:
         failpoint, effect, nth = ours.death
         death = Death(Failpoint[failpoint], Effect(effect), int(nth))
-    settings = doomed(run.read(theirs), death, InlineHelper(retire if ours.retire else configure), ours.look_delay)
+    helper = retire if ours.retire else Certifying(ours.certify) if ours.certify else configure
+    times = {name: int(value) for name, _, value in (each.partition("=") for each in ours.time)}
+    settings = doomed(run.read(theirs), death, InlineHelper(helper), times)
     logs.set_up(settings.site.logfile, settings.site.loglevel)
     settings.state.prepare()
     settings.state.lock()

@@ -26,8 +26,9 @@ Change = Callable[[x509.CertificateSigningRequestBuilder], x509.CertificateSigni
 
 
 @cache
-def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
-    """One key of this size for the whole run: they are slow to make."""
+def rsa_key(number: int = 0, *, bits: int = 2048) -> rsa.RSAPrivateKey:
+    """The key of that number and size, the same one for the whole run: they are slow to make."""
+    del number
     return rsa.generate_private_key(65537, bits)
 
 

@@ -1,4 +1,4 @@
-"""A broker that asks for client certificates of its authority, a plain one, and the client's files for both."""
+"""A broker that demands client certificates of its authority of everybody, and the client's files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Final
 from security.client_certificate import Paths
 from tests.fakes.authority import DAY, SERVER, Authority, key_pem, make_authority, pem, put, rsa_key
 from tests.fakes.site import written
-from usher.simulator.broker import HOST, EmbeddedBroker, Passwords
+from usher.simulator.broker import HOST, EmbeddedBroker, Passwords, quoted
 
 USER: Final = "usher.mcollective"
-_TLS: Final = "tls { cert_file:"
 
 
 class VerifyingBroker(EmbeddedBroker):
@@ -32,22 +31,9 @@ class VerifyingBroker(EmbeddedBroker):
         served = authority.issue("broker", rsa_key(7), names=(HOST, "localhost"), uses=(SERVER,), begin=begin)
         super().__init__(directory, (pem(served), key_pem(rsa_key(7))), port=port, passwords=passwords)
 
-    def configuration(self) -> str:
-        """As the ordinary one, and client certificates are verified."""
-        text = super().configuration()
-        assert _TLS in text
-        return text.replace(_TLS, f'tls {{ ca_file: "{self.authority}", verify: true, cert_file:')
-
-
-class PlainBroker(EmbeddedBroker):
-    """It has no TLS."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory, ("", ""))
-
-    def configuration(self) -> str:
-        """As the ordinary one, without TLS."""
-        return "".join(line for line in super().configuration().splitlines(keepends=True) if _TLS not in line)
+    def tls_line(self, more: str = "") -> str:
+        """Client certificates are verified."""
+        return super().tls_line(f", ca_file: {quoted(self.authority)}, verify: true{more}")
 
 
 def authority_of_today(name: str = "usher-test-ca") -> Authority:

@@ -16,7 +16,8 @@ from fsm.states import State
 from store.reader import open_reader
 from usher.children import Child, usher
 from usher.simulator.broker import EmbeddedBroker
-from usher.simulator.material import DemoSite, make_broker, make_site
+from usher.simulator.material import DemoSite
+from usher.simulator.networks import Kind, network
 
 WITHIN = 240.0
 """Seconds in which a whole fleet must have come where it is awaited, however busy the machine is."""
@@ -97,10 +98,10 @@ class Whole:
 
 
 @asynccontextmanager
-async def whole(directory: Path, **settings: Any) -> AsyncIterator[Whole]:
+async def whole(directory: Path, kind: Kind = Kind.ISSUER, **settings: Any) -> AsyncIterator[Whole]:
     """A broker and a site; `settings` are added to the YAML."""
-    async with make_broker(directory) as broker:
-        made = Whole(broker, make_site(directory, broker, int(time.time()), settings))
+    async with network(kind, directory, int(time.time()), settings) as running:
+        made = Whole(running.broker, running.site)
         try:
             yield made
         finally:

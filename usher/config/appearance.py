@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -138,7 +139,7 @@ def _files(reading: Reading, identity: str) -> CertificateFiles:
 
 
 def _puppet(reading: Reading) -> CertificateFiles | None:
-    certname = _certname(reading, _of_user(reading))
+    certname = _judged(reading, *_first(reading.environ, _of_user(reading.environ), ""))
     if not certname:
         what = "the provider puppet takes its certname from the environment variable USER, which is not set"
         reading.say(PROVIDER, what, f"set {CERTNAME}, or `{PROVIDER} = file`")
@@ -170,21 +171,29 @@ def _found(reading: Reading, directory: str, why_not: str) -> Path | None:
     return None
 
 
+def file_certname(environ: Mapping[str, str], identity: str, *, root: bool) -> tuple[str, str]:
+    """The certname for `file` (rule 2), and where it is from."""
+    return _first(environ, "" if root else _of_user(environ), identity)
+
+
 def _file_certname(reading: Reading, identity: str) -> str:
-    of_user = "" if reading.names.root() else _of_user(reading)
-    return _certname(reading, of_user, identity)
+    return _judged(reading, *file_certname(reading.environ, identity, root=reading.names.root()), identity)
 
 
-def _of_user(reading: Reading) -> str:
-    user = reading.environ.get("USER", "")
+def _of_user(environ: Mapping[str, str]) -> str:
+    user = environ.get("USER", "")
     return f"{user}.{_SUFFIX}" if user else ""
 
 
-def _certname(reading: Reading, of_user: str, identity: str = "") -> str:
-    """The first of the three that there is; a name that is none is said, and where it is from."""
-    override = reading.environ.get(CERTNAME, "")
-    where = f"the environment variable {CERTNAME if override else 'USER'}" if override or of_user else "the identity"
-    certname = override or of_user or identity
+def _first(environ: Mapping[str, str], of_user: str, identity: str) -> tuple[str, str]:
+    """The first of the three that there is, and where it is from."""
+    if override := environ.get(CERTNAME, ""):
+        return override, f"the environment variable {CERTNAME}"
+    return (of_user, "the environment variable USER") if of_user else (identity, "the identity")
+
+
+def _judged(reading: Reading, certname: str, where: str, identity: str = "") -> str:
+    """A certname; one that is none is said, and where it is from."""
     reading.note(_NAME, _NAME, where)
     if certname and certname != identity and not is_safe(certname):
         what = f"the certname {certname[:80]!r} is not a safe name: letters, digits, '_' and '-' joined by single dots"

@@ -20,6 +20,7 @@ from usher.config.problems import ConfigErrors, Problem, Severity
 _LONGEST: Final = 1 << 20
 _DATE: Final = "tag:yaml.org,2002:timestamp"
 _BOOL: Final = "tag:yaml.org,2002:bool"
+_ON: Final = "true|yes|on|y"
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,6 +57,18 @@ def load_yaml(path: Path) -> tuple[dict[str, Any], list[Problem]]:
     if not isinstance(document, dict):
         raise _refusal(str(path), "it must be lines of the form `setting: value`")
     return {str(key): value for key, value in document.items()}, [_twice(path, *at) for at in repeated]
+
+
+def switched_on(path: Path, name: str) -> bool:
+    """Whether a switch at the top level is on, however wrong the rest of the file is; by its line, if it is no YAML."""
+    try:
+        written, _ = load_yaml(path)
+    except ConfigErrors:
+        try:
+            return re.search(rf"^{name}: *({_ON})\s*(#.*)?$", _read(path), re.IGNORECASE | re.MULTILINE) is not None
+        except ConfigErrors:
+            return False
+    return any(key.lower() == name and value is True for key, value in written.items())
 
 
 def key_lines(path: Path) -> dict[str, int]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from usher.config.client import ClientConfig, read_client
+from usher.config.document import switched_on
 from usher.config.files import client_files, site_files
 from usher.config.identity import Names
 from usher.config.problems import ConfigErrors, Problem, fatal
@@ -73,7 +74,7 @@ def working_directory(environ: Mapping[str, str]) -> Path:
 def inspect(config: Path, choria_config: Path | None, around: Surroundings) -> Findings:
     """Read and check everything; raises nothing."""
     site, problems = read_site(config, around.environ)
-    insecure = site is not None and site.choria_insecure
+    insecure = switched_on(config, "choria_insecure")  # also of a file that is wrong elsewhere: it says who usher is
     client, more = read_client(choria_config, around.environ, around.directory, around.names, insecure=insecure)
     problems += more
     if site is not None:

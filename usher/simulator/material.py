@@ -42,10 +42,12 @@ class DirectoryTakenError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class DemoSite:
-    """Where everything of a site lies; `url` is its broker's."""
+    """Where everything of a site lies; `url` is its broker's, the other two are paths in the directory."""
 
     directory: Path
     url: str
+    helper_at: str = "site/helper.py"
+    ca_at: str = "broker/tls.pem"
 
     @property
     def site(self) -> Path:
@@ -70,7 +72,7 @@ class DemoSite:
     @property
     def helper(self) -> Path:
         """The helper: an executable script to look at, change and copy."""
-        return self.site / "helper.py"
+        return self.directory / self.helper_at
 
     @property
     def provisioning_token(self) -> Path:
@@ -79,8 +81,8 @@ class DemoSite:
 
     @property
     def ca(self) -> Path:
-        """The broker's certificate, which is its own authority."""
-        return self.directory / "broker" / "tls.pem"
+        """The authority of the broker's certificate: that certificate itself, unless the site has an authority."""
+        return self.directory / self.ca_at
 
     def fleet(self, nodes: int) -> list[str]:
         """The words after `usher` that start a fleet of so many nodes."""
@@ -93,10 +95,15 @@ class DemoSite:
 
 def make_broker(directory: Path, port: int = 0) -> EmbeddedBroker:
     """The broker of a site in `directory`, with a fresh certificate, not started; raises DirectoryTakenError."""
+    take(directory)
+    return EmbeddedBroker(directory / "broker", make_broker_certificate([HOST, "localhost"]), port=port)
+
+
+def take(directory: Path) -> None:
+    """Make the directory unless it is there; raises DirectoryTakenError if it holds something."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise DirectoryTakenError(directory)
-    return EmbeddedBroker(directory / "broker", make_broker_certificate([HOST, "localhost"]), port=port)
 
 
 def make_site(directory: Path, broker: EmbeddedBroker, now_s: int, more: Mapping[str, Any] | None = None) -> DemoSite:
@@ -107,52 +114,63 @@ def make_site(directory: Path, broker: EmbeddedBroker, now_s: int, more: Mapping
     issuer = make_issuer()
     signer = make_signer(issuer, CALLER, now_s, 2 * YEAR)  # longer than the server tokens that it signs
     token = secrets.token_hex(16)
-    _private(made.site / "issuer.seed", issuer.seed_hex)
-    _private(made.site / "signer.seed", signer.seed_hex)
-    _private(made.site / "signer.jwt", signer.token)
-    _private(
+    private(made.site / "issuer.seed", issuer.seed_hex)
+    private(made.site / "signer.seed", signer.seed_hex)
+    private(made.site / "signer.jwt", signer.token)
+    private(
         made.provisioning_token,
         make_provisioning_token(
             issuer, now_s, YEAR, token=token, urls=[broker.url], user="node", password=broker.passwords.node
         ),
     )
-    _private(made.helper, helper_script(issuer.public_hex), mode=0o700)
-    _private(made.choria_config, choria_configuration(made))
+    private(made.helper, helper_script(issuer.public_hex), mode=0o700)
+    private(made.choria_config, choria_configuration(made))
     settings = configuration(made, token, broker.passwords.provisioner, issuer.public_hex) | dict(more or {})
-    _private(made.config, yaml.safe_dump(settings, sort_keys=False))
+    private(made.config, yaml.safe_dump(settings, sort_keys=False))
     return made
 
 
 def configuration(site: DemoSite, token: str, password: str, issuer: str) -> dict[str, Any]:
     """The keys of the YAML, those that a site with an organization issuer has (reference/issuer-network.yaml)."""
+    return common_settings(site, helper_command(site.helper), token, password) | {
+        "jwt_verify_cert": issuer,
+        "jwt_signing_key": str(site.site / "signer.seed"),
+        "jwt_signing_token": str(site.site / "signer.jwt"),
+        "features": {"jwt": True, "ed25519": True},
+    }
+
+
+def common_settings(site: DemoSite, helper: str, token: str, password: str) -> dict[str, Any]:
+    """The keys that every site has, whatever its network."""
     return {
         "site": "demo",
         "interval": "1m",
         "logfile": "stderr",
         "loglevel": "info",
-        "helper": helper_command(site.helper),
+        "helper": helper,
         "token": token,
         "broker_provisioning_password": password,
-        "jwt_verify_cert": issuer,
-        "jwt_signing_key": str(site.site / "signer.seed"),
-        "jwt_signing_token": str(site.site / "signer.jwt"),
         "state_directory": str(site.state),
-        "features": {"jwt": True, "ed25519": True},
     }
 
 
 def choria_configuration(site: DemoSite) -> str:
     """The Choria client configuration of the provisioner (reference/issuer-network.cfg), broker and authority added."""
-    settings = {
-        "identity": CALLER,
-        "plugin.choria.use_srv": "false",
-        "plugin.choria.middleware_hosts": site.url,
-        "plugin.security.provider": "choria",
-        "plugin.security.choria.token_file": site.site / "signer.jwt",
-        "plugin.security.choria.seed_file": site.site / "signer.seed",
-        "plugin.security.choria.ca": site.ca,
-    }
-    return "".join(f"{key} = {value}\n" for key, value in settings.items())
+    return client_lines(
+        site.url,
+        {
+            "plugin.security.provider": "choria",
+            "plugin.security.choria.token_file": site.site / "signer.jwt",
+            "plugin.security.choria.seed_file": site.site / "signer.seed",
+            "plugin.security.choria.ca": site.ca,
+        },
+    )
+
+
+def client_lines(broker: str, security: Mapping[str, object]) -> str:
+    """The lines of a Choria client configuration for a broker, with its settings of security."""
+    common = {"identity": CALLER, "plugin.choria.use_srv": "false", "plugin.choria.middleware_hosts": broker}
+    return "".join(f"{key} = {value}\n" for key, value in (common | dict(security)).items())
 
 
 def helper_script(issuer: str) -> str:
@@ -169,7 +187,7 @@ def helper_command(script: Path, flags: str = "-IS") -> str:
     return shlex.join([str(script)] if readable else [sys.executable, flags, str(script)])
 
 
-def _private(path: Path, text: str, mode: int = 0o600) -> None:
+def private(path: Path, text: str, mode: int = 0o600) -> None:
     """Write a file for its owner alone; no newline is added, since a seed must not have one."""
     path.touch(mode=mode)
     path.write_text(text)

@@ -58,6 +58,7 @@ class X509Broker:
 
     def __init__(self, directory: Path, authority: SmallCa, now: int, *, port: int = 0, node_port: int = 0) -> None:
         """Hold what they will be; nothing is written or started yet. `now` (Unix seconds) dates their certificate."""
+        self.authority = authority
         certificate = authority.issue("localhost", now, YEAR, hosts=[HOST])
         self.behind = EmbeddedBroker(directory / "nodes", certificate, port=node_port, leaves=True)
         self.front = _Front(self.behind, directory / "front", certificate, authority.certificate, port)

@@ -50,10 +50,14 @@ class X509Site:
         return helper_command(self.helper, _FLAGS)
 
 
-def make_x509_site(directory: Path, brokers: str, now: int) -> X509Site:
-    """Write authority and helper into an existing directory; `now` in Unix seconds."""
+def make_authority(now: int) -> SmallCa:
+    """The authority of a site; `now` in Unix seconds."""
+    return SmallCa.make(NAME, now, YEARS)
+
+
+def make_x509_site(directory: Path, brokers: str, authority: SmallCa) -> X509Site:
+    """Write authority and helper into an existing directory."""
     made = X509Site(directory.resolve(), brokers)
-    authority = SmallCa.make(NAME, now, YEARS)
     for path, text, mode in (
         (made.ca, authority.certificate, 0o644),
         (made.key, authority.key, 0o600),

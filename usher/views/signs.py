@@ -25,8 +25,13 @@ UNHEARD: Final = 30_000
 """Milliseconds of skew from which requests are thrown away unheard (ttl 30 s, in both directions, §2.5)."""
 MANY: Final = 3
 """Nodes that fail with one reason from which it is hardly the node's own affair."""
-_HELPER: Final = frozenset(reason for reason in Reason if reason.value.startswith("helper_"))
+_HELPER: Final = frozenset(
+    {reason for reason in Reason if reason.value.startswith(("helper_", "certificate_"))}
+    | {Reason.EMPTY_CONFIGURATION, Reason.UNSAFE_CONFIGURATION, Reason.CONFIG_KEEPS_PROVISIONING}
+)
 _TOKEN: Final = frozenset({Reason.WRONG_TOKEN, Reason.TOKEN_INVALID, Reason.TOKEN_EXPIRED, Reason.TOKEN_PURPOSE})
+_UNKNOWN_ACTION: Final = "Unknown action"
+"""How a server answers that has no such action (wire/protocol.md §7.3)."""
 _NOBODY: Final = frozenset({Reason.ABSENT, Reason.NO_ANSWER})
 _AS_NODE: Final = "usher check-config --connect --as-node provisioning.jwt --config FILE"
 
@@ -208,6 +213,18 @@ def token(known: Known) -> Sign | None:
     return Sign(token.__name__, f"{said}.", _AS_NODE)
 
 
+def too_old(known: Known) -> Sign | None:
+    """Its server does not know what it is asked for."""
+    snapshot = known.snapshot
+    if snapshot.reason is not Reason.REFUSED or not snapshot.detail.startswith(_UNKNOWN_ACTION):
+        return None
+    what = (
+        "its server is too old for what this site's `features` ask of it, and says so: upgrade its package, or let "
+        "usher provision the old ones from a site of their own, without that feature."
+    )
+    return Sign(too_old.__name__, what, f"usher nodes show {visible(snapshot.node)} (its version)")
+
+
 def another_provisioner(known: Known) -> Sign | None:
     """Somebody else provisions it."""
     snapshot = known.snapshot
@@ -229,6 +246,7 @@ SIGNS: Final[tuple[Callable[[Known], Sign | None], ...]] = (
     event_but_no_answer,
     listed_but_no_answer,
     another_provisioner,
+    too_old,
     token,
     helper,
 )

@@ -14,6 +14,7 @@ import pytest
 
 from tests.patience import PATIENCE
 from usher.children import usher
+from usher.simulator.networks import Kind
 
 pytestmark = pytest.mark.network
 
@@ -55,9 +56,10 @@ def until(running: subprocess.Popen[str], words: str) -> list[str]:
     return lines
 
 
-def test_all_are_provisioned_and_what_it_says_is_true(tmp_path: Path):
+@pytest.mark.parametrize("network", [kind.value for kind in Kind])
+def test_all_are_provisioned_and_what_it_says_is_true(tmp_path: Path, network: str):
     state = tmp_path / "demo" / "state"
-    with demo(tmp_path / "demo", "--nodes", "5", "--keep") as running:
+    with demo(tmp_path / "demo", "--network", network, "--nodes", "5", "--keep") as running:
         lines = until(running, "until Ctrl-C")
         assert any(line.endswith("5 of 5 provisioned") for line in lines)
         assert any(line.startswith("5 nodes were provisioned in ") for line in lines)
@@ -76,9 +78,18 @@ def test_all_are_provisioned_and_what_it_says_is_true(tmp_path: Path):
     assert all_ended(below)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_nothing_is_left_of_it_whatever_ends_it(tmp_path: Path, number: signal.Signals, code: int):
-    with demo(tmp_path / "demo", "--nodes", "20") as running:
+@pytest.mark.parametrize(
+    ("network", "number", "code"),
+    [
+        ("issuer", signal.SIGINT, 130),
+        ("issuer", signal.SIGTERM, 143),
+        ("issuer", signal.SIGKILL, -9),
+        ("x509", signal.SIGINT, 130),
+        ("x509", signal.SIGKILL, -9),
+    ],
+)
+def test_nothing_is_left_of_it_whatever_ends_it(tmp_path: Path, network: str, number: signal.Signals, code: int):
+    with demo(tmp_path / "demo", "--network", network, "--nodes", "20") as running:
         until(running, "0 of 20 provisioned")
         below = [os.pidfd_open(pid) for pid in descendants(running.pid)]
         running.send_signal(number)

@@ -15,7 +15,6 @@ from tests.fakes.authority import DAY, SERVER, Authority, pem
 from tests.fakes.site import written
 from tests.fakes.verifying import (
     USER,
-    PlainBroker,
     VerifyingBroker,
     authority_of_today,
     client_files,
@@ -47,7 +46,7 @@ def verifying(tmp_path_factory: pytest.TempPathFactory, authority: Authority) ->
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    broker = PlainBroker(tmp_path_factory.mktemp("plain") / "broker")
+    broker = EmbeddedBroker(tmp_path_factory.mktemp("plain") / "broker", None)
     broker.start()
     try:
         yield broker

@@ -18,6 +18,7 @@ from typing import Any
 from fsm.states import State
 from tests.fakes.whole import WITHIN, Whole, whole
 from usher.children import Child
+from usher.simulator.networks import Kind
 
 NODES = 24
 
@@ -81,13 +82,14 @@ class Drill(Whole):
         return [json.loads(line) for line in self.report.read_text().splitlines()]
 
     async def until_left(self, fleet: Child, nodes: int = NODES) -> list[dict[str, Any]]:
-        """Wait until every node has left provisioning; each holds the key that its token names."""
+        """Wait until every node has left provisioning; each holds the key of its token or certificate."""
         begun, told = time.monotonic(), await self.told(fleet)
         while [node["phase"] for node in told] != ["provisioned"] * nodes:
             assert time.monotonic() - begun < WITHIN, (told, self.counts(), [child.tail() for child in self.children])
             await self._news()
             told = await self.told(fleet)
-        assert all(node["key"] and node["key"] == node["token_key"] for node in told)
+        assert all(node["key"] == node["token_key"] and node["tls_key"] == node["certificate_key"] for node in told)
+        assert all(node["token_key"] or node["certificate_key"] for node in told)
         assert not [child for child in self.children if "Traceback" in child.log.read_text()]
         return told
 
@@ -105,10 +107,12 @@ class Drill(Whole):
 
 
 @asynccontextmanager
-async def drill(directory: Path, **settings: Any) -> AsyncIterator[Drill]:
+async def drill(directory: Path, kind: Kind = Kind.ISSUER, **settings: Any) -> AsyncIterator[Drill]:
     """A site with a helper that takes its time, so that a kill finds nodes in every phase."""
-    helper = f"/bin/sh -c 'sleep 0.3; exec {directory}/site/helper.py'"
-    async with whole(directory, helper=helper, retry_cap="5s", **settings) as made:
+    script = directory / "site" / ("helper.py" if kind is Kind.ISSUER else "x509_helper.py")
+    async with whole(
+        directory, kind, helper=f"/bin/sh -c 'sleep 0.3; exec {script}'", retry_cap="5s", **settings
+    ) as made:
         yield Drill(made.broker, made.site, made.children)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from fsm.states import State
 from tests.integration.recovery.drill import NODES, drill, emptied
+from usher.simulator.networks import Kind
 
 pytestmark = pytest.mark.network
 
@@ -63,6 +64,20 @@ async def test_the_key_file_is_lost(tmp_path: Path):
         assert made.rows_of("facts-lost")
         generations = made.generations()
         assert {node: generations[node] for node in beyond} == dict.fromkeys(beyond, 1)
+
+
+async def test_the_key_file_of_a_site_with_certificates_is_lost(tmp_path: Path):
+    """Their requests were sealed too: they are asked for another, and nobody gets a certificate for the one before."""
+    async with drill(tmp_path / "w", Kind.X509) as made:
+        fleet = made.servers()
+        await made.killed_in_the_middle()
+        (made.state / "vault.key").unlink()
+        daemon = made.hurried()
+        told = await made.until_left(fleet)
+        await made.until(NODES, State.PROVISIONED)
+        await made.stopped(daemon)
+        assert made.rows_of("facts-lost")
+        assert max(node["requests"]["gencsr"] for node in told) > 1
 
 
 async def test_a_key_file_that_the_site_provides_is_never_made_anew(tmp_path: Path):

@@ -13,7 +13,7 @@ from security.client_certificate import Paths
 from tests.fakes.authority import Authority
 from tests.fakes.link import QUICK, Discarded, Heard, Known, started
 from tests.fakes.proxy import FaultProxy
-from tests.fakes.verifying import PlainBroker, VerifyingBroker, authority_of_today, client_files
+from tests.fakes.verifying import VerifyingBroker, authority_of_today, client_files
 from transport.connection import Connection
 from transport.credentials import CertificateFileError, Demanded, Tls, demanded_tls, tls_context
 from transport.reports import Connected, Refused, Report
@@ -30,7 +30,10 @@ def authority() -> Authority:
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[dict[str, EmbeddedBroker]]:
     directory = tmp_path_factory.mktemp("certificates")
-    made = {"verifying": VerifyingBroker(directory / "x509", authority), "plain": PlainBroker(directory / "plain")}
+    made = {
+        "verifying": VerifyingBroker(directory / "x509", authority),
+        "plain": EmbeddedBroker(directory / "plain", None),
+    }
     with ExitStack() as stack:
         for broker in made.values():
             broker.start()

@@ -233,6 +233,25 @@ def test_the_packaged_configuration_starts_unchanged_but_for_paths(site: SiteFil
     assert any("choria_insecure: requests are not signed and TLS is not asked for" in line for line in said)
 
 
+@pytest.mark.parametrize(
+    "wrong", ["interval: soon\n", "features: [pki\n", "\tx", "Choria_Insecure: on\nchoria_insecure: TRUE\nworkers: x\n"]
+)
+def test_a_mistake_elsewhere_does_not_ask_an_unsecured_site_for_certificates(site: SiteFiles, wrong: str):
+    site.cfg.write_text("identity = provisioner_signer\nplugin.choria.middleware_hosts = broker:4222\n")
+    site.yaml.write_text(f"choria_insecure: true # for now\n{wrong}")
+    said = [str(problem) for problem in site.inspect().problems if problem.severity is Severity.ERROR]
+    assert said
+    assert all(line.startswith(str(site.yaml)) for line in said), said
+
+
+@pytest.mark.parametrize("text", ["#choria_insecure: true\ninterval: soon\n", "choria_insecure: false\n\tx", ""])
+def test_a_site_that_is_not_unsecured_is_asked_for_them_whatever_else_is_wrong(site: SiteFiles, text: str):
+    site.cfg.write_text("identity = provisioner_signer\nplugin.choria.middleware_hosts = broker:4222\n")
+    site.yaml.write_text(text)
+    said = [str(problem) for problem in site.inspect().problems if problem.severity is Severity.ERROR]
+    assert any("plugin.security.provider" in line for line in said), said
+
+
 def test_as_it_is_packaged_it_lacks_only_the_files_that_it_names(site: SiteFiles, shared: Path):
     with pytest.raises(ConfigErrors) as caught:
         load(shared / "reference" / "packaged-config.yaml", site.cfg, site.around())

@@ -11,6 +11,7 @@ from fsm.states import State
 from usher.demo import Options, add_arguments, document
 from usher.progress import Slowest, View
 from usher.simulator.material import DemoSite
+from usher.simulator.networks import Kind
 from usher.watch import End, Ending
 
 
@@ -43,12 +44,13 @@ def test_what_is_no_number_of_seconds_is_refused(text: str, capsys: pytest.Captu
 
 
 def test_the_document_says_how_it_ended_and_where_everything_is():
-    options = Options(3, Path("/srv/demo"), keep=False, as_json=True, limit=60.0)
+    options = Options(Kind.X509, 3, Path("/srv/demo"), keep=False, as_json=True, limit=60.0)
     view = View(3, {State.PROVISIONED: 2}, 1.23456)
     ending = Ending(End.LATE, view, "why", ("log",), Slowest("n1", 1.0))
     assert document(options, DemoSite(Path("/srv/demo"), "nats://127.0.0.1:1"), ending) == {
         "end": "late",
         "why": "why",
+        "network": "x509",
         "nodes": 3,
         "provisioned": 2,
         "seconds": 1.235,

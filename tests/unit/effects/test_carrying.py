@@ -15,7 +15,7 @@ from fsm.ports import HelperReply
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from security.exchange import public_of, shared
-from tests.fakes.certificates import authority, private, the_ca
+from tests.fakes.authority import authority, private, the_ca
 from tests.fakes.csrs import checked, request, rsa_key
 from tests.fakes.effects import CONFIGURATION, JWT, SECRET, EffectsBench
 from usher.effects.hand import Name

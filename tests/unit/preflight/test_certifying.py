@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fsm.effects import Feature
-from tests.fakes.certificates import authority, the_ca
+from tests.fakes.authority import authority, the_ca
 from tests.unit.preflight.sites import site_of
 from usher.config.site import Site
 from usher.preflight.sample import built_in, run_sample
 from usher.preflight.verdicts import Verdict
-from usher.simulator.x509_site import make_x509_site
+from usher.simulator.x509_site import make_authority, make_x509_site
 
 JWT = {"chpd": True}
 
@@ -31,7 +31,7 @@ async def said(site: Site) -> list[tuple[Verdict, str, str]]:
 
 
 async def test_the_sample_helper_of_a_site_with_certificates_is_fine_in_strict(tmp_path: Path):
-    made = make_x509_site(tmp_path, "nats://localhost:4222", int(time.time()))
+    made = make_x509_site(tmp_path, "nats://localhost:4222", make_authority(int(time.time())))
     found = await said(x509_site(tmp_path, made.command, strict=True))
     assert [(verdict, name) for verdict, name, _ in found] == [
         (Verdict.OK, "helper"),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from security.client_certificate import ClientCertificate, Paths, inspect_certificate
 from security.problems import CredentialError
-from tests.fakes.authority import DAY, SERVER, Authority, key_pem, make_authority, pem, put, rsa_key
+from tests.fakes.authority import DAY, SERVER, key_pem, make_authority, pem, put, rsa_key
 from tests.fakes.site import NOW, NOW_S
 
 CA = make_authority()
@@ -188,12 +188,7 @@ def test_reload_reads_anew_and_what_is_in_use_stays(tmp_path: Path):
     assert client.text == CERTIFICATE
 
 
-def authority_of(issuer: Authority, *, ca: bool) -> Authority:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return Authority("pretended", key, issuer.issue("pretended", key, uses=(), ca=ca), issuer.begin)
-
-
 def test_who_is_no_authority_issues_nothing(tmp_path: Path):
-    good, pretended = authority_of(CA, ca=True), authority_of(CA, ca=False)
+    good, pretended = CA.between("pretended"), CA.between("pretended", ca=False)
     assert checks(files(tmp_path, pem(good.issue("usher"), good.certificate))) == []
     assert checks(files(tmp_path, pem(pretended.issue("usher"), pretended.certificate))) == ["certificate_chain"]

@@ -168,7 +168,7 @@ def large(bits: int, exponent: int = 65537) -> rsa.RSAPublicKey:
 
 
 KEYS = {
-    "1024 bits": (lambda: request(key=rsa_key(1024)), "1024 bits, 2048 to 8192"),
+    "1024 bits": (lambda: request(key=rsa_key(bits=1024)), "1024 bits, 2048 to 8192"),
     "16384 bits": (lambda: unsigned(large(16_384)), "16384 bits"),
     "one bit too many": (lambda: unsigned(large(LARGEST + 1)), f"{LARGEST + 1} bits"),
     "a huge exponent": (lambda: unsigned(large(2048, (1 << 40) + 1)), "exponent"),
@@ -192,6 +192,6 @@ def test_the_key_beside_a_request_is_its_own_in_whichever_form():
         assert checked(GOOD, beside=said).checks == ()
 
 
-@pytest.mark.parametrize("said", ["x", "a" * 1_000_000, beside(rsa_key(1024).public_key()), GOOD])
+@pytest.mark.parametrize("said", ["x", "a" * 1_000_000, beside(rsa_key(bits=1024).public_key()), GOOD])
 def test_another_key_beside_a_request_is_refused(said: str):
     assert "public_key beside it" in refused(GOOD, beside=said)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from fsm.errors import TokenError
 from fsm.reasons import Reason
 from security.exchange import LONGEST, KeyTransport, public_of, shared
-from tests.fakes.certificates import private
+from tests.fakes.authority import private
 from tests.fakes.csrs import rsa_key
 
 # wire/provisioning.md §2.3

@@ -14,7 +14,7 @@ from fsm.certifying import Examined, Supplied
 from fsm.errors import TokenError
 from fsm.reasons import Reason
 from security.supplied import LONGEST, SuppliedVerifier
-from tests.fakes.certificates import BEGAN, authority, named, private, the_ca
+from tests.fakes.authority import BEGAN, authority, named, private, the_ca
 from tests.fakes.csrs import IDENTITY, checked, request, rsa_key
 from tests.fakes.site import NOW
 from usher.config.keys import DENIED
@@ -137,7 +137,7 @@ def test_nothing_of_a_private_key_is_repeated():
 
 
 def test_bundles_of_authorities_have_no_order():
-    other, middle = authority("other"), the_ca().under("middle")
+    other, middle = authority("other"), the_ca().between("middle")
     for ca in (other.pem + the_ca().pem, the_ca().pem + other.pem):
         assert examined(offer(ca=ca), strict=True) == Examined()
     leaf = middle.leaf()
@@ -151,7 +151,7 @@ def test_bundles_of_authorities_have_no_order():
 
 
 def weak() -> str:
-    return the_ca().leaf(key=rsa_key(1024))
+    return the_ca().leaf(key=rsa_key(bits=1024))
 
 
 CHECKS: dict[str, tuple[Callable[[], Supplied], Reason]] = {
@@ -183,7 +183,7 @@ def test_what_the_older_program_sent_is_a_named_check_that_strict_refuses(check:
     "ca",
     [
         lambda: authority().pem,
-        lambda: the_ca().under("leaf", ca=False).pem,
+        lambda: the_ca().between("leaf", ca=False).pem,
         lambda: authority("site ca", lasts=timedelta(minutes=1)).pem,
     ],
 )

@@ -16,17 +16,17 @@ from fsm.certifying import Examined, Supplied
 from helpers.configuration import keeps_provisioning, unsafe_configuration
 from security.ca import SmallCa
 from security.supplied import SuppliedVerifier
-from tests.fakes.certificates import private
+from tests.fakes.authority import private
 from tests.fakes.csrs import IDENTITY, checked, request, rsa_key, subject
 from usher.config.keys import DENIED
-from usher.simulator.x509_site import X509Site, make_x509_site
+from usher.simulator.x509_site import X509Site, make_authority, make_x509_site
 
 BROKERS = "nats://127.0.0.1:4222"
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> X509Site:
-    return make_x509_site(tmp_path, BROKERS, int(time.time()))
+    return make_x509_site(tmp_path, BROKERS, make_authority(int(time.time())))
 
 
 def asked(site: X509Site, facts: dict[str, object] | None = None) -> dict[str, Any]:

@@ -84,10 +84,19 @@ SHOWN = {
     "another provisioner": (Known(failed(Reason.LOCK_HELD, State.DISCOVERED)), "another_provisioner"),
     "configured by another": (Known(failed(Reason.NOT_IN_PROVISIONING)), "another_provisioner"),
     "the helper fails here": (Known(failed(Reason.HELPER_FAILED), groups=failures(Reason.HELPER_FAILED, 1)), "helper"),
+    "the helper's certificate is wrong": (
+        Known(failed(Reason.CERTIFICATE_KEY), groups=failures(Reason.CERTIFICATE_KEY, 4)),
+        "helper",
+    ),
+    "it does not know the action": (
+        Known(failed(Reason.REFUSED, detail="Unknown action gencsr for agent choria_provision (2)")),
+        "too_old",
+    ),
     "a token of another site": (Known(failed(Reason.WRONG_TOKEN), groups=failures(Reason.WRONG_TOKEN, 1)), "token"),
 }
 UNSHOWN = {
     "nothing is known": Known(failed(None)),
+    "refused for another reason": Known(failed(Reason.REFUSED, detail="not now (1)")),
     "its clock is a little off": Known(failed(None), heard=replace(EVENT, ahead=UNHEARD - 1)),
     "it is well, whatever an event says": Known(failed(None, State.PROVISIONED), heard=BEHIND),
     "it has answered since the event came": Known(
