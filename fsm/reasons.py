@@ -21,6 +21,7 @@ class Reason(StrEnum):
     DISCONNECTED = "disconnected"
     PAUSED = "paused"
     STOPPING = "stopping"
+    FLEET_CLOSED = "fleet_closed"
     DISK_FULL = "disk_full"
     RESTORED = "restored"
     RESTARTED_US = "restarted_us"
@@ -75,6 +76,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.DISCONNECTED: "the broker was away, or the way to it broke meanwhile; this costs no try",
     Reason.PAUSED: "usher is paused, nothing was sent; this costs no try",
     Reason.STOPPING: "usher was stopping, nothing was sent; this costs no try",
+    Reason.FLEET_CLOSED: "usher has no credentials that open the fleet to it, nothing was sent",
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",
     Reason.RESTORED: "requests from before a restore may be alive for a minute, nothing was sent; this costs no try",
     Reason.RESTARTED_US: "usher ended while this was under way; this costs no try",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fsm.demand import Demand
 from fsm.effects import Effect, EffectId
 from fsm.events import CsrFacts, DueKind, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts
 from fsm.frozen import quick
@@ -115,7 +116,8 @@ class Snapshot:
     `since` is when it entered its state, `first` when it was first seen, `looked` when a hint last made us look
     (milliseconds since 1970). `failures` counts generations that failed in a row, `absences` how often in a row
     nobody was there, `returns` how often it came back from our own restart, `answered` whether it has ever answered.
-    `let_in` is the mark of the site's token that it let us in with last, which outlives generations.
+    `let_in` is the mark of the site's token that it let us in with last, `demand` what an operator asked of it last in
+    the fleet; both outlive generations.
     """
 
     node: str
@@ -144,6 +146,7 @@ class Snapshot:
     previous_key: str = ""
     previous_token: str = ""
     let_in: str = ""
+    demand: Demand | None = None
 
     @property
     def open(self) -> Doing | None:

@@ -191,6 +191,12 @@ class Reader:
         rows = self.rows(f"{sql.FLEET} WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
         return tuple(FleetView(**row) for row in rows)
 
+    def entries(self, *kinds: str) -> tuple[FleetView, ...]:
+        """All entries of the fleet's journal of these kinds, in order."""
+        marks = ", ".join("?" * len(kinds))
+        rows = self.rows(f"{sql.FLEET} WHERE kind IN ({marks}) ORDER BY position", kinds)
+        return tuple(FleetView(**row) for row in rows)
+
     def last(self, *kinds: str) -> FleetView | None:
         """The last entry of the fleet's journal of one of these kinds: `last("pause", "resume")`."""
         marks = ", ".join("?" * len(kinds))

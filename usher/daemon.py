@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fsm.effects import Intent, Port
 from fsm.events import Event, HintKind, Operator
@@ -26,6 +26,7 @@ from store.entries import FleetEntry
 from store.journal import Journal
 from transport.reports import Report
 from transport.startups import Startup
+from usher.demand.plan import note
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
@@ -139,6 +140,10 @@ class Daemon:
         self.paused = None
         self.engine.release(Reason.PAUSED)
         self.network.pause(paused=False)
+
+    async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
+        """Note a plan, or more of it, durably; answers which."""
+        return await note(self.journal, self.clock.now(), name, reason, arguments, nodes)
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""

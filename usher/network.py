@@ -25,6 +25,7 @@ from transport.reports import Connected, Discards, Disconnected, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
 from transport.wire.caller import Asks
+from usher.fleet import Fleet, FleetSettings
 
 _logger = logging.getLogger("broker")
 EVENTS = "events"
@@ -33,7 +34,10 @@ RPC = "rpc"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to reach the broker, and as whom; seconds between two discoveries, and for each step of a login."""
+    """How to reach the broker, and as whom; seconds between two discoveries, and for each step of a login.
+
+    `fleet` is how to reach provisioned servers.
+    """
 
     servers: Servers
     credentials: Credentials
@@ -44,6 +48,7 @@ class Way:
     version: str
     component: str
     interval: float
+    fleet: FleetSettings
     connect_timeout: float = 2.0
 
 
@@ -84,6 +89,7 @@ class Network:
             self.events, clock, component=way.component, on_hint=told.hint, discards=told.discards
         )
         self.registration = Registration(self.events, on_hint=told.hint, discards=told.discards)
+        self.fleet = Fleet(way.fleet, clock, told.discards, self._report)
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._announced = False
@@ -109,6 +115,7 @@ class Network:
             with suppress(asyncio.CancelledError):
                 await self._task
         self.rpc.close()
+        await self.fleet.close()
         await self.calls.close()
         await self.events.close()
 

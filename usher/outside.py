@@ -40,6 +40,7 @@ from usher.daemon import Outside
 from usher.effects.hand import Hand
 from usher.effects.site import ConfigurationRules, Ports
 from usher.effects.tokens import Tokens
+from usher.fleet import FleetSettings
 from usher.harmless import Harmless
 from usher.network import Network, Way
 from usher.rotation.client import Client
@@ -68,8 +69,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
 
     credentials = attempt(lambda: ClientCredentials(client.token_file, client.seed_file, strict=site.strict))
     key = attempt(lambda: verify_key(site.jwt_verify_cert))
-    token_file = site.jwt_signing_token or None
-    signer = attempt(lambda: FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict))
+    signer = attempt(lambda: _signer(site))
     trust = attempt(lambda: Trust(client.ca))
     if problems:
         raise ConfigErrors(problems)
@@ -81,7 +81,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, requests)
+        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, requests, network.fleet)
 
     way = Way(
         servers=client_servers(client, clock),
@@ -93,6 +93,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         version=VERSION,
         component=site.lifecycle_component,
         interval=site.interval,
+        fleet=_fleet(site, client, clock, trust),
         connect_timeout=client.connect_timeout,
     )
     # as many again are marked as started while `workers` run, or each worker would idle during a commit
@@ -108,6 +109,11 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         secrets=secrets,
         harmless=Harmless(site.redact_keys),
     ), policy_of(site, signer.id)
+
+
+def _signer(site: Site) -> FileSigner:
+    token, validity, spread = site.jwt_signing_token or None, site.server_jwt_validity, site.server_jwt_spread
+    return FileSigner(site.jwt_signing_key, token, validity, spread=spread, strict=site.strict)
 
 
 def _live(
@@ -141,9 +147,26 @@ def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:
     return client.user, client.password
 
 
+def _fleet(site: Site, client: ClientConfig, clock: Clock, trust: Trust) -> FleetSettings:
+    return FleetSettings(
+        token_file=site.fleet_token_file,
+        seed_file=site.fleet_seed_file,
+        user=site.fleet_user,
+        password=site.fleet_password,
+        collective=site.fleet_collective,
+        identity=client.identity,
+        servers=client_servers(client, clock),
+        tls=lambda: trust.context,
+        name=os.environ.get("USER", client.identity),
+        connect_timeout=client.connect_timeout,
+    )
+
+
 def _secrets(site: Site, client: ClientConfig) -> tuple[str, ...]:
     """What must not appear anywhere that usher keeps or says: passwords, tokens, and both seeds as they are now."""
-    return (*site.secrets(), client.password, *texts((Path(site.jwt_signing_key), client.seed_file)))
+    seeds = [Path(site.jwt_signing_key), client.seed_file]
+    seeds += [Path(site.fleet_seed_file)] if site.fleet_seed_file else []
+    return (*site.secrets(), client.password, *texts(tuple(seeds)))
 
 
 def _exec_settings(site: Site, secrets: Known) -> ExecSettings:

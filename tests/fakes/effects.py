@@ -103,6 +103,7 @@ class EffectsBench:
     def __init__(self, where: Path, *, inject: bool = False, strict: bool = False) -> None:
         self.clock = FixedClock()
         self.rpc = FakeRpc(self.clock)
+        self.fleet = FakeRpc(self.clock)
         self.helper = FakeHelper()
         self.store = MemoryStore()
         self.vault = SealedVault(KeyRing((VaultKey.of(b"v" * 32),)))
@@ -115,7 +116,9 @@ class EffectsBench:
 
     @property
     def effects(self) -> Effects:
-        ports = Ports(self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, self.requests)
+        ports = Ports(
+            self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, self.requests, self.fleet
+        )
         return Effects(ports, self.site)
 
     async def perform(self, effect: Effect, snapshot: Snapshot | None = None) -> Outcome:

@@ -69,11 +69,19 @@ class Site:
     facts_max_age: float
     keep_nodes: float
     retry_cap: float
+    fleet_token_file: str
+    fleet_seed_file: str
+    fleet_collective: str
+    fleet_user: str
+    fleet_password: str = field(repr=False)
+    server_jwt_spread: int
     problems: tuple[Problem, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
         """The values that must appear in no log and no history."""
-        return tuple(secret for secret in (*self.tokens, self.broker_provisioning_password) if secret)
+        return tuple(
+            secret for secret in (*self.tokens, self.broker_provisioning_password, self.fleet_password) if secret
+        )
 
     @property
     def token(self) -> str:
@@ -103,6 +111,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     _check_limits(reader, values)
     _check_missing(reader, values, features)
     _check_words(reader, values)
+    _check_fleet(reader, values)
     _check_deny_list(reader, values["cert_deny_list"])
     _check_tokens(reader, values["token"])
     command = _command(reader, values["helper"])
@@ -178,6 +187,16 @@ def _check_tokens(reader: Reader, tokens: tuple[str, ...]) -> None:
             reader.mistake(f"token[{position}]", "it stands twice", "remove one")
 
 
+def _check_fleet(reader: Reader, values: Mapping[str, Any]) -> None:
+    for name, other in (("fleet_token_file", "fleet_seed_file"), ("fleet_seed_file", "fleet_token_file")):
+        if values[name] and not values[other]:
+            reader.error(other, f"it is missing, and {name} is set", "set both, or neither")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", values["fleet_collective"]):
+        reader.error("fleet_collective", "it is not one token of a subject", "leave it out for choria")
+    if not 0 <= values["server_jwt_spread"] < values["server_jwt_validity"]:
+        reader.error("server_jwt_spread", "it must be shorter than server_jwt_validity", "shorten it, or remove it")
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -221,6 +240,7 @@ def _site(
         "workers": values["workers"] or os.cpu_count() or 1,
         "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
         "server_jwt_validity": int(values["server_jwt_validity"]),
+        "server_jwt_spread": int(values["server_jwt_spread"]),
         "features": frozenset({Feature.JWT, Feature.ED25519}),
         "state_directory": state,
         "strict": values["strictness"].lower() == "strict",

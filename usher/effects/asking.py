@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from fsm.effects import SPECS, Intent
+from fsm.effects import SPECS, Intent, Port
 from fsm.errors import CallError, TokenError
 from fsm.ports import Outcome, Reply, Request
 from fsm.reasons import Reason
@@ -31,9 +31,10 @@ async def ask(
 ) -> Outcome:
     """Send one request; `learn` reduces an answer of status 0 and may raise WrongShapeError or TokenError."""
     ttl = CHANGING_TTL if SPECS[intent.effect].changes_node else READING_TTL
+    port = ports.fleet if SPECS[intent.effect].port is Port.FLEET else ports.rpc
     request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent])
     try:
-        reply = await ports.rpc.call(request)
+        reply = await port.call(request)
     except CallError as error:
         return answers.not_called(intent, error)
     if reply.code != 0:

@@ -53,3 +53,4 @@ class Ports:
     hand: Hand
     rules: ConfigurationRules
     requests: Requests
+    fleet: Rpc

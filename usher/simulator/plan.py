@@ -8,6 +8,7 @@ Rules:
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import ssl
 import time
@@ -75,7 +76,9 @@ def make_plan(args: argparse.Namespace) -> Plan:
         broker=str(broker),
     )
     login = Login(token, str(told.get("chusr", "")), str(told.get("chpwd", "")))
-    unkindness = Unkindness(tuple(rules), seed)
+    unkindness, fleet = Unkindness(tuple(rules), seed), _fleet(args, mistakes)
+    if mistakes:
+        raise ArgumentsError(mistakes)
     chosen = cast(seed, "cruelties", [amount for _, amount in profile.parts], names)
     return Plan(
         broker=broker,
@@ -94,7 +97,20 @@ def make_plan(args: argparse.Namespace) -> Plan:
         told=(f"{len(names):,} nodes, seed {seed}, as {args.profile} says", *profile.told(len(names)))
         if args.profile
         else (),
+        fleet=fleet,
     )
+
+
+def _fleet(args: argparse.Namespace, mistakes: list[str]) -> Login | None:
+    """Who logs in where provisioned nodes listen; None if nobody does."""
+    if not args.fleet_user:
+        return None
+    try:
+        password = Path(args.fleet_password_file or os.devnull).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        mistakes.append(f"--fleet-password-file: {getattr(error, 'strerror', None) or 'it is not text'}")
+        return None
+    return Login("", args.fleet_user, password)
 
 
 def _profile(args: argparse.Namespace, mistakes: list[str]) -> Profile:
