@@ -41,12 +41,12 @@ ON_DEMAND: Final = SENDS | {Effect.LOOK_IN_FLEET}
 @quick
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What was asked, under which plan (the time at which it was begun; 0: none), when it was sent, how it stands.
+    """Under which plan it was asked (the time at which that was begun; 0: none), when it was sent, how it stands.
 
     Times are milliseconds since 1970; `effect` None: nothing needed to be sent, it began anew here.
     """
 
-    effect: Effect | None
     plan: int
     at: int
     standing: Standing
+    effect: Effect | None = None

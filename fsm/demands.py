@@ -150,14 +150,14 @@ def demanded(turn: Turn, changes: Changes) -> None:
     """What is asked, and under which plan, is noted; it is being sent"""
     body, at = turn.event.body, turn.event.at
     if isinstance(body, Operator):
-        changes["demand"] = Demand(_SENT_BY[body.verb], body.plan, at, Standing.SENDING)
+        changes["demand"] = Demand(body.plan, at, Standing.SENDING, _SENT_BY[body.verb])
 
 
 def demanded_here(turn: Turn, changes: Changes) -> None:
     """What is asked, and under which plan, is noted; nothing needs to be sent for it"""
     body, at = turn.event.body, turn.event.at
     if isinstance(body, Operator):
-        changes["demand"] = Demand(None, body.plan, at, Standing.DONE)
+        changes["demand"] = Demand(body.plan, at, Standing.DONE)
 
 
 def carried_out(turn: Turn, changes: Changes) -> None:

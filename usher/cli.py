@@ -102,7 +102,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def _asks(words: Sequence[str]) -> bool:
     """Whether it is a question about nodes, which needs nothing of what changes them or opens what is sealed."""
     named = [word for word in words if not word.startswith("-")]
-    return named[:1] == ["nodes"] and named[1:2] != [] and named[1] in {"list", "show", "why"}
+    return named[:1] == ["nodes"] and named[1:2] != [] and named[1] in {"list", "show", "why", "expiring"}
 
 
 def _register(place: str) -> Register:
@@ -127,9 +127,10 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
 
 
 def add_questions(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    """`usher nodes list`, `show` and `why`."""
+    """`usher nodes list`, `expiring`, `show` and `why`."""
     subparsers = parser.add_subparsers(metavar="ACTION", required=True, title="actions")
     import_module("usher.views.nodes_list").add_arguments(subparsers)
+    import_module("usher.views.nodes_expiring").add_arguments(subparsers)
     import_module("usher.views.nodes_show").add_arguments(subparsers)
     return subparsers
 

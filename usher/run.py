@@ -45,6 +45,7 @@ from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
 from usher.database.desk import Jobs
 from usher.database.start import Aftermath, open_database, say_full
+from usher.ends import Ends
 from usher.greeting import announce
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter, MonitorPortError
@@ -211,7 +212,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
-        fleet = reader.last("pause", "resume")
+        fleet, ends = reader.last("pause", "resume"), Ends(reader.ends_by_day())
     await name_tokens(settings.outside.tokens, settings.state, journal, now)
     recorder = Recorder(settings.site.site)
     recorder.families["usher_info"].set(1, labels(version=VERSION))
@@ -221,7 +222,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
             recorder.compat(problem.check)
     took_up = TakeUp(settings.outside.clock, recorder.families)
     token_use = TokenUse(settings.outside.tokens, recorder.families["usher_tokens_accepted_total"])
-    observers = (tally, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use)
+    observers = (tally, ends, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use)
 
     def report(said: Report) -> None:
         log_report(said)
@@ -235,7 +236,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     full.append(daemon.full)
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
-    rotation = await stack.enter_async_context(Rotation(settings.outside.live, daemon, recorder.families, wake))
+    rotating = Rotation(settings.outside.live, daemon, recorder.families, wake, ends.expiry)
+    rotation = await stack.enter_async_context(rotating)
     status = Status(daemon, tally, settings.site.site, took_up, aging, rotation.expiries)
     jobs = Jobs(
         settings.state,

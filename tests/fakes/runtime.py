@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from fsm.codec import decode_snapshot
-from fsm.effects import SPECS, Effect, Intent, Port
+from fsm.effects import SPECS, TO_NODES, Effect, Intent, Port
 from fsm.events import (
     Ack,
     Body,
@@ -82,6 +82,10 @@ FACTS: Mapping[Effect, Payload] = {
     Effect.RESTART: Ack("Restarting"),
     Effect.SHUTDOWN: Ack("Shutting down"),
     Effect.LOOK: Sighting(present=False),
+    Effect.SEND_REPROVISION: Ack("Restarting after 11s"),
+    Effect.SEND_RESTART: Ack("Restarting"),
+    Effect.SEND_SHUTDOWN: Ack("Shutting down"),
+    Effect.LOOK_IN_FLEET: Sighting(present=False),
 }
 """What each effect brings when all goes well."""
 
@@ -145,7 +149,7 @@ class Performer:
         return answer
 
     def _well(self, intent: Intent) -> Outcome:
-        sent = Sent(self._clock.now(), CONNECTION) if SPECS[intent.effect].port is Port.RPC else None
+        sent = Sent(self._clock.now(), CONNECTION) if SPECS[intent.effect].port in TO_NODES else None
         return done(intent, sent=sent)
 
 

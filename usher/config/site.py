@@ -193,7 +193,7 @@ def _check_fleet(reader: Reader, values: Mapping[str, Any]) -> None:
             reader.error(other, f"it is missing, and {name} is set", "set both, or neither")
     if not re.fullmatch(r"[A-Za-z0-9_-]+", values["fleet_collective"]):
         reader.error("fleet_collective", "it is not one token of a subject", "leave it out for choria")
-    if not 0 <= values["server_jwt_spread"] < values["server_jwt_validity"]:
+    if not 0 <= values["server_jwt_spread"] < max(values["server_jwt_validity"], 1):
         reader.error("server_jwt_spread", "it must be shorter than server_jwt_validity", "shorten it, or remove it")
 
 

@@ -39,7 +39,7 @@ def standing(scene: Scene) -> Standing | None:
 def test_what_is_asked_is_noted_before_it_is_sent(verb: Verb):
     scene = asked(verb)
     assert (scene.state, scene.doing) == (State.PROVISIONED, SENT[verb])
-    assert scene.snapshot.demand == Demand(SENT[verb], PLAN, scene.now, Standing.SENDING)
+    assert scene.snapshot.demand == Demand(PLAN, scene.now, Standing.SENDING, SENT[verb])
     assert (scene.snapshot.reason, scene.snapshot.detail) == (Reason.ASKED, "root: because")
 
 
@@ -205,6 +205,8 @@ def test_a_late_answer_of_a_demand_that_was_given_up_changes_nothing():
 def test_a_demand_is_stored_and_read_back_and_a_closed_record_has_none():
     scene = asked().fails(Certainty.UNKNOWN)
     assert decode_snapshot(encode_snapshot(scene.snapshot)) == scene.snapshot
+    here = reached(State.CONFIGURED).asks(Verb.REPROVISION, PLAN)
+    assert decode_snapshot(encode_snapshot(here.snapshot)) == here.snapshot
     assert scene.asks(Verb.FORGET).snapshot.demand is None
 
 
