@@ -53,7 +53,7 @@ class Authority:
             _usable(self.signer, order.at)
         limit = None if self.signer is None else seconds(self.signer, "exp")
         expires, warnings = expiry(wished.expires, at, validity, None if limit is None else int(limit))
-        if wished.expires is None:
+        if wished.expires is None or expires < wished.expires:  # what the helper chose is kept, unless it is cut
             expires = earlier(order.identity, at, expires, spread)
         link = chain.Link(ISSUER, "") if self.signer is None else chain.issued(self.signer, self.key, jti)
         claims = {**_wished(order.identity, wished), **_standard(link, public, expires, at, jti)}

@@ -172,6 +172,10 @@ class _Alone:
         """Note a plan, or more of it."""
         return await note(self._journal, self._clock.now(), name, reason, arguments, nodes)
 
+    async def discover(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Nobody: there is no way to the fleet."""
+        raise RefusedError("only a running usher can ask the fleet: start it with usher run")
+
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
         snapshot = self._journal.load(node)

@@ -27,6 +27,7 @@ from store.journal import Journal
 from transport.reports import Report
 from transport.startups import Startup
 from usher.demand.plan import note
+from usher.demand.searching import search
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
@@ -144,6 +145,10 @@ class Daemon:
     async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
         """Note a plan, or more of it, durably; answers which."""
         return await note(self.journal, self.clock.now(), name, reason, arguments, nodes)
+
+    async def discover(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Who is in the fleet now."""
+        return await search(self.network.fleet, arguments)
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""

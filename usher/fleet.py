@@ -26,6 +26,7 @@ from security.fleet import FleetCredentials, fleet_credentials
 from security.problems import CredentialError
 from transport.connection import Connection
 from transport.credentials import Tls
+from transport.discovery import Discovery
 from transport.options import Options
 from transport.reports import Discards, Refused, Report
 from transport.rounds import Servers
@@ -130,6 +131,24 @@ class Fleet:
             detail = self._said or f"no broker let us in within {PATIENCE:.0f} s"
             raise CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, detail) from None
         return rpc
+
+    async def names(self) -> list[str]:
+        """Who answers in the fleet now, by name; raises CallError."""
+        await self.open()
+        connection, client, found = self._connection, self._client, set[str]()
+        if connection is None or client is None:  # pragma: no cover - opened above
+            raise AssertionError
+        discovery = Discovery(
+            connection,
+            client,
+            self._clock,
+            on_seen=found.add,
+            discards=self._discards,
+            collective=self._settings.collective,
+        )
+        await discovery.start()
+        await discovery.run()
+        return sorted(found)
 
     async def close(self) -> None:
         """End what is under way and log out."""

@@ -36,15 +36,16 @@ class Command(StrEnum):
     DATABASE = "database"
     HEARD = "heard"
     PLAN = "plan"
+    DISCOVER = "discover"
 
 
 _NAMING: Final = frozenset({Command.NODES, Command.HEARD, Command.PLAN})
 """What names nodes."""
-_UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE, Command.HEARD})
+_UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE, Command.HEARD, Command.DISCOVER})
 """What needs no reason; a job says itself whether it needs one."""
 
 
-_ARGUED: Final = frozenset({Command.DATABASE, Command.PLAN})
+_ARGUED: Final = frozenset({Command.DATABASE, Command.PLAN, Command.DISCOVER})
 """What has arguments."""
 
 
@@ -65,7 +66,8 @@ class AskError(UsherError):
 class Ask:
     """A request; `verb` belongs to NODES, and `nodes` to it, HEARD and PLAN.
 
-    `job` and `arguments` are of DATABASE (usher.database.jobs), and `arguments` of PLAN (usher.demand.plan); `plan` and
+    `job` and `arguments` are of DATABASE (usher.database.jobs), `arguments` of PLAN (usher.demand.plan) and of DISCOVER
+    (usher.demand.searching) too; `plan` and
     `force` go with a NODES that asks something of the fleet (fsm.events.Operator).
     """
 
@@ -111,7 +113,7 @@ def decode(line: bytes) -> Ask:
 
 
 def _job(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    job, arguments = document.get("job"), document.get("arguments", {})
+    job, arguments = document.get("job", ""), document.get("arguments", {})
     if not isinstance(job, str) or not isinstance(arguments, dict):
         raise AskError("job must be a name, and its arguments a JSON object")
     return job, arguments

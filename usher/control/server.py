@@ -61,6 +61,10 @@ class Controlled(Protocol):
         """Note a plan, or more of it, durably; answers which (usher.demand.plan). Raises UsherError."""
         ...
 
+    async def discover(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Who is in the fleet now (usher.demand.searching). Raises UsherError."""
+        ...
+
     def ask(self, node: str, wish: Operator) -> asyncio.Future[Decision | Rejected]:
         """An operator's wish for a node."""
         ...
@@ -184,6 +188,8 @@ async def carried_out(ask: Ask, name: str, daemon: Controlled, status: Documente
             return {"status": status.document()}
         case Command.PLAN:
             return {"plan": await daemon.plan(name, ask.reason, ask.arguments, ask.nodes)}
+        case Command.DISCOVER:
+            return await daemon.discover(ask.arguments)
         case Command.NODES:
             verb = ask.verb or Verb.RETRY
             answers = [daemon.ask(node, Operator(verb, name, ask.reason, ask.plan, ask.force)) for node in ask.nodes]

@@ -39,6 +39,8 @@ TROUBLE: Final = 1
 WRONG: Final = 2
 NO_DAEMON: Final = 3
 INTERRUPTED: Final = 130
+LONG: Final = 300.0
+"""Seconds to wait for what a large fleet says of its facts."""
 _WHAT: Final = {
     Verb.REPROVISION: "Send provisioned nodes back through provisioning; a node that is not provisioned begins anew.",
     Verb.RESTART: "Have provisioned nodes restart.",
@@ -77,6 +79,16 @@ def _add(parser: argparse.ArgumentParser, verb: Verb) -> None:
     )
     who.add_argument("--in", dest="in_state", type=state, metavar="STATE", help="nodes in this state")
     who.add_argument("--expiring", type=age, metavar="TIME", help="nodes whose token ends within this time: 60d")
+    who.add_argument("--discover", action="store_true", help="nodes that answer in the fleet now")
+    who.add_argument("-F", dest="facts", action="append", default=[], metavar="FACT=VALUE", help="with --discover")
+    who.add_argument(
+        "-I",
+        dest="identities",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --discover: a name, a pattern like web*, or /expression/",
+    )
     who.add_argument("--version", metavar="V", help="nodes that run this version of Choria")
     how = parser.add_argument_group("how")
     how.add_argument("--batch", type=_size, metavar="N", help="so many at once (10)")
@@ -106,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, place: StateDirectory, reader: Reader) -> int:
-    plan = _resumed(args, reader) if args.resume else _planned(args, reader)
+    plan = _resumed(args, reader) if args.resume else _planned(args, place, reader)
     if args.dry_run:
         return tell(reader, plan, common.now(), as_json=args.json)
     if not plan.id:
@@ -134,9 +146,9 @@ def _end(args: argparse.Namespace, place: StateDirectory, plan: Plan, tally: Tal
     return WELL if counts[End.DONE] == tally.total else TROUBLE
 
 
-def _planned(args: argparse.Namespace, reader: Reader) -> Plan:
-    names = selecting.named(args.nodes, args.files)
-    listed = bool(args.nodes or args.files)
+def _planned(args: argparse.Namespace, place: StateDirectory, reader: Reader) -> Plan:
+    names = [*selecting.named(args.nodes, args.files), *_discovered(args, place)]
+    listed = bool(args.nodes or args.files or args.discover)
     chosen = selecting.select(reader, names, filters_of(args, common.now()), listed=listed)
     if not chosen.nodes:
         raise SelectionError("no node is like that: nothing was asked")
@@ -145,6 +157,19 @@ def _planned(args: argparse.Namespace, reader: Reader) -> Plan:
     if not args.dry_run and not (args.reason.strip() and len(args.reason) <= LONGEST_REASON):
         raise SelectionError(f"--reason must say why, in at most {LONGEST_REASON} characters")
     return Plan(0, args.verb, "", args.reason.strip(), _manner(args), chosen.nodes)
+
+
+def _discovered(args: argparse.Namespace, place: StateDirectory) -> list[str]:
+    """Who answers in the fleet, as far as it is looked for there."""
+    if not args.discover:
+        if args.facts or args.identities:
+            raise SelectionError("-F and -I choose among the nodes that answer: say --discover too")
+        return []
+    arguments = {"facts": args.facts, "identities": args.identities}
+    answer = ask(place, Ask(Command.DISCOVER, arguments=arguments), patience=LONG)
+    if answer["silent"]:
+        print(f"usher: {answer['silent']} nodes did not tell their facts, and are left out", file=sys.stderr)
+    return [str(node) for node in answer["nodes"]]
 
 
 def _manner(args: argparse.Namespace) -> Manner:
@@ -159,7 +184,7 @@ def _manner(args: argparse.Namespace) -> Manner:
 
 
 def _resumed(args: argparse.Namespace, reader: Reader) -> Plan:
-    chosen = [args.nodes, args.files, args.in_state, args.expiring, args.version, args.batch, args.sleep]
+    chosen = [args.nodes, args.files, args.in_state, args.expiring, args.version, args.batch, args.sleep, args.discover]
     if any(each for each in chosen) or args.stop_on_errors is not None or args.within is not None or args.force:
         raise SelectionError("--resume goes on with the last plan as it is: leave the other choices out")
     plan = last_plan(reader, args.verb)
