@@ -153,7 +153,10 @@ def _planned(args: argparse.Namespace, place: StateDirectory, reader: Reader) ->
     if not chosen.nodes:
         raise SelectionError("no node is like that: nothing was asked")
     if chosen.repeated:
-        print(f"usher: {chosen.repeated} names came more than once: each node is asked once", file=sys.stderr)
+        print(
+            f"usher: {chosen.repeated} repetition{'s' * (chosen.repeated > 1)} of names: each node is asked once",
+            file=sys.stderr,
+        )
     if not args.dry_run and not (args.reason.strip() and len(args.reason) <= LONGEST_REASON):
         raise SelectionError(f"--reason must say why, in at most {LONGEST_REASON} characters")
     return Plan(0, args.verb, "", args.reason.strip(), _manner(args), chosen.nodes)

@@ -33,7 +33,8 @@ def tell(reader: Reader, plan: Plan, now: int, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"verb": plan.verb.value, "batches": batches, "nodes": told}))
     else:
-        print(f"{asked} of {len(plan.nodes)} would be asked, in {batches} batches of {manner.batch}; nobody was asked")
+        of = f"{batches} batch{'' if batches == 1 else 'es'} of {manner.batch}"
+        print(f"{asked} of {len(plan.nodes)} would be asked, in {of}; nobody was asked")
     return 0 if asked == len(plan.nodes) else 1
 
 

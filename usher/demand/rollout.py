@@ -93,12 +93,12 @@ class Rollout:
         return self.tally
 
     def _left(self) -> list[str]:
-        """Who is still to be asked or watched; what is over is told, and held ones are left out."""
+        """Who is still to be asked or watched; what was over before is no news, and held ones are left out."""
         left = []
         for node, snapshot in self._site.records(self._plan.nodes):
             before = outcome(snapshot, self._plan.id, waits=self._waits)
             if before.end is End.DONE:
-                self._end(node, before)
+                self.tally.ended[node] = before
             elif snapshot is not None and snapshot.held:
                 self._end(node, HELD)
             else:

@@ -60,7 +60,8 @@ def standing(plan: Plan, tally: Tally) -> str:
 
 def summary(plan: Plan, tally: Tally) -> list[str]:
     """What became of it, and how to go on."""
-    said = [f"{plan.verb}: {tally.total} nodes: {_counted(tally)}, {tally.total - len(tally.ended)} left"]
+    nodes, left = f"{tally.total} node{'s' * (tally.total != 1)}", tally.total - len(tally.ended)
+    said = [f"{plan.verb}: {nodes}: {_counted(tally)}, {left} left"]
     if tally.stopped:
         said.append(f"stopped: {tally.stopped}; when that is understood: {again(plan)}")
     return said

@@ -2,20 +2,40 @@
 
 Rules:
 1. The daemon is asked, the records are read: a command never writes.
-2. A daemon that is away while records are read is no failure; who asks it is told.
+2. A snapshot has room for the beginning of a reason only: the whole of it is read from the history.
+3. A daemon that is away while records are read is no failure; who asks it is told.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
+from fsm.codec import decode_payload
+from fsm.events import Failed, Operator
 from fsm.snapshot import Snapshot
 from store.reader import Reader
 from usher.control.client import wish
 from usher.demand.plan import Plan
 from usher.state import StateDirectory
+
+RECENT: Final = 10
+"""The newest rows of a history among which a reason is looked for."""
+
+
+def _words(payload: bytes | None) -> str:
+    """What an event says in words; empty if it says nothing, or is not held any more."""
+    if payload is None:
+        return ""
+    match decode_payload(payload)[0].body:
+        case Failed(detail=detail):
+            return detail
+        case Operator(name=name, reason=reason):
+            return f"{name}: {reason}"
+        case _:
+            return ""
 
 
 class TheSite:
@@ -32,7 +52,17 @@ class TheSite:
 
     def records(self, nodes: Iterable[str]) -> Iterator[tuple[str, Snapshot | None]]:
         """The nodes' records as they are now."""
-        return ((node, self._reader.node(node)) for node in nodes)
+        return ((node, self._whole(self._reader.node(node))) for node in nodes)
+
+    def _whole(self, snapshot: Snapshot | None) -> Snapshot | None:
+        """The same with the whole text of its reason, where that was cut (fsm.codec.fit)."""
+        if snapshot is None or not snapshot.detail:
+            return snapshot
+        for row in self._reader.latest(snapshot.node, RECENT):
+            said = _words(row.payload)
+            if said.startswith(snapshot.detail):
+                return replace(snapshot, detail=said)
+        return snapshot
 
     def now(self) -> float:
         """Seconds that never go back."""

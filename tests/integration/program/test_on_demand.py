@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from fsm.demand import Standing
 from fsm.errors import StoreError
 from fsm.states import State
+from security.issuing import make_issuer, make_signer
 from store.reader import open_reader
 from tests.fakes.whole import Whole, whole
 from usher.children import usher
@@ -113,7 +115,7 @@ async def test_a_restart_a_shutdown_and_a_node_that_is_not_there(tmp_path: Path)
         restarted = await made.ask("restart", "--in", "provisioned", *WHY)
         assert (restarted.code, restarted.out.count(": done: it restarts")) == (0, 3)
         down = await made.ask("shutdown", *names(1, 1), *names(1, 1), *WHY)
-        assert (down.code, down.err) == (0, "usher: 1 names came more than once: each node is asked once\n")
+        assert (down.code, down.err) == (0, "usher: 1 repetition of names: each node is asked once\n")
         assert made.counts()[State.RETIRED] == 1
         await fleet.stop()
         absent = await made.ask("restart", *names(2, 2), *WHY)
@@ -125,9 +127,9 @@ async def test_a_restart_a_shutdown_and_a_node_that_is_not_there(tmp_path: Path)
 
 async def test_an_operator_without_the_permission_is_told_so_and_nothing_is_sent(tmp_path: Path):
     async with whole(tmp_path / "w") as made:
-        signer = made.site.site / "signer.jwt", made.site.site / "signer.seed"
-        for written, of in zip(made.site.operator, signer, strict=True):
-            written.write_text(of.read_text())
+        provisions = make_signer(make_issuer(), "up=other", int(time.time()), 3600, permissions={"provisioner": True})
+        for written, text in zip(made.site.operator, (provisions.token, provisions.seed_hex), strict=True):
+            written.write_text(text)
         checked = await made.say(
             "check-config", "--config", str(made.site.config), "--choria-config", str(made.site.choria_config)
         )
