@@ -4,7 +4,7 @@ A client token with `fleet_management` and its seed log in without the provision
 where the broker wants a NATS user, the configuration names one.
 
 Rules:
-1. There is no connection before something is asked of the fleet, and from then on one.
+1. There is no connection before something is asked of the fleet, and none once nothing has been asked for IDLE.
 2. Files are read at each login and request that begins: a token that was renewed is used, one that ended is refused
    here, by name, since a server would only be silent (wire/protocol.md §3.5).
 3. What could not be sent is NOT_SENT, with the words of whoever refused it: the broker, the files, the configuration.
@@ -13,7 +13,8 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,8 @@ from transport.rpc import RpcClient
 
 FLEET: Final = "fleet"
 """The name of the connection, in status, metrics and logs."""
+IDLE: Final = 300.0
+"""Seconds without a request after which usher logs out of the fleet: operators come and go."""
 PATIENCE: Final = 10.0
 """Seconds that a request waits for the connection."""
 
@@ -100,10 +103,19 @@ class Fleet:
     """fsm.ports.Rpc to provisioned servers; `await close()` at the end."""
 
     def __init__(
-        self, settings: FleetSettings, clock: Clock, discards: Discards, report: Callable[[Report], None]
+        self,
+        settings: FleetSettings,
+        clock: Clock,
+        discards: Discards,
+        report: Callable[[Report], None],
+        left: Callable[[], object] = lambda: None,
     ) -> None:
-        """Hold how to reach it; nothing is connected yet."""
+        """Hold how to reach it; nothing is connected yet. `left` hears that usher has logged out."""
         self._settings, self._clock, self._discards, self._report = settings, clock, discards, report
+        self._left = left
+        self._asking = 0
+        self._idle: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._client: Operator | None = None
         self._connection: Connection | None = None
         self._rpc: RpcClient | None = None
@@ -112,8 +124,9 @@ class Fleet:
 
     async def call(self, request: Request) -> Reply:
         """Ask a provisioned server; raises fsm.errors.CallError."""
-        rpc = await self.open()
-        return await rpc.call(request)
+        with self._busy():
+            rpc = await self.open()
+            return await rpc.call(request)
 
     async def open(self) -> RpcClient:
         """The way to the fleet, connected; raises CallError."""
@@ -134,6 +147,10 @@ class Fleet:
 
     async def names(self) -> list[str]:
         """Who answers in the fleet now, by name; raises CallError."""
+        with self._busy():
+            return await self._names()
+
+    async def _names(self) -> list[str]:
         await self.open()
         connection, client, found = self._connection, self._client, set[str]()
         if connection is None or client is None:  # pragma: no cover - opened above
@@ -151,11 +168,31 @@ class Fleet:
         return sorted(found)
 
     async def close(self) -> None:
-        """End what is under way and log out."""
-        if self._rpc is not None:
-            self._rpc.close()
-        if self._connection is not None:
-            await self._connection.close()
+        """End what is under way and log out; what the connection reports of that is no news."""
+        (rpc, self._rpc), (connection, self._connection) = (self._rpc, None), (self._connection, None)
+        if self._idle is not None:
+            self._idle.cancel()
+        if rpc is not None and connection is not None:
+            rpc.close()
+            await connection.close()
+            self._left()
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """While something is asked; afterwards usher logs out in a while."""
+        self._asking += 1
+        if self._idle is not None:
+            self._idle.cancel()
+        try:
+            yield
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._idle = asyncio.get_running_loop().call_later(IDLE, self._leave)
+
+    def _leave(self) -> None:
+        if not self._asking:
+            self._ending = asyncio.get_running_loop().create_task(self.close(), name="leaving the fleet")
 
     async def _renew(self) -> None:
         """Read the files, and use what they hold; raises CallError where that cannot open the fleet."""
@@ -172,7 +209,7 @@ class Fleet:
             return
         if self._client is not None:  # another operator: reply subjects are made of the caller id
             await self.close()
-        self._client, self._rpc, self._connection = Operator(found, settings), None, None
+        self._client = Operator(found, settings)
 
     async def _begin(self) -> None:
         settings, client = self._settings, self._client
@@ -201,4 +238,5 @@ class Fleet:
 
     def _hear(self, report: Report) -> None:
         self._said = report.reason if isinstance(report, Refused) else ""
-        self._report(report)
+        if self._connection is not None:
+            self._report(report)

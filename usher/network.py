@@ -25,7 +25,7 @@ from transport.reports import Connected, Discards, Disconnected, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
 from transport.wire.caller import Asks
-from usher.fleet import Fleet, FleetSettings
+from usher.fleet import FLEET, Fleet, FleetSettings
 
 _logger = logging.getLogger("broker")
 EVENTS = "events"
@@ -89,7 +89,7 @@ class Network:
             self.events, clock, component=way.component, on_hint=told.hint, discards=told.discards
         )
         self.registration = Registration(self.events, on_hint=told.hint, discards=told.discards)
-        self.fleet = Fleet(way.fleet, clock, told.discards, self._report)
+        self.fleet = Fleet(way.fleet, clock, told.discards, self._report, lambda: self.reports.pop(FLEET, None))
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._announced = False

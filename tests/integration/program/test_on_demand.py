@@ -114,6 +114,8 @@ async def test_a_restart_a_shutdown_and_a_node_that_is_not_there(tmp_path: Path)
         await made.until(3, State.PROVISIONED)
         restarted = await made.ask("restart", "--in", "provisioned", *WHY)
         assert (restarted.code, restarted.out.count(": done: it restarts")) == (0, 3)
+        found = await made.ask("restart", "--discover", "-I", "node-000[12]*", "--dry-run")
+        assert (found.code, found.out.count("would be asked: ")) == (0, 2)
         down = await made.ask("shutdown", *names(1, 1), *names(1, 1), *WHY)
         assert (down.code, down.err) == (0, "usher: 1 repetition of names: each node is asked once\n")
         assert made.counts()[State.RETIRED] == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from fsm.reasons import Reason
 from security.fleet import fleet_credentials, inspect_fleet
 from security.issuing import make_signer
 from tests.fakes.effects import FixedClock
+from tests.fakes.runtime import virtual
 from tests.fakes.site import DAY, ISSUER, NOW, NOW_S, signer_files
-from usher.fleet import Fleet, FleetSettings
+from usher.fleet import IDLE, Fleet, FleetSettings
 
 REQUEST = Request("n1.example.net", "choria_provision", "reprovision", {"token": "x"}, 30, 22.0)
 MANAGES = {"fleet_management": True}
@@ -34,7 +36,7 @@ def files(where: Path, permissions: Mapping[str, bool], days: int = 300) -> tupl
     return token, seed
 
 
-def fleet(token: object = "", seed: object = "") -> Fleet:
+def fleet(token: object = "", seed: object = "", left: Callable[[], object] = lambda: None) -> Fleet:
     settings = FleetSettings(
         token_file=str(token),
         seed_file=str(seed),
@@ -47,7 +49,7 @@ def fleet(token: object = "", seed: object = "") -> Fleet:
         name="usher",
         connect_timeout=0.1,
     )
-    return Fleet(settings, FixedClock(), Deaf(), lambda _: None)
+    return Fleet(settings, FixedClock(), Deaf(), lambda _: None, left)
 
 
 async def refused(fleet: Fleet) -> str:
@@ -90,6 +92,19 @@ async def test_files_that_are_missing_or_of_another_key_are_refused(tmp_path: Pa
     seed.chmod(0o600)
     seed.write_text("0" * 64)
     assert "has another" in await refused(fleet(token, seed))
+
+
+@virtual
+async def test_usher_logs_out_when_nothing_has_been_asked_for_a_while(tmp_path: Path):
+    token, seed = files(tmp_path, MANAGES)
+    left: list[int] = []
+    asked = fleet(token, seed, lambda: left.append(1))
+    for _ in range(2):
+        with pytest.raises(CallError, match="fleet_closed"):
+            await asked.call(REQUEST)
+    assert not left
+    await asyncio.sleep(IDLE + 1)
+    assert left == [1]
 
 
 def test_an_operator_is_its_caller_id_and_signs_with_its_seed(tmp_path: Path):
