@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test setup lint types layers unit crash docs pictures lock clean
+.PHONY: demo test setup lint types layers unit crash takeovers docs pictures lock clean
 
 demo: setup
 	$(BIN)/usher demo
@@ -38,6 +38,10 @@ unit: setup
 crash: setup
 	$(BIN)/python -m tests.crash.torn_whole
 	$(BIN)/python -m tests.crash
+
+# A hundred takeovers between two daemons (docs/high-availability.md); `make test` has three.
+takeovers: setup
+	$(BIN)/python -m benchmarks.takeovers --rounds 100
 
 # The documents that are written from the one table, and the picture of the README; a test says when they are stale.
 docs: setup

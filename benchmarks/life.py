@@ -21,6 +21,7 @@ from benchmarks.inline_daemon import answer
 from fsm.effects import Intent
 from fsm.errors import CallError
 from fsm.events import Certainty, Due, DueKind, Event, Hint, HintKind, Sent
+from fsm.instant import Instant
 from fsm.machine import Decision, decide
 from fsm.ports import Outcome, Reply, Request, Store
 from fsm.reasons import Reason
@@ -31,10 +32,9 @@ from fsm.states import State
 from fsm.unit import Unit
 from helpers.runners.inline import InlineHelper
 from security.vault import KeyRing, SealedVault, VaultKey
-from transport.ksuid import ksuid
 from transport.wire.caller import Caller
 from transport.wire.mcorpc import decode_answer, encode_call
-from transport.wire.v2 import decode_reply, decode_request, encode_request
+from transport.wire.versions import WIRES, Wire
 from usher import run
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
@@ -109,6 +109,10 @@ class Clock:
         """Seconds."""
         return self.at / 1000
 
+    def instant(self) -> Instant:
+        """Both."""
+        return Instant(self.monotonic(), self.wall())
+
     def entropy(self) -> bytes:
         """Random bytes."""
         return os.urandom(16)
@@ -126,12 +130,14 @@ class World:
         self.settings = run.read(parser.parse_args(site.daemon()[1:]))
         facts = {f"fact_{number:02d}": f"a value of the usual length, number {number:04d}" for number in range(FACTS)}
         self.setup = Setup(
-            site.provisioning_token.read_text(), self.settings.site.token, facts=facts, broker=broker.url
-        )
+            site.provisioning_token.read_text(), self.settings.site.token, facts=facts, broker=broker.url,
+            version=self.settings.outside.way.caller.version,
+        )  # fmt: skip
         self.clock = Clock()
         self.vault = SealedVault(KeyRing((VaultKey.fresh(),)))
         asks = self.settings.outside.way.caller
-        self.caller = Caller(asks.sender, asks.caller, asks.token, asks.sign)
+        self.caller = Caller(asks.version, asks.sender, asks.caller, asks.credential, asks.sign)
+        self.wire = WIRES[self.caller.version]
         self.life = Life("")
         self._server = server.start("", self.setup, 0, bytes(ENTROPY)).node
 
@@ -139,7 +145,7 @@ class World:
         """The daemon's effects over this port `rpc`."""
         hand = Hand(cast("Store", Nothing()), self.vault)
         made = self.settings.outside.ports(
-            cast("Network", SimpleNamespace(rpc=rpc)),
+            cast("Network", SimpleNamespace(tracked=rpc)),
             hand,
         )
         ports = replace(made, helper=InlineHelper(answer), clock=self.clock)
@@ -183,21 +189,21 @@ class World:
     async def call(self, request: Request) -> Reply:
         """The port Rpc: the server answers at once; after its restart nobody does."""
         at = self.clock.at
-        identity = ksuid(at, self.clock.entropy())
+        identity = self.wire.make_id(at, self.clock.entropy())
         self.life.asked.append((request, identity, at))
         if request.action == "daemon_stats":
             self.life.replies.append(None)
             raise CallError(Certainty.NOT_DELIVERED, Reason.ABSENT, sent=Sent(at, CONNECTION))
-        read = decode_request(self.encode(request, identity, at))
+        read = self.wire.decode_request(self.encode(request, identity, at))
         step = server.receive(self._server, self.setup, read, at * 1_000_000, os.urandom(ENTROPY))
         self._server = step.node
         said = next(output.payload for output in step.outputs if isinstance(output, Answer))
         self.life.replies.append(said)
-        return decoded(said, at)
+        return decoded(self.wire, said, at)
 
     def encode(self, request: Request, identity: str, at: int, *, signed: bool = True) -> bytes:
         """A request as transport.rpc makes it; unsigned, to tell the signature's share."""
-        return encode_request(
+        return self.wire.encode_request(
             encode_call(request.agent, request.action, request.data),
             caller=self.caller if signed else replace(self.caller, sign=_unsigned),
             agent=request.agent,
@@ -210,9 +216,9 @@ class World:
         )
 
 
-def decoded(said: bytes, at: int) -> Reply:
+def decoded(wire: Wire, said: bytes, at: int) -> Reply:
     """A reply as transport.rpc reads it."""
-    reply = decode_reply(said)
+    reply = wire.decode_reply(said)
     found = decode_answer(reply.payload)
     return Reply(found.code, found.message, found.data, reply.time_ns, Sent(at, CONNECTION))
 

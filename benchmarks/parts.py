@@ -30,6 +30,7 @@ from fsm.unit import Blob, Unit
 from store.chain import START, digest, link
 from store.repository import open_store
 from store.statements import Row, envelope
+from transport.wire.versions import Wire
 from usher import logs
 from usher.effects.hand import blob_place, entry_place
 from usher.metrics.recorder import Recorder
@@ -99,7 +100,7 @@ class Parts:
         """Replies, their hashes checked."""
         for said in self._each("replies"):
             if said is not None:
-                decoded(said, 0)
+                decoded(self.world.wire, said, 0)
 
     # -- security --------------------------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class Parts:
         """Key, signature and nonce of each node."""
         found = []
         for life in self.lives:
-            of, said = _effect(life, Effect.NEW_KEY), _reply(life, "gen25519").data
+            of, said = _effect(life, Effect.NEW_KEY), _reply(self.world.wire, life, "gen25519").data
             found.append((said["public_key"], said["signature"], of.intent.nonce()))
         return found
 
@@ -191,7 +192,10 @@ class Parts:
     def _find_replies(self) -> list[tuple[Life, list[Reply | CallError]]]:
         """The replies that `perform` gives, decoded ahead."""
         gone = CallError(Certainty.NOT_DELIVERED, Reason.ABSENT, sent=Sent(self.world.clock.at, "c-1"))
-        return [(life, [gone if said is None else decoded(said, 0) for said in life.replies]) for life in self.lives]
+        return [
+            (life, [gone if said is None else decoded(self.world.wire, said, 0) for said in life.replies])
+            for life in self.lives
+        ]
 
     # -- the machine -----------------------------------------------------------------------------------------------
 
@@ -275,8 +279,8 @@ def _effect(life: Life, effect: Effect) -> Any:
     return next(done for done in life.performed if done.intent.effect is effect)
 
 
-def _reply(life: Life, action: str) -> Reply:
+def _reply(wire: Wire, life: Life, action: str) -> Reply:
     asked = [request.action for request, *_ in life.asked]
     said = life.replies[asked.index(action)]
     assert said is not None
-    return decoded(said, 0)
+    return decoded(wire, said, 0)

@@ -45,8 +45,11 @@ WHY: Final[Mapping[Effect, str]] = {
     " was asked before; an answer that was not committed was never used",
     Effect.SIGN_TOKEN: "claims, time and id follow from the order, so the same order gives the same token; another"
     " signing key, or an order older than `facts_max_age`, is a new order and recorded as one",
-    Effect.CONFIGURE: "the bytes follow from the helper's stored reply and the stored token, so the node writes the"
-    " same file twice",
+    Effect.EXCHANGE_KEY: "the node makes another half of the secret and we draw another of ours, and only the last pair"
+    " is used; while a request that is still alive could change the node's half once more, it is not sent",
+    Effect.WRAP_KEY: "nothing leaves usher, and what was not committed was never sent",
+    Effect.CONFIGURE: "the bytes follow from the helper's stored reply, the stored token and the stored key as it was"
+    " wrapped, so the node writes the same files twice",
     Effect.RESTART: "the request may wait at the node, and a second one could reach the node that has already left",
     Effect.SHUTDOWN: "the request may wait at the node, and a second one could reach a machine that was started again",
     Effect.LOOK: "it only reads, and it is how everything else is found out",

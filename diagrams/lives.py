@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-from fsm import quiet
-from fsm.effects import STEPS, Effect, Feature
+from fsm import pairing, quiet
+from fsm.effects import STEPS, Condition, Effect, Fact, Feature
 from fsm.events import (
     Ack,
     Body,
@@ -33,12 +33,14 @@ from fsm.events import (
     JwtFacts,
     KeyFacts,
     Operator,
+    PairFacts,
     Payload,
     Sent,
     Sighting,
     TokenFacts,
     Verb,
     Verdict,
+    WrapFacts,
 )
 from fsm.machine import Decision, decide
 from fsm.policy import Policy
@@ -63,8 +65,13 @@ ANSWERS: Final[Mapping[Effect, tuple[Payload, ...]]] = {
     Effect.FETCH_INVENTORY: (InventoryFacts(_DIGEST, "0.30.0", upgradable=False),),
     Effect.NEW_KEY: (KeyFacts("0a" * 32, "/etc/choria"),),
     Effect.NEW_CSR: (CsrFacts(_DIGEST, "5f" * 32, "/etc/choria/ssl"),),
-    Effect.RUN_HELPER: tuple(HelperFacts(_DIGEST, verdict, "") for verdict in Verdict),
+    Effect.RUN_HELPER: (
+        *(HelperFacts(_DIGEST, verdict, "") for verdict in Verdict),
+        HelperFacts(_DIGEST, Verdict.CONFIGURE, "", key=True),
+    ),
     Effect.SIGN_TOKEN: (TokenFacts("token", _DIGEST, 1_900_000_000, ""),),
+    Effect.EXCHANGE_KEY: (PairFacts("6a" * 8, "7b" * 8),),
+    Effect.WRAP_KEY: (WrapFacts(_DIGEST),),
     Effect.CONFIGURE: (Ack("Wrote 9 lines", _DIGEST),),
     Effect.RESTART: (Ack("restarting"),),
     Effect.SHUTDOWN: (Ack("shutting down"),),
@@ -81,6 +88,7 @@ FAILURES: Final = (
     (Certainty.REFUSED, Reason.REFUSED, True),
     (Certainty.REFUSED, Reason.REFUSED, False),
     (Certainty.REFUSED, Reason.LOCK_HELD, True),
+    (Certainty.REFUSED, Reason.KEY_NOT_DECRYPTED, False),
     (Certainty.UNKNOWN, Reason.NO_ANSWER, True),
     (Certainty.NOT_DELIVERED, Reason.ABSENT, True),
     (Certainty.NOT_SENT, Reason.DISCONNECTED, True),
@@ -173,7 +181,9 @@ class Aftermath:
     def held_back(self) -> tuple[int, tuple[Effect, ...]]:
         """For how many milliseconds which effects may not open, since the interrupted request may still be alive."""
         snapshot, at = self.first.snapshot, self.first.at
-        known = (effect for effect in Effect if effect not in _foreign(self.before.policy.features))
+        if pairing.forbids(snapshot.pairing, Effect.EXCHANGE_KEY, at) and snapshot.pairing is not None:
+            return snapshot.pairing.until - at, (Effect.EXCHANGE_KEY,)
+        known = (effect for effect in Effect if effect not in _foreign(self.before))
         forbidden = tuple(effect for effect in known if quiet.forbids(snapshot.quiet, effect, snapshot.facts, at))
         return (snapshot.quiet.until - at if snapshot.quiet and forbidden else 0), forbidden
 
@@ -193,10 +203,13 @@ def killed(life: Life, *, started: bool, down: int = 0) -> Aftermath:
     return Aftermath(life, first, last, (first.row, *rows), event.body.certainty)
 
 
-def _foreign(features: frozenset[Feature]) -> frozenset[Effect]:
-    """The effects of features that are off."""
+def _foreign(life: Life) -> frozenset[Effect]:
+    """The effects of features that are off, and of facts that do not hold."""
+    helper = life.snapshot.facts.helper
+    facts: frozenset[Condition] = frozenset({Fact.HELPER_KEY} if helper and helper.key else ())
     steps = [step for phase in STEPS.values() for step in phase]
-    return frozenset(step.effect for step in steps if step.when is not None and step.when not in features)
+    holding = life.policy.features | facts
+    return frozenset(step.effect for step in steps if step.when is not None and step.when not in holding)
 
 
 def _order(doing: Doing | None) -> tuple[Effect, int, int, bytes] | None:
@@ -273,5 +286,6 @@ def _place(life: Life) -> object:
     doing, looks, parting = snapshot.doing, snapshot.looks, snapshot.parting
     step = (doing.effect, doing.open) if doing else None
     sent = (min(parting.count, 3), parting.acknowledged, looks.gone > 0, looks.silent, snapshot.quiet is None)
+    key = (snapshot.facts.helper is not None and snapshot.facts.helper.key, min(snapshot.facts.pairs, 3))
     due = awaited.kind if awaited else None
-    return life.policy.features, snapshot.state, step, due, life.row, sent, min(snapshot.absences, 3)
+    return life.policy.features, snapshot.state, step, due, life.row, sent, min(snapshot.absences, 3), key

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from fsm.effects import STEPS, Effect, Step, choices, following, steps
+from fsm.effects import STEPS, Effect, Step, conditions, following, steps
 from fsm.events import Trigger
 from fsm.rows import Opens, Row
 from fsm.states import ENDS, FACTS, PHASES, State
@@ -167,8 +167,8 @@ def _leading(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _later(state: State) -> tuple[Step, ...]:
-    """The steps of a phase that can come after another, whatever a site has chosen."""
-    found = {following(state, effect, chosen) for chosen in choices() for effect in steps(state, chosen)}
+    """The steps of a phase that can come after another, whatever a site has chosen and a node has brought."""
+    found = {following(state, effect, held) for held in conditions() for effect in steps(state, held)}
     return tuple(step for step in STEPS.get(state, ()) if step.effect in found)
 
 

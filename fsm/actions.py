@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fsm import quiet, retry
+from fsm import pairing, quiet, retry
 from fsm.effects import SPECS, Effect, Port
 from fsm.events import (
     OUTCOMES,
@@ -26,13 +26,15 @@ from fsm.events import (
     JwtFacts,
     KeyFacts,
     Operator,
+    PairFacts,
     Sighting,
     TokenFacts,
+    WrapFacts,
 )
 from fsm.frozen import evolve
 from fsm.guards import Turn
 from fsm.reasons import Reason
-from fsm.snapshot import NO_LOOKS, NO_PARTING, NOTHING
+from fsm.snapshot import NO_LOOKS, NO_PARTING, NOTHING, Facts
 from fsm.states import State
 from fsm.waits import Changes, wait
 
@@ -56,6 +58,7 @@ def settle(turn: Turn, changes: Changes) -> None:
     free = isinstance(body, Failed) and body.certainty in _NO_TRY
     changes["doing"] = evolve(doing, {"open": False, "tries": doing.tries - free})
     changes["quiet"] = quiet.after(snapshot, turn.event, turn.policy)
+    changes["pairing"] = pairing.after(snapshot, turn.event, turn.policy)
     if _answered(body):
         changes.update(answered=True, absences=0)
     if isinstance(body, Failed):
@@ -66,25 +69,29 @@ def learn(turn: Turn, changes: Changes) -> None:
     """What the step has learnt is held"""
     body, facts = turn.event.body, turn.snapshot.facts
     if isinstance(body, Done):
-        changes["facts"] = evolve(facts, {"at": facts.at or turn.event.at, **_learnt(body)})
+        changes["facts"] = evolve(facts, {"at": facts.at or turn.event.at, **_learnt(body, facts)})
         if isinstance(body.facts, JwtFacts) and body.facts.let_in:
             changes["let_in"] = body.facts.let_in
 
 
-def _learnt(body: Done) -> Changes:  # noqa: PLR0911 one answer for each kind of fact
+def _learnt(body: Done, facts: Facts) -> Changes:  # noqa: C901, PLR0911 one answer for each kind of fact
     match body.facts:
         case JwtFacts():
             return {"jwt": body.facts}
         case InventoryFacts():
             return {"inventory": body.facts}
         case KeyFacts():
-            return {"key": body.facts, "helper": None, "token": None}
+            return {"key": body.facts, "helper": None, "token": None, "pair": None, "wrap": None}
         case CsrFacts():
-            return {"csr": body.facts, "helper": None, "token": None}
+            return {"csr": body.facts, "helper": None, "token": None, "pair": None, "wrap": None}
         case HelperFacts():
             return {"helper": body.facts}
         case TokenFacts():
             return {"token": body.facts}
+        case PairFacts():
+            return {"pair": body.facts, "wrap": None, "pairs": facts.pairs + 1}
+        case WrapFacts():
+            return {"wrap": body.facts}
         case Ack() if body.effect is Effect.CONFIGURE:
             return {"configured": body.facts.digest}
         case Ack() | Sighting():
@@ -97,6 +104,7 @@ def abandon(turn: Turn, changes: Changes) -> None:
     changes["awaited"] = None
     if snapshot.open is not None:
         changes["quiet"] = quiet.unanswered(snapshot, turn.event.at, "", turn.policy)
+        changes["pairing"] = pairing.abandoned(snapshot, turn.event.at, turn.policy)
     changes["doing"] = None
 
 

@@ -6,23 +6,27 @@ Rules:
 3. An unknown key or a wrong shape is an error that names the node and the key: nothing stored is guessed at.
 4. A snapshot takes a kilobyte: above that, texts that only explain are cut, nothing that a guard reads is; twice as
    much (a name of 253 characters with everything held takes 1.2) is refused.
+5. What a released version wrote is read for ever: a shape that changes gets a version and a caster (fsm.casting).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import orjson
 
+from fsm.casting import Caster, cast
 from fsm.errors import UsherError
 from fsm.events import Event
-from fsm.shapes import KEYS, MalformedError, Shape
+from fsm.shapes import KEYS, MalformedError, NewerError, Shape
 from fsm.snapshot import Snapshot
 
 __all__ = [
     "LARGEST",
     "MalformedError",
+    "NewerError",
     "TooLargeError",
     "decode_event",
     "decode_payload",
@@ -35,6 +39,9 @@ __all__ = [
 
 T = TypeVar("T")
 VERSION: Final = 1
+"""Of the shapes of snapshots and of events: 0.1.0 and 0.2.0 wrote it too."""
+CASTERS: Final[Mapping[int, Caster]] = {}
+"""What leads from a version of the shape of events to the next; there has been one so far."""
 LARGEST: Final = 1024
 """Bytes above which the texts of a snapshot that only explain are cut."""
 REFUSED: Final = 2 * LARGEST
@@ -88,26 +95,28 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
     return stored
 
 
-def _load(stored: bytes, shaped: Shape[T], naming: str) -> T:
+def _parse(stored: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(stored)
     except orjson.JSONDecodeError as error:
         raise MalformedError(str(error)) from None
     if type(document) is not dict:
         raise MalformedError(f"is {type(document).__name__}, must be an object")
-    node = document.get(naming)
-    named = node if isinstance(node, str) else ""
-    if (version := document.pop("v", None)) != VERSION:
-        raise MalformedError(f"has version {version!r:.20}, this usher reads {VERSION}", "v", named)
+    return document
+
+
+def _shaped(document: dict[str, Any], shaped: Shape[T], casters: Mapping[int, Caster], node: str = "") -> T:
     try:
-        return shaped.decode(document)
+        return shaped.decode(cast(document, VERSION, casters))
     except MalformedError as error:
-        raise MalformedError(error.detail, error.key, named) from None
+        raise type(error)(error.detail, error.key, node) from None
 
 
 def decode_snapshot(stored: bytes) -> Snapshot:
     """What encode_snapshot wrote; raises MalformedError naming the node and the key."""
-    return _load(stored, _SNAPSHOT, KEYS[Snapshot]["node"])
+    document = _parse(stored)
+    named = document.get(KEYS[Snapshot]["node"])
+    return _shaped(document, _SNAPSHOT, {}, named if isinstance(named, str) else "")
 
 
 def encode_event(event: Event) -> bytes:
@@ -116,8 +125,8 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(stored: bytes) -> Event:
-    """What encode_event wrote; raises MalformedError naming the key."""
-    return _load(stored, _EVENT, "node")
+    """What encode_event wrote; raises MalformedError naming the key, NewerError."""
+    return _shaped(_parse(stored), _EVENT, CASTERS)
 
 
 def encode_payload(event: Event, note: str) -> bytes:
@@ -126,11 +135,9 @@ def encode_payload(event: Event, note: str) -> bytes:
 
 
 def decode_payload(stored: bytes) -> tuple[Event, str]:
-    """What encode_payload wrote; raises MalformedError."""
-    try:
-        document = orjson.loads(stored)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError(str(error)) from None
-    if type(document) is not dict or type(document.get("event")) is not dict:
+    """What encode_payload wrote; raises MalformedError, NewerError."""
+    document = _parse(stored)
+    event = document.get("event")
+    if type(event) is not dict:
         raise MalformedError("is no payload: it has no event")
-    return decode_event(orjson.dumps(document["event"])), str(document.get("note", ""))
+    return _shaped(event, _EVENT, CASTERS), str(document.get("note", ""))

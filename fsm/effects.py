@@ -2,8 +2,9 @@
 
 Rules:
 1. An effect is data: whether it changes the node, what it supersedes, what may follow an unknown outcome (law 5).
-2. A phase is a list of steps; features choose steps, they never add states.
-3. An intent is complete: whoever carries it out needs no clock and no randomness of its own.
+2. A phase is a list of steps; features and facts choose steps, they never add states.
+3. An intent is complete: whoever carries it out needs no clock and no randomness of its own. The one exception is our
+   half of an exchange: what it is drawn from must be secret, and the journal is not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class Effect(StrEnum):
     NEW_CSR = "new_csr"
     RUN_HELPER = "run_helper"
     SIGN_TOKEN = "sign_token"  # noqa: S105 an effect, not a secret
+    EXCHANGE_KEY = "exchange_key"
+    WRAP_KEY = "wrap_key"
     CONFIGURE = "configure"
     RESTART = "restart"
     SHUTDOWN = "shutdown"
@@ -59,15 +62,20 @@ class Unknown(StrEnum):
 
 
 class Feature(StrEnum):
-    """What chooses steps; ED25519 and PKI exclude each other, since a node has one way to prove who it is.
-
-    The configuration refuses `features.pki` until networks of that kind can be reached; the machine knows it already.
-    """
+    """What a site chooses steps by; ED25519 and PKI exclude each other, since a node has one way to prove who it is."""
 
     JWT = "jwt"
     ED25519 = "ed25519"
     PKI = "pki"
 
+
+class Fact(StrEnum):
+    """What is known of a node and chooses steps for it; the value is what documents and diagrams say."""
+
+    HELPER_KEY = "helper supplied a key"
+
+
+Condition = Feature | Fact
 
 EXCLUSIVE: Final = frozenset({Feature.ED25519, Feature.PKI})
 """Features of which a site has one at most."""
@@ -78,6 +86,13 @@ def choices() -> tuple[frozenset[Feature], ...]:
     """Every set of features that a site may choose."""
     sets = (frozenset(chosen) for count in range(len(Feature) + 1) for chosen in combinations(Feature, count))
     return tuple(chosen for chosen in sets if not chosen >= EXCLUSIVE)
+
+
+@cache
+def conditions() -> tuple[frozenset[Condition], ...]:
+    """Every set of conditions that can hold at once."""
+    facts = (frozenset(held) for count in range(len(Fact) + 1) for held in combinations(Fact, count))
+    return tuple(chosen | held for held in facts for chosen in choices())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,7 @@ SPECS: Final[dict[Effect, Spec]] = {
         Unknown.REPEAT,
         5,
         True,
-        ("key", "helper", "token"),
+        ("key", "helper", "token", "exchange", "wrapped key"),
         "have the node make a key and prove that it holds it",
     ),
     Effect.NEW_CSR: Spec(
@@ -116,13 +131,24 @@ SPECS: Final[dict[Effect, Spec]] = {
         Unknown.REPEAT,
         3,
         True,
-        ("csr", "helper", "certificate"),
+        ("csr", "helper", "certificate", "exchange", "wrapped key"),
         "have the node make a key and a request for a certificate; only when quiet",
     ),
     Effect.RUN_HELPER: Spec(
         Port.HELPER, Unknown.REPEAT, 3, False, (), "ask the site what the node's configuration shall be"
     ),
     Effect.SIGN_TOKEN: Spec(Port.SIGNER, Unknown.REPEAT, 3, False, (), "make the node's server token"),
+    Effect.EXCHANGE_KEY: Spec(
+        Port.RPC,
+        Unknown.REPEAT,
+        3,
+        False,
+        ("exchange", "wrapped key"),
+        "have the node make a new half of a shared secret, and draw ours; takes its lock",
+    ),
+    Effect.WRAP_KEY: Spec(
+        Port.SIGNER, Unknown.REPEAT, 3, False, ("wrapped key",), "encrypt the helper's key with the shared secret"
+    ),
     Effect.CONFIGURE: Spec(
         Port.RPC,
         Unknown.REPEAT,
@@ -153,10 +179,10 @@ SPECS: Final[dict[Effect, Spec]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a phase; `when` names the feature that it belongs to, None means always."""
+    """One step of a phase; `when` names the feature or the fact that it belongs to, None means always."""
 
     effect: Effect
-    when: Feature | None = None
+    when: Condition | None = None
 
 
 STEPS: Final[dict[State, tuple[Step, ...]]] = {
@@ -166,6 +192,8 @@ STEPS: Final[dict[State, tuple[Step, ...]]] = {
         Step(Effect.NEW_CSR, Feature.PKI),
         Step(Effect.RUN_HELPER),
         Step(Effect.SIGN_TOKEN, Feature.ED25519),
+        Step(Effect.EXCHANGE_KEY, Fact.HELPER_KEY),
+        Step(Effect.WRAP_KEY, Fact.HELPER_KEY),
     ),
     State.ENROLLED: (Step(Effect.CONFIGURE),),
     State.CONFIGURED: (Step(Effect.RESTART),),
@@ -175,15 +203,15 @@ STEPS: Final[dict[State, tuple[Step, ...]]] = {
 
 
 @cache
-def steps(state: State, features: frozenset[Feature]) -> tuple[Effect, ...]:
-    """The effects of a phase under these features, in order; empty for a state that is no phase."""
-    return tuple(step.effect for step in STEPS.get(state, ()) if step.when is None or step.when in features)
+def steps(state: State, holding: frozenset[Condition]) -> tuple[Effect, ...]:
+    """The effects of a phase while these conditions hold, in order; empty for a state that is no phase."""
+    return tuple(step.effect for step in STEPS.get(state, ()) if step.when is None or step.when in holding)
 
 
 @cache
-def following(state: State, effect: Effect, features: frozenset[Feature]) -> Effect | None:
+def following(state: State, effect: Effect, holding: frozenset[Condition]) -> Effect | None:
     """The effect that comes after this one within its phase, None after the last."""
-    phase = steps(state, features)
+    phase = steps(state, holding)
     position = phase.index(effect) + 1 if effect in phase else len(phase)
     return phase[position] if position < len(phase) else None
 

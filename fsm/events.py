@@ -3,7 +3,7 @@
 Rules:
 1. An event is a frozen value; deciding on it needs no clock and no randomness (law 2).
 2. A body's trigger is its column in the table; the effect of an outcome is a guard, not a column.
-3. Payloads are what an adapter has reduced a reply to: at most 1 KB, no blob, no secret.
+3. What an outcome brings is a payload (fsm.payloads).
 """
 
 from __future__ import annotations
@@ -14,7 +14,50 @@ from typing import ClassVar, Final
 
 from fsm.effects import Effect, EffectId
 from fsm.frozen import quick
+from fsm.payloads import (
+    Ack,
+    CsrFacts,
+    HelperFacts,
+    InventoryFacts,
+    JwtFacts,
+    KeyFacts,
+    PairFacts,
+    Payload,
+    Sighting,
+    TokenFacts,
+    Verdict,
+    WrapFacts,
+)
 from fsm.reasons import Reason
+
+__all__ = [
+    "OUTCOMES",
+    "Ack",
+    "Body",
+    "Certainty",
+    "CsrFacts",
+    "Done",
+    "Due",
+    "DueKind",
+    "Event",
+    "Failed",
+    "HelperFacts",
+    "Hint",
+    "HintKind",
+    "InventoryFacts",
+    "JwtFacts",
+    "KeyFacts",
+    "Operator",
+    "PairFacts",
+    "Payload",
+    "Sent",
+    "Sighting",
+    "TokenFacts",
+    "Trigger",
+    "Verb",
+    "Verdict",
+    "WrapFacts",
+]
 
 
 class Certainty(StrEnum):
@@ -52,7 +95,7 @@ class DueKind(StrEnum):
 
 
 class Verb(StrEnum):
-    """What an operator can ask for a node."""
+    """What an operator can ask for a node; TAKEOVER is usher's own, who was elected after another led."""
 
     RETRY = "retry"
     FORGET = "forget"
@@ -61,6 +104,7 @@ class Verb(StrEnum):
     REPROVISION = "reprovision"
     RESTART = "restart"
     SHUTDOWN = "shutdown"
+    TAKEOVER = "takeover"
 
 
 class Trigger(StrEnum):
@@ -85,19 +129,12 @@ class Trigger(StrEnum):
     OPERATOR_REPROVISION = "operator_reprovision"
     OPERATOR_RESTART = "operator_restart"
     OPERATOR_SHUTDOWN = "operator_shutdown"
+    OPERATOR_TAKEOVER = "operator_takeover"
 
 
 _HINTS: Final = {kind: Trigger(f"hint_{kind}") for kind in HintKind}
 _DUES: Final = {kind: Trigger(f"due_{kind}") for kind in DueKind}
 _VERBS: Final = {verb: Trigger(f"operator_{verb}") for verb in Verb}
-
-
-class Verdict(StrEnum):
-    """What the helper wants to happen."""
-
-    CONFIGURE = "configure"
-    DEFER = "defer"
-    SHUTDOWN = "shutdown"
 
 
 @quick
@@ -107,106 +144,6 @@ class Sent:
 
     at: int
     connection: str
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class JwtFacts:
-    """A verified provisioning token: digest of its text, its id, whether provisioning is its default (chpd).
-
-    `let_in` marks the site's token that the node let us in with: a keyed fingerprint of 8 hexadecimal characters.
-    """
-
-    digest: str
-    jti: str
-    provisions_by_default: bool
-    let_in: str = ""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class InventoryFacts:
-    """An inventory: digest of the document, the node's Choria version, whether it can be upgraded."""
-
-    digest: str
-    version: str
-    upgradable: bool
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class KeyFacts:
-    """A proven ed25519 key: 64 hex characters, and the directory that the node keeps it in."""
-
-    public_key: str
-    directory: str
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class CsrFacts:
-    """A checked certificate request: digest of its DER, its key's fingerprint, the node's directory for certificates.
-
-    Both are hex SHA-256; the fingerprint is that of the SubjectPublicKeyInfo, which a certificate for the key shares.
-    `checks` names, one space between two, what `strictness: strict` would have refused.
-    """
-
-    digest: str
-    fingerprint: str
-    directory: str
-    checks: str = ""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class HelperFacts:
-    """What the helper answered: digest of its reply, its verdict and message, whether provisioning would stay on."""
-
-    digest: str
-    verdict: Verdict
-    message: str
-    keeps_provisioning: bool = False
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
-    """A signed server token: its id, digest and expiry (Unix seconds), and the id of the key that signed it.
-
-    `checks` names, one space between two, what `strictness: strict` would have refused.
-    """
-
-    jti: str
-    digest: str
-    expires: int
-    signer: str
-    warning: str = ""
-    checks: str = ""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """The node's own words for what it did; `digest` names the bytes of a configuration."""
-
-    message: str
-    digest: str = ""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a look saw: nobody subscribed (`present` false), or a process of this age (milliseconds, never too old).
-
-    The age is the reply's time less the process's start, both of the node's own clock, so skew does not matter; the
-    start is cut to a second, which errs towards an older process (wire/protocol.md §7.7).
-    """
-
-    present: bool
-    age: int = 0
-
-
-Payload = JwtFacts | InventoryFacts | KeyFacts | CsrFacts | HelperFacts | TokenFacts | Ack | Sighting
 
 
 @quick

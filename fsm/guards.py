@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fsm import quiet
+from fsm.choosing import holding
 from fsm.effects import SPECS, Effect, Unknown, following, steps
 from fsm.events import OUTCOMES, Certainty, Done, DueKind, Event, Failed, HelperFacts, Sighting, Verdict
 from fsm.frozen import quick
@@ -129,8 +130,8 @@ def more_steps(turn: Turn) -> bool:
 
 def next_phase_must_wait(turn: Turn) -> bool:
     """The phase is over, and what comes next must wait for an earlier request that may still be alive"""
-    first = steps(PHASES[PHASES.index(turn.snapshot.state) + 1], turn.policy.features)[0]
-    return _forbidden(turn, first)
+    then = PHASES[PHASES.index(turn.snapshot.state) + 1]
+    return _forbidden(turn, steps(then, holding(turn.snapshot, turn.event, turn.policy))[0])
 
 
 def was_shutdown(turn: Turn) -> bool:
@@ -290,10 +291,9 @@ def _verdict(turn: Turn) -> Verdict | None:
 
 
 def _next(turn: Turn, effect: Effect) -> Effect | None:
-    return following(turn.snapshot.state, effect, turn.policy.features)
+    return following(turn.snapshot.state, effect, holding(turn.snapshot, turn.event, turn.policy))
 
 
 def _forbidden(turn: Turn, effect: Effect) -> bool:
-    snapshot = turn.snapshot
-    still = quiet.after(snapshot, turn.event, turn.policy)
+    still = quiet.after(turn.snapshot, turn.event, turn.policy)
     return quiet.forbids(still, effect, turn.snapshot.facts, turn.event.at)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from transitions import core as transitions
 
 from fsm import effects
+from fsm.choosing import holding
 from fsm.effects import Effect, EffectId, Intent
 from fsm.events import OUTCOMES, Certainty, Done, Due, DueKind, Event, Failed
 from fsm.frozen import evolve, quick
@@ -136,12 +137,12 @@ def _opened(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | Non
 def _chosen(opens: Opens | Effect, turn: Turn, target: State, doing: Doing | None) -> Effect:
     if isinstance(opens, Effect):
         return opens
-    features = turn.policy.features
+    holds = holding(turn.snapshot, turn.event, turn.policy)
     if opens is Opens.NEXT and target is turn.snapshot.state and doing is not None:
-        after = effects.following(target, doing.effect, features)
+        after = effects.following(target, doing.effect, holds)
         if after is not None:
             return after
-    return effects.steps(target, features)[0]
+    return effects.steps(target, holds)[0]
 
 
 def _closed(turn: Turn, following: Snapshot) -> Closed | None:

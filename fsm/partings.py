@@ -1,7 +1,8 @@
-"""Partings: the questions about a node that was told to leave so long ago that nothing known of it may be acted on.
+"""Partings: the questions about a node of which nothing known may be acted on, since it is old or another led.
 
 Rules:
-1. Such a node is looked for before anything else: it may be where it was sent, and then its record must say so.
+1. One that was told to leave is looked for before anything else: it may be where it was sent, and then its record must
+   say so.
 2. Only if it is found where it was does it begin anew.
 3. A docstring finishes the sentence "this row applies when ...", as in fsm.guards.
 """
@@ -9,6 +10,18 @@ Rules:
 from __future__ import annotations
 
 from fsm.guards import Turn, facts_too_old, found_new_process, found_same_process, found_somebody
+from fsm.snapshot import NOTHING
+
+
+def was_told_to_leave(turn: Turn) -> bool:
+    """A parting of this generation was sent"""
+    return turn.snapshot.parting.count > 0
+
+
+def nothing_begun(turn: Turn) -> bool:
+    """This generation has learnt nothing, and nothing is under way"""
+    snapshot = turn.snapshot
+    return snapshot.open is None and snapshot.facts == NOTHING
 
 
 def parted_long_ago(turn: Turn) -> bool:

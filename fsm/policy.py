@@ -4,14 +4,16 @@ Rules:
 1. A decision reads its policy from here and from nowhere else; each history row names the policy that was in force.
 2. Durations are milliseconds. Defaults are those of the design.
 3. Targets never depend on a policy, only guards and due times do (law 1).
+4. A field that is new has a default that means what was done before there was a choice: old policies are read for ever.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from hashlib import sha256
+from typing import Any
 
 from fsm.effects import EXCLUSIVE, Feature
 
@@ -57,4 +59,19 @@ class Policy:
     @cached_property
     def hash(self) -> str:
         """The first 16 hex characters of the document's SHA-256."""
-        return sha256(self.document()).hexdigest()[:16]
+        return named(self.document())
+
+
+def named(document: bytes) -> str:
+    """The hash that names a policy's document."""
+    return sha256(document).hexdigest()[:16]
+
+
+def read_policy(document: bytes) -> Policy:
+    """The policy of a stored document; raises ValueError, TypeError, KeyError if it is of another usher."""
+    values: dict[str, Any] = json.loads(document)
+    known = {field.name for field in fields(Policy)}
+    if values.keys() - known:
+        raise ValueError(f"it has {', '.join(sorted(values.keys() - known))}")
+    features = frozenset(Feature(name) for name in values.pop("features"))
+    return Policy(features=features, **values)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from fsm.effects import EffectId, Intent
 from fsm.events import Done, Failed, Sent
 from fsm.frozen import quick
+from fsm.instant import Instant
 from fsm.snapshot import Snapshot
 from fsm.unit import Blob, Secret, Unit
 
@@ -35,6 +36,10 @@ class Clock(Protocol):
         """Seconds that never go back."""
         ...
 
+    def instant(self) -> Instant:
+        """This moment; `boot` never goes back and passes while the machine or the process sleeps."""
+        ...
+
     def entropy(self) -> bytes:
         """16 random bytes."""
         ...
@@ -43,7 +48,10 @@ class Clock(Protocol):
 @quick
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One directed RPC request: `ttl` in whole seconds, `timeout` in seconds from the moment of sending."""
+    """One directed RPC request: `ttl` in whole seconds, `timeout` in seconds from the moment of sending.
+
+    `changes` says that it changes the node: until it is answered, or dead, nobody else may change that node.
+    """
 
     node: str
     agent: str
@@ -51,6 +59,7 @@ class Request:
     data: Mapping[str, object] = field(repr=False)
     ttl: int
     timeout: float
+    changes: bool = False
 
 
 @quick

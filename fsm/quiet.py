@@ -8,6 +8,7 @@ Rules (design §4):
    (it opens only once they are acknowledged), and new_key (a node that lost that race finds out when it starts).
 4. new_csr is no such exception: each time that it is carried out it makes another key, and a node with a certificate
    for the one before is dead. Nothing opens beside it, and it opens beside nothing.
+5. Requests that have the node make another half of a shared secret are another matter: fsm.pairing.
 """
 
 from __future__ import annotations
@@ -22,28 +23,29 @@ from fsm.snapshot import Facts, Quiet, Snapshot
 APART: Final = 1000
 """Milliseconds after which the agent's own mutex puts a later answer behind an earlier request."""
 AGENT: Final = frozenset(
-    {Effect.FETCH_JWT, Effect.NEW_KEY, Effect.NEW_CSR, Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN}
+    {Effect.FETCH_JWT, Effect.NEW_KEY, Effect.NEW_CSR, Effect.EXCHANGE_KEY, Effect.CONFIGURE, Effect.RESTART}
+    | {Effect.SHUTDOWN}
 )
 """Effects that the agent with the mutex carries out; looks and inventories are another agent's."""
 _HEALED: Final = Effect.NEW_KEY
-_UNANSWERED: Final = frozenset({Certainty.UNKNOWN, Certainty.INTERRUPTED})
+UNANSWERED: Final = frozenset({Certainty.UNKNOWN, Certainty.INTERRUPTED})
 
 
 def configuration(facts: Facts) -> str:
-    """Names the bytes that configure would send: they follow from the helper's reply, and the token or the request."""
+    """Names the bytes that configure would send: they follow from the helper's reply, and from what was made."""
     helper = facts.helper.digest[:16] if facts.helper else ""
     made = facts.token.digest[:16] if facts.token else facts.csr.digest[:16] if facts.csr else ""
-    return f"{helper}.{made}"
+    wrapped = f".{facts.wrap.digest[:16]}" if facts.wrap else ""
+    return f"{helper}.{made}{wrapped}"
 
 
 def after(snapshot: Snapshot, event: Event, policy: Policy) -> Quiet | None:
     """What must be waited for once this outcome of the open step is known."""
-    before = _remaining(snapshot.quiet, event)
+    before = remaining(snapshot.quiet, event)
     body, doing = event.body, snapshot.doing
-    if not isinstance(body, Failed) or doing is None or body.certainty not in _UNANSWERED:
+    if not isinstance(body, Failed) or doing is None or body.certainty not in UNANSWERED:
         return before
-    sent_at, connection = (body.sent.at, body.sent.connection) if body.sent else (event.at, "")
-    return _later(before, unanswered(snapshot, sent_at, connection, policy))
+    return later(before, unanswered(snapshot, *sent(event, body), policy))
 
 
 def unanswered(snapshot: Snapshot, at: int, connection: str, policy: Policy) -> Quiet | None:
@@ -52,7 +54,7 @@ def unanswered(snapshot: Snapshot, at: int, connection: str, policy: Policy) -> 
     if doing is None or doing.effect is _HEALED or not SPECS[doing.effect].changes_node:
         return snapshot.quiet
     digest = configuration(snapshot.facts) if doing.effect is Effect.CONFIGURE else ""
-    return _later(snapshot.quiet, Quiet(at + policy.request_life, connection, at, digest))
+    return later(snapshot.quiet, Quiet(at + policy.request_life, connection, at, digest))
 
 
 def forbids(quiet: Quiet | None, effect: Effect, facts: Facts, at: int) -> bool:
@@ -65,7 +67,8 @@ def forbids(quiet: Quiet | None, effect: Effect, facts: Facts, at: int) -> bool:
     return not (effect is Effect.RESTART and same_bytes)
 
 
-def _remaining(quiet: Quiet | None, event: Event) -> Quiet | None:
+def remaining(quiet: Quiet | None, event: Event) -> Quiet | None:
+    """What is left of this once an event is known: nothing if its time is over, or if the event proves it over."""
     if quiet is None or event.at >= quiet.until or _proves_over(quiet, event):
         return None
     return quiet
@@ -81,7 +84,12 @@ def _proves_over(quiet: Quiet, event: Event) -> bool:
     return answered and body.effect in AGENT and body.sent.at >= quiet.since + APART
 
 
-def _later(one: Quiet | None, other: Quiet | None) -> Quiet | None:
+def sent(event: Event, body: Failed) -> tuple[int, str]:
+    """When an unanswered request was sent, and over which connection; the latest moment, and none, if nobody knows."""
+    return (body.sent.at, body.sent.connection) if body.sent else (event.at, "")
+
+
+def later(one: Quiet | None, other: Quiet | None) -> Quiet | None:
     """The one that lasts longer; of two that may both be alive, only what both have in common is known."""
     if one is None or other is None:
         return one or other

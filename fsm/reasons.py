@@ -20,6 +20,7 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
     DISCONNECTED = "disconnected"
     PAUSED = "paused"
+    STANDBY = "standby"
     STOPPING = "stopping"
     FLEET_CLOSED = "fleet_closed"
     DISK_FULL = "disk_full"
@@ -43,6 +44,8 @@ class Reason(StrEnum):
     PROOF_INVALID = "proof_invalid"
     CSR_INVALID = "csr_invalid"
     CSR_DENIED = "csr_denied"
+    EXCHANGE_INVALID = "exchange_invalid"
+    KEY_NOT_DECRYPTED = "key_not_decrypted"
     # the helper
     HELPER_NOT_RUNNABLE = "helper_not_runnable"
     HELPER_FAILED = "helper_failed"
@@ -53,6 +56,18 @@ class Reason(StrEnum):
     EMPTY_CONFIGURATION = "empty_configuration"
     UNSAFE_CONFIGURATION = "unsafe_configuration"
     CONFIG_KEEPS_PROVISIONING = "config_keeps_provisioning"
+    # the certificate and the key that the helper supplied
+    CERTIFICATE_INVALID = "certificate_invalid"
+    CERTIFICATE_KEY = "certificate_key"
+    CERTIFICATE_ORDER = "certificate_order"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    CERTIFICATE_AUTHORITY = "certificate_authority"
+    CERTIFICATE_DENIED = "certificate_denied"
+    CERTIFICATE_NAME = "certificate_name"
+    CERTIFICATE_CHAIN = "certificate_chain"
+    HELPER_KEY_INVALID = "helper_key_invalid"
+    HELPER_KEY_REFUSED = "helper_key_refused"
     # what usher makes itself
     SIGNER_UNUSABLE = "signer_unusable"
     FACTS_LOST = "facts_lost"
@@ -75,6 +90,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.NO_ANSWER: "the request was delivered or lost, and no answer came in time",
     Reason.DISCONNECTED: "the broker was away, or the way to it broke meanwhile; this costs no try",
     Reason.PAUSED: "usher is paused, nothing was sent; this costs no try",
+    Reason.STANDBY: "another usher leads, or none does yet, and this one stands by; this costs no try",
     Reason.STOPPING: "usher was stopping, nothing was sent; this costs no try",
     Reason.FLEET_CLOSED: "usher has no credentials that open the fleet to it, nothing was sent",
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",
@@ -96,6 +112,8 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.PROOF_INVALID: "the node did not prove that it holds the key: the signature over the nonce is wrong",
     Reason.CSR_INVALID: "the node's certificate request is not one that a certificate may be made for",
     Reason.CSR_DENIED: "a name in the node's certificate request is one that cert_deny_list denies",
+    Reason.EXCHANGE_INVALID: "the node's half of the shared secret (ecdh_public) is missing or cannot be used",
+    Reason.KEY_NOT_DECRYPTED: "the node could not decrypt the private key that it was sent",
     Reason.HELPER_NOT_RUNNABLE: "the helper could not be started",
     Reason.HELPER_FAILED: "the helper ended with an error",
     Reason.HELPER_TIMEOUT: "the helper took longer than helper_timeout and was ended",
@@ -105,6 +123,17 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.EMPTY_CONFIGURATION: "the helper sent no configuration",
     Reason.UNSAFE_CONFIGURATION: "the helper's configuration has a newline or an unsafe name in it",
     Reason.CONFIG_KEEPS_PROVISIONING: "the configuration would keep the node in provisioning mode",
+    Reason.CERTIFICATE_INVALID: "the helper's certificate is none that a node could use",
+    Reason.CERTIFICATE_KEY: "the helper's certificate is for another key: with it the node would be dead",
+    Reason.CERTIFICATE_ORDER: "the node's certificate is not the first of the helper's bundle, where it is looked for",
+    Reason.CERTIFICATE_EXPIRED: "the helper's certificate has expired",
+    Reason.CERTIFICATE_NOT_YET_VALID: "the helper's certificate is not valid yet",
+    Reason.CERTIFICATE_AUTHORITY: "the helper's certificate may sign others: nodes are given none that can",
+    Reason.CERTIFICATE_DENIED: "a name in the helper's certificate is one that cert_deny_list denies",
+    Reason.CERTIFICATE_NAME: "the helper's certificate is not for the node's identity",
+    Reason.CERTIFICATE_CHAIN: "the helper's certificate does not chain to the `ca` that came with it",
+    Reason.HELPER_KEY_INVALID: "the private key that the helper supplied cannot be used",
+    Reason.HELPER_KEY_REFUSED: "the helper supplied a private key, which strictness: strict refuses",
     Reason.SIGNER_UNUSABLE: "the server token could not be signed",
     Reason.FACTS_LOST: "what was known of this generation is not held any more: it begins anew",
     Reason.FACTS_TOO_OLD: "what was known of this generation is older than facts_max_age: it begins anew",

@@ -8,7 +8,7 @@ Rules (design §4):
 
 from __future__ import annotations
 
-from fsm import quiet
+from fsm import pairing, quiet
 from fsm.events import Certainty, DueKind, Event, Failed
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
@@ -37,4 +37,5 @@ def waits_until_quiet(snapshot: Snapshot) -> bool:
         return False
     still = snapshot.quiet
     opens_late = still is not None and awaited.span > 0 and awaited.at == still.until
-    return opens_late or quiet.forbids(still, doing.effect, snapshot.facts, awaited.at)
+    beside = pairing.forbids(snapshot.pairing, doing.effect, awaited.at - 1)  # due at its end, it has waited for it
+    return opens_late or beside or quiet.forbids(still, doing.effect, snapshot.facts, awaited.at)

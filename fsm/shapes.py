@@ -29,8 +29,10 @@ from fsm.events import (
     JwtFacts,
     KeyFacts,
     Operator,
+    PairFacts,
     Sighting,
     TokenFacts,
+    WrapFacts,
 )
 from fsm.snapshot import Awaited, Doing, Facts, Looks, Parting, Quiet, Snapshot
 
@@ -42,10 +44,10 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
         "doing": "d", "awaited": "w", "facts": "F", "quiet": "Q", "parting": "p", "looks": "L", "answered": "a",
         "failures": "x", "absences": "b", "returns": "r", "held": "h", "failed_from": "ff", "reason": "R",
         "detail": "D", "evidence": "e", "provisioned_at": "pa", "previous_key": "pk", "previous_token": "pt",
-        "let_in": "li", "demand": "dm",
+        "let_in": "li", "pairing": "P", "demand": "dm",
     },
     Facts: {"at": "t", "jwt": "j", "inventory": "i", "key": "k", "helper": "h", "token": "o", "configured": "c",
-            "csr": "r"},
+            "csr": "r", "pair": "p", "wrap": "w", "pairs": "n"},
     Doing: {
         "effect": "e", "seq": "q", "opened": "o", "epoch": "E", "tries": "n", "at": "t", "entropy": "r", "open": "u",
         "since": "s", "signer": "k",
@@ -59,15 +61,18 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
     InventoryFacts: {"digest": "d", "version": "v", "upgradable": "u"},
     KeyFacts: {"public_key": "k", "directory": "d"},
     CsrFacts: {"digest": "d", "fingerprint": "f", "directory": "p", "checks": "c"},
-    HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k"},
+    HelperFacts: {"digest": "d", "verdict": "v", "message": "m", "keeps_provisioning": "k", "key": "s", "checks": "c",
+                  "serial": "n", "certificate": "f", "certificate_expires": "x"},
     TokenFacts: {"jti": "i", "digest": "d", "expires": "x", "signer": "s", "warning": "w", "checks": "c"},
+    PairFacts: {"theirs": "t", "ours": "o"},
+    WrapFacts: {"digest": "d"},
 }  # fmt: skip
 """The stored key of each field of a snapshot; a field that is not listed is stored under its own name."""
 
 TAGS: Final[Mapping[type, str]] = {
     Done: "done", Failed: "failed", Hint: "hint", Due: "due", Operator: "operator",
     JwtFacts: "jwt", InventoryFacts: "inventory", KeyFacts: "key", CsrFacts: "csr", HelperFacts: "helper",
-    TokenFacts: "token", Ack: "ack", Sighting: "sighting",
+    TokenFacts: "token", PairFacts: "pair", WrapFacts: "wrap", Ack: "ack", Sighting: "sighting",
 }  # fmt: skip
 """How the member of a union is told apart, under the key `is`; a class that is not listed has its own name."""
 
@@ -79,8 +84,9 @@ DIGESTS: Final[Mapping[type, frozenset[str]]] = {
     InventoryFacts: frozenset({"digest"}),
     KeyFacts: frozenset({"public_key"}),
     CsrFacts: frozenset({"digest", "fingerprint"}),
-    HelperFacts: frozenset({"digest"}),
+    HelperFacts: frozenset({"digest", "certificate"}),
     TokenFacts: frozenset({"digest"}),
+    WrapFacts: frozenset({"digest"}),
 }
 """Texts of 64 hex digits, which a snapshot holds in 43 characters of base64; events have them as they are."""
 
@@ -94,6 +100,10 @@ class MalformedError(UsherError):
         self.node = node
         self.key = key
         self.detail = detail
+
+
+class NewerError(MalformedError):
+    """What is stored of a node was written by a newer usher: use that one"""
 
 
 _PACKED: Final = 43

@@ -14,8 +14,18 @@ from typing import Final
 
 from fsm.demand import Demand
 from fsm.effects import Effect, EffectId
-from fsm.events import CsrFacts, DueKind, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts
+from fsm.events import DueKind
 from fsm.frozen import quick
+from fsm.payloads import (
+    CsrFacts,
+    HelperFacts,
+    InventoryFacts,
+    JwtFacts,
+    KeyFacts,
+    PairFacts,
+    TokenFacts,
+    WrapFacts,
+)
 from fsm.reasons import Reason
 from fsm.states import ENDS, State
 
@@ -23,7 +33,10 @@ from fsm.states import ENDS, State
 @quick
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What this generation has learnt; `at` is the time of the first of them (milliseconds), 0 before."""
+    """What this generation has learnt; `at` is the time of the first of them (milliseconds), 0 before.
+
+    `pairs` counts the exchanges of this generation.
+    """
 
     at: int = 0
     jwt: JwtFacts | None = None
@@ -33,6 +46,9 @@ class Facts:
     token: TokenFacts | None = None
     configured: str = ""
     csr: CsrFacts | None = None
+    pair: PairFacts | None = None
+    wrap: WrapFacts | None = None
+    pairs: int = 0
 
 
 NOTHING: Final = Facts()
@@ -117,7 +133,8 @@ class Snapshot:
     (milliseconds since 1970). `failures` counts generations that failed in a row, `absences` how often in a row
     nobody was there, `returns` how often it came back from our own restart, `answered` whether it has ever answered.
     `let_in` is the mark of the site's token that it let us in with last, `demand` what an operator asked of it last in
-    the fleet; both outlive generations.
+    the fleet; both outlive generations. `pairing` is what an unanswered request may leave alive that has the node make
+    another half of a shared secret (fsm.pairing).
     """
 
     node: str
@@ -146,6 +163,7 @@ class Snapshot:
     previous_key: str = ""
     previous_token: str = ""
     let_in: str = ""
+    pairing: Quiet | None = None
     demand: Demand | None = None
 
     @property

@@ -41,7 +41,7 @@ FACTS: Final[dict[State, str]] = {
     State.FAILED: "it could not be provisioned; the reason and the time of the next try are held",
     State.REPROVISION: "it is to be provisioned anew",
     State.RETIRED: "it was shut down, at the helper's wish or an operator's",
-    State.GONE: "it is not there",
+    State.GONE: "nobody is there under its name in provisioning mode",
 }
 """Each state's fact, in the words that the documents and the diagrams print."""
 

@@ -15,6 +15,7 @@ from fsm import actions as do
 from fsm import demands as asked
 from fsm import guards as when
 from fsm import partings as parted
+from fsm import transports as carry
 from fsm import waits as wait
 from fsm.effects import Effect
 from fsm.events import Trigger as On
@@ -74,6 +75,8 @@ _DUE: Final = (
         to=S.DISCOVERED, do=_ANEW),
     row("step-not-yet", _SENDING, On.DUE_STEP, "an earlier request that changes the node may still be alive",
         when=when.must_wait, do=(wait.wait_until_quiet,)),
+    row("exchange-later", S.INVENTORIED, On.DUE_STEP, "an earlier request for a half of the secret may still be alive",
+        when=carry.exchange_must_wait, do=(wait.wait_until_alone,)),
     row("sign-anew", S.INVENTORIED, On.DUE_STEP, "the token was ordered of another key, or long ago: a new order replaces it",
         when=when.another_signer, do=(wait.stop_waiting,), opens=Opens.ANEW),
     row("step-again", _SENDING, On.DUE_STEP, "the wait is over", do=(wait.stop_waiting,), opens=Opens.AGAIN),
@@ -120,6 +123,8 @@ _THROUGH: Final = (
         do=(do.settle, wait.await_shutdown, wait.wait_until_quiet)),
     row("shutdown-in-vain", S.INVENTORIED, On.DONE, "it does not shut down", when=when.was_look, to=S.FAILED,
         do=(do.settle, do.because(Reason.SHUTDOWN_WITHOUT_EFFECT), do.fail)),
+    row("exchange-not-yet", S.INVENTORIED, On.DONE, "its key is exchanged once no earlier request for a half can be alive",
+        when=carry.exchange_is_next_and_must_wait, do=(do.settle, do.learn, wait.await_exchange, wait.wait_until_alone)),
     row("enrol-on", S.INVENTORIED, On.DONE, "one more thing is needed before it can be configured", when=when.more_steps,
         do=(do.settle, do.learn), opens=Opens.NEXT),
     row("enrolled-not-yet", S.INVENTORIED, On.DONE, "all is made for its configuration, once no earlier request can be alive",
@@ -139,7 +144,8 @@ _THROUGH: Final = (
     row("gone-once", S.RESTARTED, On.DONE, "it is gone, perhaps for the moment of its restart: look once more",
         when=when.found_gone, do=(do.settle, wait.count_gone, wait.wait_to_look)),
     row("looping", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it came back from its restart too often in a row",
-        when=when.found_looping, to=S.FAILED, do=(do.settle, do.because(Reason.LOOPING), do.hold)),
+        when=when.found_looping, to=S.FAILED,
+        do=(do.settle, wait.count_return, do.because(Reason.LOOPING), do.hold)),
     row("came-back", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it restarted and came back without what we gave it",
         when=when.found_new_process, to=S.REPROVISION,
         do=(do.settle, do.because(Reason.CAME_BACK), wait.wait_after_return)),
@@ -188,6 +194,8 @@ _FAILURES: Final = (
         when=when.may_have_parted, do=(do.settle, wait.parted, wait.wait_for_shutdown)),
     row("restart-unknown", S.CONFIGURED, On.FAILED, "it may have restarted: look, never send blindly again",
         when=when.may_have_parted, do=(do.settle, wait.parted, wait.wait_to_look)),
+    row("exchange-anew", S.ENROLLED, On.FAILED, "it could not decrypt its key: its half is another one by now, so both are made anew",
+        when=carry.key_not_decrypted, to=S.INVENTORIED, do=(do.settle, wait.await_exchange, wait.wait_for_try)),
     row("interrupted", _SENDING, On.FAILED, "no fault of the node: the same step again, without a try", when=when.costs_nothing,
         do=(do.settle, wait.wait_out_outage)),
     row("retired-unseen", S.INVENTORIED, On.FAILED, "an earlier shutdown was sent, and now it is gone", when=when.parted_before,
@@ -254,4 +262,15 @@ _OPERATOR: Final = (
             "only a provisioned node listens in the fleet"),
 )  # fmt: skip
 
-ROWS: Final[tuple[Row, ...]] = (*_SEEN, *_DUE, *_THROUGH, *_FAILURES, *_OPERATOR)
+_TAKEOVER: Final = (
+    *ignore("told-to-leave", _PARTING, (On.OPERATOR_TAKEOVER,), "it was told to leave, whoever led since: looks find out",
+            when=parted.was_told_to_leave),
+    *ignore("restarts", S.RESTARTED, (On.OPERATOR_TAKEOVER,), "it has restarted, whoever led since: looks find out"),
+    *ignore("nothing-begun", S.DISCOVERED, (On.OPERATOR_TAKEOVER,), "nothing was learnt of it that could have changed",
+            when=parted.nothing_begun),
+    row("taken-over", WORKING - {S.RESTARTED}, On.OPERATOR_TAKEOVER,
+        "another led meanwhile and may have done anything to it: begin anew", to=S.DISCOVERED, do=_ANEW),
+    *ignore("nothing-unfinished", ALL - WORKING, (On.OPERATOR_TAKEOVER,), "it is at rest, or begins anew in any case"),
+)  # fmt: skip
+
+ROWS: Final[tuple[Row, ...]] = (*_SEEN, *_DUE, *_THROUGH, *_FAILURES, *_OPERATOR, *_TAKEOVER)

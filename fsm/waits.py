@@ -16,7 +16,7 @@ from fsm.effects import Effect
 from fsm.events import OUTCOMES, Certainty, Done, DueKind, Failed, Sent
 from fsm.guards import Turn
 from fsm.reasons import Reason
-from fsm.snapshot import NO_LOOKS, Awaited, Doing, Looks, Parting
+from fsm.snapshot import NO_LOOKS, Awaited, Doing, Looks, Parting, Quiet
 
 Changes = dict[str, Any]
 
@@ -42,11 +42,12 @@ def wait_out_outage(turn: Turn, changes: Changes) -> None:
 
 def wait_until_quiet(turn: Turn, changes: Changes) -> None:
     """The step is due when no earlier request that changes the node can be alive any more"""
-    still = changes.get("quiet", turn.snapshot.quiet)
-    longest = turn.event.at + turn.policy.request_life
-    if still is not None and still.until > longest:  # the clock went back; nothing lives longer than that
-        still = changes["quiet"] = replace(still, until=longest)
-    wait(turn, changes, DueKind.STEP, max(still.until - turn.event.at, 0) if still else 0)
+    _outlive(turn, changes, "quiet", turn.snapshot.quiet)
+
+
+def wait_until_alone(turn: Turn, changes: Changes) -> None:
+    """The exchange is due when no earlier request for a half can be alive any more"""
+    _outlive(turn, changes, "pairing", turn.snapshot.pairing)
 
 
 def wait_to_look(turn: Turn, changes: Changes) -> None:
@@ -124,6 +125,11 @@ def await_configure(turn: Turn, changes: Changes) -> None:
     _plan(turn, changes, Effect.CONFIGURE)
 
 
+def await_exchange(turn: Turn, changes: Changes) -> None:
+    """The step that waits is exchange_key"""
+    _plan(turn, changes, Effect.EXCHANGE_KEY)
+
+
 def await_restart(turn: Turn, changes: Changes) -> None:
     """The step that waits is the restart"""
     _plan(turn, changes, Effect.RESTART)
@@ -149,6 +155,11 @@ def count_gone(turn: Turn, changes: Changes) -> None:
     changes["looks"] = Looks(looks.gone + 1 if again else 1, connection, 0)
 
 
+def count_return(turn: Turn, changes: Changes) -> None:
+    """It came back once more"""
+    changes["returns"] = turn.snapshot.returns + 1
+
+
 def count_silence(turn: Turn, changes: Changes) -> None:
     """A look was in vain"""
     changes["looks"] = Looks(0, "", turn.snapshot.looks.silent + 1)
@@ -161,6 +172,15 @@ def _plan(turn: Turn, changes: Changes, effect: Effect) -> None:
     """Make `effect` the current step without opening it: its first opening comes with its due time."""
     at, entropy = turn.event.at, turn.event.entropy
     changes["doing"] = Doing(effect, 0, 0, turn.event.epoch, 0, at, entropy, at, open=False)
+
+
+def _outlive(turn: Turn, changes: Changes, name: str, before: Quiet | None) -> None:
+    """Wait for the end of what may be alive, which is the snapshot's field of this name."""
+    still: Quiet | None = changes.get(name, before)
+    longest = turn.event.at + turn.policy.request_life
+    if still is not None and still.until > longest:  # the clock went back; nothing lives longer than that
+        still = changes[name] = replace(still, until=longest)
+    wait(turn, changes, DueKind.STEP, max(still.until - turn.event.at, 0) if still else 0)
 
 
 def _outage(turn: Turn) -> int:

@@ -19,7 +19,7 @@ from fsm.ports import ServerToken, TokenOrder
 from fsm.reasons import Reason
 from security import chain, tokens
 from security.holder import Holder, moment
-from security.keys import Ed25519Key, SigningKey, exact_hex
+from security.keys import Ed25519Key, TokenKey, exact_hex
 from security.ksuid import ksuid
 from security.problems import Problem
 from security.server_claims import Wishes, expiry, wishes
@@ -31,34 +31,39 @@ ISSUER: Final = "Choria Provisioner"
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A signing key and the claims of its signer token, None where the site has none; `id` names the two."""
+    """A signing key and its signer token, None where the site has none; `id` names the two."""
 
-    key: SigningKey
-    signer: Mapping[str, Any] | None
+    key: TokenKey
+    holder: Holder | None
     id: str
 
     @classmethod
-    def of(cls, key: SigningKey, holder: Holder | None) -> Authority:
+    def of(cls, key: TokenKey, holder: Holder | None) -> Authority:
         """The authority of a key, with the chain of its signer token if there is one."""
         token = holder.token if holder else ""
-        name = sha256(f"{key.public_hex}.{token}".encode()).hexdigest()[:16]
-        return cls(key, holder.claims if holder else None, name)
+        name = sha256(f"{key.id}.{token}".encode()).hexdigest()[:16]
+        return cls(key, holder, name)
 
     def server_token(self, order: TokenOrder, validity: int, *, spread: int = 0, strict: bool = False) -> ServerToken:
         """Sign a server token (§3.7); `validity` in seconds, `spread` as in `earlier`. Raises TokenError."""
         at = order.at // 1000
         public, jti = _public_key(order), _jti(at, order)
         wished = wishes(order.claims, order.configuration, strict=strict)
-        if self.signer is not None:
-            _usable(self.signer, order.at)
-        limit = None if self.signer is None else seconds(self.signer, "exp")
-        expires, warnings = expiry(wished.expires, at, validity, None if limit is None else int(limit))
+        limit, link = self._link(order.at, jti)
+        expires, warnings = expiry(wished.expires, at, validity, limit)
         if wished.expires is None or expires < wished.expires:  # what the helper chose is kept, unless it is cut
             expires = earlier(order.identity, at, expires, spread)
-        link = chain.Link(ISSUER, "") if self.signer is None else chain.issued(self.signer, self.key, jti)
         claims = {**_wished(order.identity, wished), **_standard(link, public, expires, at, jti)}
         text = tokens.sign(claims, self.key)
         return ServerToken(text, jti, expires, self.id, wished.warnings + warnings, wished.checks)
+
+    def _link(self, at: int, jti: str) -> tuple[int | None, chain.Link]:
+        """What the chain adds to a token, and the latest expiry that it allows; without a signer token neither."""
+        if self.holder is None:
+            return None, chain.Link(ISSUER, "")
+        _usable(self.holder.claims, at)
+        limit = seconds(self.holder.claims, "exp")
+        return None if limit is None else int(limit), chain.issued(self.holder.claims, self.holder.key, jti)
 
 
 def earlier(identity: str, at: int, expires: int, spread: int) -> int:

@@ -3,9 +3,9 @@
 Rules:
 1. What would give a node another's name or another's rights is refused in both modes; what the older program let pass
    and harms nobody by itself is a named check, which `strict` refuses (design §7).
-2. A pattern of `cert_deny_list` is searched in every name, of every kind, anywhere in it (wire/provisioning.md §3.6).
+2. A pattern of `cert_deny_list` is searched in every name, of every kind (security.denying).
 3. The key is judged before anything is computed with it; whatever the text is, the answer is TokenError or a value.
-4. Nothing here knows a private key, and nothing that a node wrote is repeated longer than SHOWN.
+4. Nothing here knows a private key, and nothing that a node wrote is repeated at length.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final, NoReturn
-from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,12 +28,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from fsm.errors import TokenError
 from fsm.ports import CheckedRequest
 from fsm.reasons import Reason
+from security.denying import DenyList, UnfitNameError, alternatives, shown, texts
 
 LONGEST: Final = 16_384
 """Characters of a request: one with an RSA key of 8192 bits has a fifth of it."""
-SHOWN: Final = 80
-MOST: Final = 100
-"""Alternative names: each is searched with each pattern."""
 SMALLEST, LARGEST = 2048, 8192
 """Bits of an RSA key. A larger one costs whoever checks its signatures more than it protects."""
 _EXPONENT: Final = 1 << 32
@@ -63,8 +60,7 @@ class RequestVerifier:
 
     def __init__(self, denied: Sequence[str], *, strict: bool = False) -> None:
         """Compile the patterns; raises re.error for one that is none, which the configuration has ruled out."""
-        self._denied = [(pattern, re.compile(pattern), re.compile(pattern, re.IGNORECASE)) for pattern in denied]
-        self._strict = strict
+        self._denied, self._strict = DenyList(denied), strict
 
     def certificate_request(self, text: str, public_key: str, identity: str) -> CheckedRequest:
         """The request's digest and its key's fingerprint; raises TokenError(CSR_INVALID | CSR_DENIED)."""
@@ -74,28 +70,19 @@ class RequestVerifier:
             info = _key(request)
             if not request.is_signature_valid:
                 _refuse("it is not signed with the key that it holds")
-            subject, names = list(_subject(request)), list(_alternatives(request))
+            subject, names = list(texts(request.subject)), list(alternatives(request.extensions))
             passed = dict(_extensions(request))
+        except UnfitNameError as error:
+            _refuse(str(error))
         except _UNREADABLE as error:
             _refuse(f"it cannot be decoded: {error}")
         _common_name(request, identity)
         _same_key(public_key, info, request)
-        passed |= self._names([*subject, *names])
+        passed |= self._denied.judge([*subject, *names], Reason.CSR_DENIED, "csr_denied_case")
         passed |= _foreign(names, identity)
         if self._strict and passed:
             _refuse("; ".join(passed.values()))
         return CheckedRequest(sha256(der).hexdigest(), sha256(info).hexdigest(), tuple(passed), tuple(passed.values()))
-
-    def _names(self, names: Iterable[str]) -> dict[str, str]:
-        passed: dict[str, str] = {}
-        for name in names:
-            for pattern, exact, loose in self._denied:
-                if any(exact.search(form) for form in _forms(name)):
-                    raise TokenError(Reason.CSR_DENIED, f"{_shown(name)} matches the denied pattern {pattern}")
-                if any(loose.search(form) for form in _forms(name)):
-                    what = f"{_shown(name)} matches the denied pattern {pattern} but for its capitals"
-                    passed.setdefault("csr_denied_case", what)
-        return passed
 
 
 # -- the text, and the key --------------------------------------------------------------------------------------------
@@ -156,60 +143,17 @@ def _common_name(request: x509.CertificateSigningRequest, identity: str) -> None
     if len(names) != 1:
         _refuse(f"it has {len(names)} common names")
     if names[0] != identity:
-        _refuse(f"its common name {_shown(str(names[0]))} is not the node's identity")
-
-
-def _subject(request: x509.CertificateSigningRequest) -> Iterator[str]:
-    return _texts(request.subject)
-
-
-def _texts(name: x509.Name) -> Iterator[str]:
-    for attribute in name:
-        if not isinstance(attribute.value, str):
-            _refuse("its subject holds what is no text")
-        yield attribute.value
-
-
-def _alternatives(request: x509.CertificateSigningRequest) -> Iterator[str]:
-    """The subject alternative names, of every kind, as text."""
-    try:
-        found = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return
-    if len(list(found)) > MOST:
-        _refuse(f"it has more than {MOST} alternative names")
-    for name in found:
-        match name:
-            case x509.DNSName() | x509.RFC822Name() | x509.UniformResourceIdentifier():
-                yield name.value
-            case x509.IPAddress() | x509.RegisteredID():
-                yield name.value.dotted_string if isinstance(name, x509.RegisteredID) else str(name.value)
-            case x509.DirectoryName():
-                yield from _texts(name.value)
-            case _:
-                _refuse("it has an alternative name of a kind that cannot be compared")
+        _refuse(f"its common name {shown(str(names[0]))} is not the node's identity")
 
 
 def _foreign(names: Iterable[str], identity: str) -> dict[str, str]:
     for name in names:
         if "*" in name:
-            _refuse(f"its alternative name {_shown(name)} stands for many")
+            _refuse(f"its alternative name {shown(name)} stands for many")
         if not name.isprintable() or not name.strip() == name != "":
-            _refuse(f"its alternative name {_shown(name)} is not a name")
+            _refuse(f"its alternative name {shown(name)} is not a name")
     others = [name for name in names if name != identity]
-    return {"csr_foreign_name": f"it has the name {_shown(others[0])} besides its own"} if others else {}
-
-
-def _forms(name: str) -> Iterator[str]:
-    """A name as it stands, without a last dot, and the host of an address."""
-    yield name
-    yield name.rstrip(".")
-    try:
-        host = urlsplit(name).hostname
-    except ValueError:
-        return
-    if host:
-        yield host.rstrip(".")
+    return {"csr_foreign_name": f"it has the name {shown(others[0])} besides its own"} if others else {}
 
 
 # -- extensions -----------------------------------------------------------------------------------------------------
@@ -230,10 +174,6 @@ def _extensions(request: x509.CertificateSigningRequest) -> Iterator[tuple[str, 
                 _refuse("it asks for other purposes than those of a server and its connection")
         if oid not in _KNOWN:
             yield "csr_extension", f"it has the extension {oid.dotted_string}, of which nothing is known here"
-
-
-def _shown(name: str) -> str:
-    return repr(name[:SHOWN])
 
 
 def _refuse(what: str) -> NoReturn:

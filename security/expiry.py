@@ -15,6 +15,7 @@ from typing import Any, Final
 from cryptography import x509
 
 from fsm.errors import TokenError
+from security.certificate import UNREADABLE, CertificateFacts
 from security.holder import moment
 from security.keyfiles import read_token
 from security.problems import CredentialError, Problem
@@ -60,13 +61,22 @@ def certificate_end(file: Path) -> float | None:
     try:
         read = x509.load_pem_x509_certificates(file.read_bytes())
         return max(each.not_valid_after_utc.timestamp() for each in read)
-    except (OSError, ValueError, TypeError, OverflowError):
+    except (OSError, *UNREADABLE):
         return None
 
 
-def certificate_warning(end: float | None, now: float) -> str:
-    """Why an authority should be renewed at `now` (Unix seconds); empty while it need not be."""
-    return "" if end is None else _soon(end, now, SOON * 3)
+def certificate_warning(end: float | None, now: float, begin: float | None = None) -> str:
+    """Why a certificate should be renewed at `now` (Unix seconds); empty while it need not be.
+
+    `begin` is when its life began; without it thirty days before the end are soon.
+    """
+    return "" if end is None else _soon(end, now, SOON * 3 if begin is None else end - begin)
+
+
+def certificate_expiring(facts: CertificateFacts, place: str, now: int) -> tuple[Problem, ...]:
+    """What `certificate_warning` says of a certificate at `now` (milliseconds), as a finding that stops nothing."""
+    warning = certificate_warning(facts.ends, now / 1000, facts.begins)
+    return (Problem("certificate_expires", place, warning, _RENEW, fatal=False),) if warning else ()
 
 
 def expiring(file: Path, setting: str, now: int, validity: int | None = None) -> tuple[Problem, ...]:

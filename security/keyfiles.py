@@ -8,19 +8,23 @@ Rules:
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from security.keys import Ed25519Key, RsaKey, SigningKey, VerifyKey
+from security.keys import Ed25519Key, RsaKey, RsaSigningKey, SigningKey, TokenKey, VerifyKey
 from security.problems import CredentialError, Problem
 
 _LONGEST: Final = 1 << 17
+_STRONG: Final = 2048
+_PEM: Final = "-----BEGIN"
 _CERTIFICATE: Final = "-----BEGIN CERTIFICATE"
 _PUBLIC: Final = "-----BEGIN PUBLIC KEY"
 
@@ -32,15 +36,45 @@ def read_seed(path: Path, setting: str, *, strict: bool = False) -> tuple[Signin
     CredentialError where there is no key.
     """
     place = f"{setting} ({path})"
-    text = _read(path, place)
-    if text.startswith("-----BEGIN"):
-        what = "it is a key in PEM, and signing with RSA keys is not supported yet"
+    text = read_text(path, place)
+    if text.startswith(_PEM):
+        what = "it is a key in PEM, and what has a token of its own needs an ed25519 seed"
         _refuse("rsa_signing_key", place, what, "name an ed25519 seed, as `choria jwt keys` makes it")
+    return _seed(path, place, text), mode_problems(path, place, strict=strict)
+
+
+def read_signing_key(path: Path, setting: str, *, strict: bool = False) -> tuple[TokenKey, tuple[Problem, ...]]:
+    """The key of a file that signs without a token of its own: a seed, or an RSA key in PEM (§1.1).
+
+    Raises CredentialError as `read_seed` does.
+    """
+    place = f"{setting} ({path})"
+    text = read_text(path, place)
+    key = _rsa_pair(text, place) if text.startswith(_PEM) else _seed(path, place, text)
+    return key, mode_problems(path, place, strict=strict)
+
+
+def _seed(path: Path, place: str, text: str) -> SigningKey:
     try:
-        key = SigningKey.from_hex(text)
+        return SigningKey.from_hex(text)
     except ValueError as error:
         _refuse("seed_format", place, str(error), f"write it again without anything else: printf %s SEED > {path}")
-    return key, mode_problems(path, place, strict=strict)
+
+
+def _rsa_pair(text: str, place: str) -> RsaSigningKey:
+    try:
+        key = load_pem_private_key(text.encode(), None)
+    except TypeError:
+        _refuse("rsa_signing_key", place, "it is encrypted", "name a file without a passphrase, mode 0600")
+    except (ValueError, UnsupportedAlgorithm):
+        _refuse("rsa_signing_key", place, "it is PEM and no private key", "name the RSA key, or an ed25519 seed")
+    if not isinstance(key, RSAPrivateKey):
+        what = f"its key is not RSA ({type(key).__name__}); PEM is for RSA keys only"
+        _refuse("rsa_signing_key", place, what, "give an ed25519 key as its seed, 64 hexadecimal characters")
+    if key.key_size < _STRONG:
+        what = f"its RSA key has {key.key_size} bits, at least {_STRONG} are taken"
+        _refuse("rsa_signing_key", place, what, "make a larger one, and name it at the broker (server_signer_cert)")
+    return RsaSigningKey(key)
 
 
 def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...]:
@@ -55,10 +89,47 @@ def mode_problems(path: Path, place: str, *, strict: bool) -> tuple[Problem, ...
     return (Problem("secret_readable", place, what, f"chmod 0600 {path}", fatal=strict),)
 
 
+def write_secret(path: Path, text: str) -> None:
+    """Put this text in place of what is there, atomically and durably, readable by this user alone; raises OSError."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, text.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    beside.replace(path)
+    _settle(path.parent)
+
+
+def read_lines(path: Path, place: str, check: str, missing: str) -> list[tuple[int, str]]:
+    """The lines of a file of keys with their numbers, without comments; raises CredentialError of these checks."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST).decode()
+    except FileNotFoundError:
+        _refuse(f"{check}_missing", place, "there is no such file", missing)
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        _refuse(f"{check}_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
+    stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+
+
+def _settle(folder: Path) -> None:
+    """Have the directory's change on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def read_token(path: Path, setting: str) -> str:
     """The text of a token file without the white space around it; not verified. Raises CredentialError."""
     place = f"{setting} ({path})"
-    text = _read(path, place).strip()
+    text = read_text(path, place).strip()
     if not text:
         _refuse("token_empty", place, "it is empty", "put the token there, as `choria jwt` wrote it")
     return text
@@ -76,15 +147,20 @@ def verify_key(value: str, setting: str = "jwt_verify_cert") -> VerifyKey:
         next_step = "give 64 hexadecimal characters or an existing file"
         return _hex_key(value, f"{setting} ({value[:80]})", f"it is no existing file; {next_step}")
     place = f"{setting} ({path})"
-    text = _read(path, place)
+    text = read_text(path, place)
     if text.startswith((_CERTIFICATE, _PUBLIC)):
         return _rsa_key(text, place)
-    if text.startswith("-----BEGIN"):
+    if text.startswith(_PEM):
         what = f"it is PEM of a kind that is not supported: {text.splitlines()[0][:60]}"
         _refuse(
             "verify_key_format", place, what, "use PEM with CERTIFICATE or PUBLIC KEY (RSA), or hexadecimal ed25519"
         )
     return _hex_key(text, place, f"write it again without anything else: printf %s KEY > {path}")
+
+
+def verify_keys(values: Sequence[str], setting: str = "jwt_verify_cert") -> tuple[VerifyKey, ...]:
+    """The keys that a setting names, in order. Raises CredentialError for the first that is none."""
+    return tuple(verify_key(value, setting) for value in values)
 
 
 def _hex_key(text: str, place: str, next_step: str) -> Ed25519Key:
@@ -114,7 +190,8 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _read(path: Path, place: str) -> str:
+def read_text(path: Path, place: str) -> str:
+    """The text of a small file; raises CredentialError."""
     try:
         if not path.is_file():
             what = "it is not a file" if path.exists() else "there is no such file"

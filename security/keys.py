@@ -1,4 +1,4 @@
-"""Keys in memory: ed25519 pairs that sign, and the ed25519 and RSA keys that verify.
+"""Keys in memory: ed25519 and RSA keys that sign, and those that verify.
 
 Rules:
 1. A seed never appears in a repr, a message or a log line.
@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import CryptoError
 
@@ -60,6 +62,11 @@ class SigningKey:
         """The seed as its file has it: 64 hexadecimal characters. Only for writing that file."""
         return self._secret[:SIZE].hex()
 
+    @property
+    def id(self) -> str:
+        """A stable name of the pair: its public half."""
+        return self.public_hex
+
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature of the message; plain ed25519, no pre-hash."""
         return crypto_sign(message, self._secret)[:SIGNATURE]
@@ -95,7 +102,30 @@ class RsaKey:
         return sha256(f"{numbers.n}.{numbers.e}".encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class RsaSigningKey:
+    """An RSA pair: it signs RS256 and nothing else (wire/provisioning.md §1.1)."""
+
+    key: RSAPrivateKey = field(repr=False)
+
+    @property
+    def public(self) -> RsaKey:
+        """What verifies it."""
+        return RsaKey(self.key.public_key())
+
+    @property
+    def id(self) -> str:
+        """A stable name of the pair: that of its public half."""
+        return self.public.id
+
+    def sign(self, message: bytes) -> bytes:
+        """The PKCS#1 v1.5 signature of the message's SHA-256; the same message gives the same bytes."""
+        return self.key.sign(message, PKCS1v15(), SHA256())
+
+
 VerifyKey = Ed25519Key | RsaKey
+TokenKey = SigningKey | RsaSigningKey
+"""What signs server tokens."""
 
 
 def signed_by(public: bytes, message: bytes, signature: bytes) -> bool:

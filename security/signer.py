@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
+from fsm.errors import TokenError
 from fsm.ports import ServerToken, TokenOrder
+from fsm.reasons import Reason
 from security import holder, keyfiles
 from security.authority import Authority, signer_problems
 from security.holder import Files, Holder
-from security.keys import SigningKey
+from security.keys import TokenKey
 from security.problems import CredentialError, Problem
 
 KEY_SETTING: Final = "jwt_signing_key"
@@ -45,7 +48,7 @@ class Signing:
 
 
 class FileSigner:
-    """`fsm.ports.Signer` over a seed file and, for the trust chain, a signer token."""
+    """`fsm.ports.Signer` over a key file (a seed, or an RSA key in PEM) and, for the trust chain, a signer token."""
 
     def __init__(
         self,
@@ -110,6 +113,17 @@ class FileSigner:
         return self._signing.claims
 
 
+class NoSigner:
+    """`fsm.ports.Signer` of a site whose nodes have no server tokens: without features.ed25519 nothing asks it."""
+
+    id = ""
+    claims: Mapping[str, Any] = MappingProxyType({})
+
+    def server_token(self, order: TokenOrder) -> ServerToken:
+        """Say that there is no key; raises TokenError."""
+        raise TokenError(Reason.SIGNER_UNUSABLE, f"{KEY_SETTING} is not set")
+
+
 def inspect_signer(
     key_file: Path | str, token_file: Path | str | None, now: int, *, strict: bool = False
 ) -> tuple[Problem, ...]:
@@ -121,7 +135,7 @@ def inspect_signer(
 
 def _read(
     key_file: Path, token_file: Path | None, *, strict: bool
-) -> tuple[SigningKey | None, Holder | None, tuple[Problem, ...]]:
+) -> tuple[TokenKey | None, Holder | None, tuple[Problem, ...]]:
     if token_file is None:
         return _read_key(key_file, strict=strict)
     files = Files(token_file, key_file, TOKEN_SETTING, KEY_SETTING)
@@ -131,9 +145,9 @@ def _read(
     return read.key, read, problems + signer_problems(read)
 
 
-def _read_key(key_file: Path, *, strict: bool) -> tuple[SigningKey | None, None, tuple[Problem, ...]]:
+def _read_key(key_file: Path, *, strict: bool) -> tuple[TokenKey | None, None, tuple[Problem, ...]]:
     try:
-        key, warnings = keyfiles.read_seed(key_file, KEY_SETTING, strict=strict)
+        key, warnings = keyfiles.read_signing_key(key_file, KEY_SETTING, strict=strict)
     except CredentialError as error:
         return None, None, (error.problem,)
     return key, None, warnings

@@ -23,13 +23,14 @@ from jwt.algorithms import RSAAlgorithm
 
 from fsm.errors import TokenError
 from fsm.reasons import Reason
-from security.keys import Ed25519Key, RsaKey, SigningKey, VerifyKey, signed_by
+from security.keys import Ed25519Key, RsaKey, SigningKey, TokenKey, VerifyKey, signed_by
 
 LONGEST: Final = 65_536
 """Characters of the longest token that is looked at."""
 _LONGEST_HEADER: Final = 1_024
 _SHAPE: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-_HEADER: Final = urlsafe_b64encode(b'{"alg":"EdDSA","typ":"JWT"}').rstrip(b"=")
+_EDDSA_HEADER: Final = urlsafe_b64encode(b'{"alg":"EdDSA","typ":"JWT"}').rstrip(b"=")
+_RS256_HEADER: Final = urlsafe_b64encode(b'{"alg":"RS256","typ":"JWT"}').rstrip(b"=")
 
 
 class Algorithm(StrEnum):
@@ -118,8 +119,8 @@ def text_of(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
-    """The compact token of the claims, in their order, signed with EdDSA; the header is exactly Choria's.
+def sign(claims: Mapping[str, Any], key: TokenKey) -> str:
+    """The compact token of the claims, in their order, signed with EdDSA or RS256; the header is exactly Choria's.
 
     Raises TokenError (SIGNER_UNUSABLE) for what JSON cannot hold.
     """
@@ -127,7 +128,8 @@ def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
         payload = orjson.dumps(claims)
     except orjson.JSONEncodeError as error:
         raise TokenError(Reason.SIGNER_UNUSABLE, f"the claims cannot be written as JSON: {error}") from None
-    signed = _HEADER + b"." + _unpadded(payload)
+    header = _EDDSA_HEADER if isinstance(key, SigningKey) else _RS256_HEADER
+    signed = header + b"." + _unpadded(payload)
     return (signed + b"." + _unpadded(key.sign(signed))).decode()
 
 

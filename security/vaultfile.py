@@ -8,23 +8,22 @@ Rules:
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final, NoReturn
 
-from security.keyfiles import mode_problems
+from security.keyfiles import mode_problems, read_lines, write_secret
 from security.problems import CredentialError, Problem
 from security.vault import KEY_BYTES, KeyRing, VaultKey
 
-_LONGEST: Final = 1 << 16
 _MOST: Final = 16
+_MISSING: Final = "put it back where it was, or correct the path; without it the nodes under way start anew"
 _HEAD: Final = "# The keys of usher's vault, one a line in hexadecimal; the first one seals, each of them opens.\n"
 
 
 def read_ring(path: Path, setting: str, *, strict: bool = False) -> tuple[KeyRing, tuple[Problem, ...]]:
     """The keys of a file, in order, and what is wrong with its mode; raises CredentialError where there are none."""
     place = f"{setting} ({path})"
-    keys = [_key(line, number, place) for number, line in _lines(path, place)]
+    keys = [_key(line, number, place) for number, line in read_lines(path, place, "vault_key", _MISSING)]
     if not keys:
         _refuse("vault_key_empty", place, "it holds no key", f"write one: openssl rand -hex {KEY_BYTES} > {path}")
     if len(keys) > _MOST:
@@ -37,39 +36,7 @@ def read_ring(path: Path, setting: str, *, strict: bool = False) -> tuple[KeyRin
 def write_ring(path: Path, ring: KeyRing) -> None:
     """Put these keys in place of what is there, readable by this user alone; raises OSError."""
     text = _HEAD + "".join(f"{key.raw.hex()}\n" for key in ring.keys)
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(handle, text.encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    beside.replace(path)
-    _settle(path.parent)
-
-
-def _settle(folder: Path) -> None:
-    """Have the directory's change on the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _lines(path: Path, place: str) -> list[tuple[int, str]]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LONGEST).decode()
-    except FileNotFoundError:
-        step = "put it back where it was, or correct the path; without it the nodes under way start anew"
-        _refuse("vault_key_missing", place, "there is no such file", step)
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
-        _refuse("vault_key_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
-    stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
-    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
+    write_secret(path, text)
 
 
 def _key(line: str, number: int, place: str) -> VaultKey:

@@ -1,7 +1,7 @@
 """Checks what nodes show: provisioning tokens, and the proof that a node holds its key.
 
 Rules:
-1. A provisioning token is signed directly by the configured key; the chain is never unwrapped for it (§1.3).
+1. A provisioning token is signed directly by one of the configured keys; the chain is never unwrapped for it (§1.3).
 2. One file serves a whole fleet, so a text that verified is not verified again; its times are checked at each use.
 3. Whatever a node sends, the only error is TokenError.
 """
@@ -22,16 +22,16 @@ _REMEMBERED: Final = 256
 
 
 class TokenVerifier:
-    """`fsm.ports.Verifier` with one key, as `jwt_verify_cert` names it."""
+    """`fsm.ports.Verifier` with the keys that `jwt_verify_cert` names, tried in order; none where a site has none."""
 
-    def __init__(self, key: VerifyKey) -> None:
-        """Verify with this key from now on."""
-        self._key = key
+    def __init__(self, *keys: VerifyKey) -> None:
+        """Verify with these keys from now on."""
+        self._keys = keys
         self._verified: dict[str, dict[str, Any]] = {}
 
-    def use(self, key: VerifyKey) -> None:
-        """Verify with this key from now on; what another one had verified counts no more."""
-        self._key = key
+    def use(self, *keys: VerifyKey) -> None:
+        """Verify with these keys from now on; what others had verified counts no more."""
+        self._keys = keys
         self._verified.clear()
 
     def provisioning_token(self, text: str, now: int) -> ProvisioningClaims:
@@ -64,8 +64,10 @@ class TokenVerifier:
             raise TokenError(Reason.PROOF_INVALID, "the signature over the nonce does not verify with the public key")
 
     def _verify(self, text: str) -> dict[str, Any]:
+        if not self._keys:
+            raise TokenError(Reason.TOKEN_INVALID, "jwt_verify_cert is not set")
         token = tokens.decode(text)
-        tokens.verify(token, self._key)
+        self._signed(token)
         if purpose_of(token.claims) is not Purpose.PROVISIONING:
             raise TokenError(Reason.TOKEN_PURPOSE, f"its purpose is not {Purpose.PROVISIONING}")
         claims = provisioning_claims(token.claims)
@@ -73,6 +75,20 @@ class TokenVerifier:
             self._verified.pop(next(iter(self._verified)))
         self._verified[text] = claims
         return claims
+
+    def _signed(self, token: tokens.Token) -> None:
+        """Check that one of the keys signed it; raises TokenError with what the first of them says."""
+        refusals: list[TokenError] = []
+        for key in self._keys:
+            try:
+                return tokens.verify(token, key)
+            except TokenError as error:
+                refusals.append(error)
+        if len(refusals) == 1:
+            raise refusals[0]
+        raise TokenError(
+            Reason.TOKEN_INVALID, f"none of {len(refusals)} keys verifies it; by the first {refusals[0].detail}"
+        )
 
 
 def _text(value: object) -> str:

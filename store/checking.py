@@ -79,8 +79,8 @@ def _contents(
     unsealed, held = integrity.sealed(db, sealing[0])
     found += [*unsealed, *_lost(db, held, sealing[1])]
     folded = fold(db, lambda count: say(f"{count} rows of history decided again"))
-    if folded.fault:
-        found.append(Finding("history", folded.fault))
+    if folded.fault is not None:
+        found.append(Finding("history", str(folded.fault)))
     loose = integrity.unreferenced(db)
     db.execute("ROLLBACK")
     return Checked(identity, tuple(found), verdict, folded, loose, held)

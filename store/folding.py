@@ -1,128 +1,223 @@
-"""Folding: each node's history decided again, to find out whether it leads to the snapshot that is held.
+"""Folding: each node's history decided again, and whether it leads to the snapshot that is held.
 
 Rules:
-1. What decides is fsm.machine.decide with the policy that the row names: the very code that decided at first.
-2. Only rows of today's table can be decided again, and only where every payload and policy is still held; a node with
-   others is counted and left alone.
-3. One node is in memory at a time; the fold says now and then how far it is.
+1. What judges a row is fsm.replay; here rows are read, counted, and compared with what is held.
+2. What cannot be decided any more is counted by its reason, and its node is not compared: that is no fault.
+3. It ends at the first fault. One page of one node is in memory at a time; how far it is, is said now and then.
+4. What is held of a node is read before its rows, so a daemon that goes on meanwhile is no fault.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
-from fsm.codec import decode_payload, decode_snapshot, fit
-from fsm.effects import Feature
-from fsm.errors import UsherError
-from fsm.machine import Rejected, decide
-from fsm.policy import Policy
+from fsm.codec import MalformedError, NewerError, decode_snapshot
+from fsm.policy import Policy, named, read_policy
+from fsm.replay import Judged, Recorded, Step, Walk, ending
 from fsm.snapshot import Snapshot, unseen
 from fsm.states import State
-from fsm.table import VERSION
+from store.identity import opened, ours
+from store.refusals import older
+from store.versions import migrations
 
-_ROWS: Final = """
-SELECT node, seq, table_version, policy, name, source, target, payload, generation FROM history ORDER BY node, seq
+_RECORDED: Final = """
+SELECT h.node, h.seq, CAST(h.at AS INTEGER), CAST(h.generation AS INTEGER), CAST(h.table_version AS INTEGER), h.policy,
+  h.event, h.name, h.source, h.target, h.digest, CAST(h.payload AS BLOB), e.effect, e.try, e.first
+FROM history h LEFT JOIN effects e ON e.position = h.position
+WHERE h.node = ? AND h.seq > ? ORDER BY h.seq LIMIT ?
 """
+"""Types are those of the schema, whoever wrote the row."""
+_HELD: Final = "SELECT node, body FROM nodes WHERE node > ? ORDER BY node LIMIT ?"
 _BODY: Final = "SELECT body FROM nodes WHERE node = ?"
+_FLOOR: Final = "SELECT max(position) FROM floor"
+_BASE: Final = "SELECT body FROM floor_bases WHERE position = ? AND node = ?"
+_STRANGER: Final = "SELECT min(node) FROM history h WHERE NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = h.node)"
+_PAGE: Final = 1000
 _EVERY: Final = 5000
 """Rows between two words."""
 
+Say = Callable[[int], None]
+
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """The first thing that is wrong: with which row of which node (0: with where its history leads), and what."""
+
+    node: str
+    seq: int
+    what: str
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        return f"node {self.node}, row {self.seq}: {self.what}" if self.seq else f"node {self.node}: {self.what}"
+
+
+@dataclass
 class Folded:
-    """How many nodes and rows were decided again, how many nodes could not be, and the first fault, if there is one."""
+    """How many nodes lead to what is held, how many cannot be decided to their end, and how many rows are how.
+
+    `agrees` and `declared` count rows that were decided again, `undecided` those that cannot be, by the reason.
+    """
 
     nodes: int = 0
-    rows: int = 0
     left_alone: int = 0
-    fault: str = ""
+    agrees: int = 0
+    declared: int = 0
+    undecided: Counter[str] = field(default_factory=Counter)
+    fault: Fault | None = None
+
+    @property
+    def rows(self) -> int:
+        """The rows that were decided again."""
+        return self.agrees + self.declared
 
 
-def read_policy(document: bytes) -> Policy:
-    """The policy of a stored document; raises ValueError, TypeError, KeyError if it is of another usher."""
-    values: dict[str, Any] = json.loads(document)
-    known = {field.name for field in fields(Policy)}
-    if values.keys() - known:
-        raise ValueError(f"it has {', '.join(sorted(values.keys() - known))}")
-    features = frozenset(Feature(name) for name in values.pop("features"))
-    return Policy(features=features, **values)
-
-
-def fold(db: sqlite3.Connection, say: Callable[[int], None] = lambda _: None) -> Folded:
+def fold(db: sqlite3.Connection, say: Say = lambda _: None) -> Folded:
     """Decide everything again, to the first fault; raises sqlite3.Error."""
-    policies = dict(_policies(db))
-    folded = Folded()
-    for node, rows in groupby(_rows(db, say), itemgetter(0)):
-        folded = _node(db, node, list(rows), policies, folded)
-        if folded.fault:
-            break
-    return folded
+    return Past(db).fold(say)
+
+
+@contextmanager
+def open_past(path: Path) -> Iterator[Past]:
+    """The recorded past in the database at `path`, to read; raises StoreError that says what to do."""
+    with opened(path) as db:
+        version, newest = ours(db, path), max(migrations())
+        if version < newest:
+            raise older(path, version, newest)
+        db.execute("PRAGMA query_only = ON")
+        yield Past(db)
+
+
+class Past:
+    """The recorded rows of a database, with what it takes to decide them again."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """Read the policies, and where the floor is."""
+        self._db = db
+        self.policies = dict(_policies(db))
+        self._floor: int | None = db.execute(_FLOOR).fetchall()[0][0]
+
+    def base(self, node: str) -> Snapshot:
+        """The snapshot before a node's first row that is kept: what a floor holds, else that of a node nobody has seen.
+
+        A node of which a floor holds none was first seen after it.
+        """
+        if self._floor is not None:
+            found = self._db.execute(_BASE, (self._floor, node)).fetchall()
+            if found:
+                return decode_snapshot(found[0][0])
+        return unseen(node)
+
+    def rows(self, node: str, after: int) -> Iterator[Recorded]:
+        """A node's rows with a seq above `after`, in their order."""
+        full = True
+        while full:
+            page = self._db.execute(_RECORDED, (node, after, _PAGE)).fetchall()
+            yield from map(Recorded._make, page)
+            full = len(page) == _PAGE
+            after = page[-1][1] if page else after
+
+    def steps(self, node: str) -> Iterator[Step]:
+        """A node's rows above its base, each decided again."""
+        base = self.base(node)
+        walk = Walk(base, self.policies)
+        return map(walk.step, self.rows(node, base.seq))
+
+    def fold(self, say: Say = lambda _: None) -> Folded:
+        """Decide every node again, to the first fault."""
+        folded = Folded()
+        for node, body in _held(self._db):
+            _node(self, node, body, folded, say)
+            if folded.fault is not None:
+                return folded
+        stranger = self._db.execute(_STRANGER).fetchall()[0][0]
+        if stranger is not None:
+            folded.fault = Fault(stranger, 0, ending(unseen(stranger), None))
+        return folded
+
+    def fold_node(self, node: str, say: Say = lambda _: None) -> Folded:
+        """Decide one node again, to the first fault."""
+        folded, found = Folded(), self._db.execute(_BODY, (node,)).fetchall()
+        _node(self, node, found[0][0] if found else None, folded, say)
+        return folded
 
 
 def _policies(db: sqlite3.Connection) -> Iterator[tuple[str, Policy]]:
     for hashed, document in db.execute("SELECT hash, document FROM policies").fetchall():
         try:
-            policy = read_policy(document)
+            if named(document) == hashed:
+                yield hashed, read_policy(document)
         except (ValueError, TypeError, KeyError):
             continue
-        if policy.hash == hashed:
-            yield hashed, policy
 
 
-def _rows(db: sqlite3.Connection, say: Callable[[int], None]) -> Iterator[tuple[Any, ...]]:
-    for count, row in enumerate(db.execute(_ROWS), 1):
-        if count % _EVERY == 0:
-            say(count)
-        yield row
+def _held(db: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
+    after, full = "", True
+    while full:
+        page = db.execute(_HELD, (after, _PAGE)).fetchall()
+        yield from page
+        full = len(page) == _PAGE
+        after = page[-1][0] if page else after
 
 
-def _node(
-    db: sqlite3.Connection, node: str, rows: list[tuple[Any, ...]], policies: dict[str, Policy], folded: Folded
-) -> Folded:
+def _node(past: Past, node: str, body: bytes | None, folded: Folded, say: Say) -> None:
     """One node more."""
-    whole = rows[0][1] == 1 and all(row[2] == VERSION and row[3] in policies and row[7] is not None for row in rows)
-    if not whole:
-        return Folded(folded.nodes, folded.rows, folded.left_alone + 1)
-    snapshot, fault = _decided(node, rows, policies)
-    if not fault:
-        found = db.execute(_BODY, (node,)).fetchall()
-        held = decode_snapshot(found[0][0]) if found else None
-        if held is None or fit(held) != fit(snapshot):
-            fault = f"node {node}: what is held of it is not what its history leads to"
-    return Folded(folded.nodes + 1, folded.rows + len(rows), folded.left_alone, fault)
+    try:
+        held = None if body is None else decode_snapshot(body)
+        reached: Snapshot | None = past.base(node)
+    except NewerError:
+        folded.left_alone += 1
+        return
+    except MalformedError as error:
+        folded.fault = Fault(node, 0, str(error))
+        return
+    for step in _counted(past.steps(node), folded, say):
+        if folded.fault is not None:
+            return
+        reached = step.after
+        if reached is not None and held is not None and reached.seq == held.seq:
+            break
+    if reached is None:
+        folded.left_alone += 1
+        return
+    what = ending(reached, held)
+    if what:
+        folded.fault = Fault(node, 0, what)
+    folded.nodes += not what
 
 
-def _decided(node: str, rows: list[tuple[Any, ...]], policies: dict[str, Policy]) -> tuple[Snapshot, str]:
-    snapshot = unseen(node)
-    for _, seq, _, policy, name, source, target, payload, generation in rows:
-        try:
-            decision = decide(snapshot, decode_payload(payload)[0], policies[policy])
-        except UsherError as error:
-            return snapshot, f"node {node}, row {seq}: its event cannot be read: {error}"
-        if isinstance(decision, Rejected):
-            return snapshot, f"node {node}, row {seq}: its event changes nothing: {decision.why}"
-        told = (decision.row.name, snapshot.state, decision.snapshot.state, decision.snapshot.generation)
-        if told != (name, source, target, generation):
-            said = f"{told[0]} from {told[1]} to {told[2]} in generation {told[3]}"
-            return snapshot, f"node {node}, row {seq}: it says {name} to {target}, and is {said} when decided again"
-        if decision.snapshot.state is State.PROVISIONED and snapshot.state is not State.PROVISIONED:
-            fault = _unproven(snapshot)
-            if fault:
-                return snapshot, f"node {node}, row {seq}: provisioned {fault}"
-        snapshot = decision.snapshot
-    return snapshot, ""
+def _counted(steps: Iterable[Step], folded: Folded, say: Say) -> Iterator[Step]:
+    for step in steps:
+        judged = step.judged
+        if judged is Judged.AGREES or judged is Judged.DECLARED:
+            folded.agrees += judged is Judged.AGREES
+            folded.declared += judged is Judged.DECLARED
+            if folded.rows % _EVERY == 0:
+                say(folded.rows)
+            what = _unproven(step)
+        elif judged is Judged.UNDECIDED:
+            folded.undecided[step.why] += 1
+            what = ""
+        else:
+            what = step.why
+        if what:
+            folded.fault = Fault(step.recorded.node, step.recorded.seq, what)
+        yield step
 
 
-def _unproven(before: Snapshot) -> str:
+def _unproven(step: Step) -> str:
     """Invariant 5: what a node has behind it when it is provisioned, as far as its snapshot tells."""
+    before, after = step.before, step.after
+    if after is None or after.state is not State.PROVISIONED or before is None or before.state is State.PROVISIONED:
+        return ""
     if before.held:
         return ""  # it was provisioned before it was held
     if not before.facts.configured:
-        return "without an acknowledged configuration"
-    return "" if before.parting.at else "without a restart that was sent"
+        return "provisioned without an acknowledged configuration"
+    return "" if before.parting.at else "provisioned without a restart that was sent"

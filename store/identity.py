@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from fsm.errors import StoreError
+from fsm.errors import StoreError, StoreFullError
 from store import refusals
 from store.connections import APPLICATION_ID, BUSY, pragma
 from store.trouble import translated
 from store.versions import migrations
 
 _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR}
+_SHORT: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+"""What SQLite also says where it finds no room for the files that it needs to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +99,26 @@ def look(path: Path) -> sqlite3.Connection:
 def refused(error: sqlite3.Error, path: Path, *, reading: bool = False) -> StoreError:
     """What SQLite says of a file, in our words; one who only reads is not told to have it given to him."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    said = translated(error, str(path))
+    if isinstance(said, StoreFullError) or (code in _SHORT and is_full(path.parent)):
+        return StoreError(f"{path}: the disk is full, so not even a reader can open it: make room")
     if code == sqlite3.SQLITE_NOTADB:
-        return refusals.no_database(path)
+        return refusals.no_database(path, reading=reading)
     if code in _BROKEN:
         return refusals.damaged(path, str(error))
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return (refusals.unreadable if reading else refusals.unwritable)(path, str(error))
     if code == sqlite3.SQLITE_CANTOPEN:
         return refusals.unreadable(path, str(error))
-    said = translated(error, str(path))
-    return said if isinstance(said, StoreError) else StoreError(f"{path}: the disk is full: make room")
+    return said
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a directory has no room: SQLite cannot make its files beside the database there."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError as error:
+        return error.errno == errno.ENOSPC
 
 
 def ours(db: sqlite3.Connection, path: Path) -> int:

@@ -79,9 +79,11 @@ def foreign(path: Path) -> UnusableError:
     return UnusableError(path, "is another program's database", step)
 
 
-def no_database(path: Path) -> UnusableError:
-    """It is a file, and no database."""
+def no_database(path: Path, *, reading: bool = False) -> UnusableError:
+    """It is a file, and no database; one who only reads may have named the wrong one, and is not told to move it."""
     step = f"restore a backup ({restoring(path)}), or move it away to begin anew: {moving(path, 'broken')}"
+    if reading:
+        step = f"name usher's state directory with --state, or if this is it restore a backup ({restoring(path)})"
     return UnusableError(path, "is no SQLite database", step)
 
 

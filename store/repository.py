@@ -9,7 +9,6 @@ Rules:
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from fsm.errors import StoreError, StoreFullError
 from store import refusals
 from store.calls import Later
 from store.connections import Connect, connect
-from store.identity import identify, ours, refused, regular
+from store.identity import identify, is_full, ours, refused, regular
 from store.journal import Journal
 from store.migrating import bring_up_to_date, compact, fill_states, make
 from store.opening import Opening
@@ -92,12 +91,5 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, *, made: bool) -> Open
 def _told(error: sqlite3.Error, path: Path) -> StoreError | StoreFullError:
     """A full disk is told apart even where SQLite only says that a file beside the database cannot be opened."""
     said = translated(error, str(path))
-    full = isinstance(said, StoreFullError) or _is_full(path.parent)
+    full = isinstance(said, StoreFullError) or is_full(path.parent)
     return StoreFullError() if full else refused(error, path)
-
-
-def _is_full(folder: Path) -> bool:
-    try:
-        return os.statvfs(folder).f_bavail == 0
-    except OSError as error:
-        return error.errno == errno.ENOSPC

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import settings
 
 from security.issuing import make_broker_certificate
+from tests.fakes.link import CALLERS
+from tests.patience import LONGEST, PATIENCE
+from transport.wire.caller import Caller
+from transport.wire.versions import Version
 from usher.simulator.broker import HOST, BrokerMissingError, EmbeddedBroker, binary
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +24,25 @@ ROOT = Path(__file__).parent.parent
 # No assertion on measured time: two slow cores must not fail a property.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """A test that is not over after LONGEST fails, and says where it and its tasks are; it is told so until it ends."""
+    before = signal.signal(signal.SIGALRM, _too_long)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST, PATIENCE)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _too_long(_number: int, _frame: FrameType | None) -> None:
+    loop = asyncio._get_running_loop()
+    for task in asyncio.all_tasks(loop) if loop is not None else ():
+        task.print_stack(file=sys.stderr)
+    pytest.fail(f"it has not ended after {LONGEST} s")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -39,6 +66,12 @@ def shared() -> Path:
     if not (path / "wire").is_dir():
         pytest.skip("needs ../shared: the captures are not in this clone")
     return path
+
+
+@pytest.fixture(params=Version)
+def caller(request: pytest.FixtureRequest) -> Caller:
+    """Who asks, in each version of the protocol."""
+    return CALLERS[request.param]
 
 
 @pytest.fixture(scope="session")

@@ -17,14 +17,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from transport.credentials import Credentials, Tls, context_of
+from transport.credentials import Credentials, Tls, asked_of
 from transport.login import Handler, Login
 from transport.news import read_news
 from transport.options import Options
 from transport.refusals import describe
 from transport.reports import Complaint, Connected, Discards, Disconnected, Refused, Report
 from transport.rounds import Address, Rounds, Servers
-from transport.sending import Ended, Handed, NotSentError, WhyNot
+from transport.sending import Ended, Handed, NotSentError, WhyNot, command
 from transport.servers import BadServerError
 from transport.settling import Settling
 
@@ -141,7 +141,7 @@ class Connection:
             with suppress(Exception):  # the login ends by itself, and the next one listens from its start
                 await login.settle(self._options.connect_timeout)
 
-    def publish(self, subject: str, payload: bytes, reply: str = "") -> Handed:
+    def publish(self, subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> Handed:
         """Send with the next turn of the loop; raises NotSentError. Subjects come from transport.subjects."""
         login = self._login
         if login is None or login.ended.done():
@@ -150,10 +150,9 @@ class Connection:
             raise NotSentError(WhyNot.TOO_LARGE, f"{len(payload)} bytes, the broker takes {login.max_payload}")
         if login.waiting + len(payload) > self._options.most_waiting:
             raise NotSentError(WhyNot.CONGESTED, f"{login.waiting} bytes wait for the broker")
-        head = f"PUB {subject} {reply} {len(payload)}\r\n" if reply else f"PUB {subject} {len(payload)}\r\n"
-        command = b"".join((head.encode("ascii"), payload, b"\r\n"))
-        login.hand_over(command)
-        return Handed(self._id, command)
+        handed = Handed(self._id, command(subject, payload, reply, headers))
+        login.hand_over(handed.command)
+        return handed
 
     def withdraw(self, handed: Handed) -> bool:
         """Take a message back that was not handed to the socket yet; whether that was possible."""
@@ -270,7 +269,7 @@ class Connection:
         """Log in, and put all subscriptions in place, those that are added meanwhile too; answers why not."""
         options = self._options
         try:
-            tls = context_of(self._tls)
+            tls = asked_of(self._tls)
             async with asyncio.timeout(_LOGIN):
                 await login.enter(address, tls, within=options.connect_timeout, ping=options.ping)
                 heard: set[str] = set()
@@ -280,7 +279,7 @@ class Connection:
                     heard |= missing
                     await login.settle(options.connect_timeout)
         except Exception as error:  # noqa: BLE001 whatever it is, it is a Report
-            login.end(describe(error))
+            login.end(describe(error, by_token=bool(self._credentials.token)))
             return login.ended.result()
         # a wait_for of nats-py loses a cancellation that comes together with what it waits for
         return "" if self._task is not None else "usher is stopping"

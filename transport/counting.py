@@ -7,10 +7,11 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from transport.wire.v2 import WireError, WireReply, decode_reply
+from transport.wire.errors import WireError
+from transport.wire.versions import Wire, WireReply
 
 _UNPARSABLE: Final = frozenset({"not_json", "too_large", "too_deep"})
 _FORGED: Final = "wrong_hash"
@@ -18,12 +19,13 @@ _FORGED: Final = "wrong_hash"
 
 @dataclass(slots=True)
 class ReplyCounts:
-    """Replies of protocol v2 by what became of them (go-choria: `protocol/v2/schemas.go`, `secure_reply.go`).
+    """Replies of one wire by what became of them (go-choria: `protocol/v2/schemas.go`, `secure_reply.go`, and of v1).
 
     `valid`: the hash fits; `invalid`: it does not, or a document is not as its schema says; `unparsable`: no JSON;
     `errors`: unparsable, or not as its schema says.
     """
 
+    wire: Wire = field(repr=False, compare=False)
     valid: int = 0
     invalid: int = 0
     unparsable: int = 0
@@ -32,7 +34,7 @@ class ReplyCounts:
     def decode(self, data: bytes) -> WireReply:
         """The reply in these bytes, counted; raises WireError."""
         try:
-            reply = decode_reply(data)
+            reply = self.wire.decode_reply(data)
         except WireError as error:
             self._refused(error.reason)
             raise

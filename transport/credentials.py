@@ -4,6 +4,8 @@ Rules:
 1. User, password, token and signed nonce go together in one CONNECT: an issuer broker wants them all (§6.3).
 2. With a TLS context nothing is said in the clear: a broker that does not offer TLS is refused.
 3. TLS is at least 1.2; the broker's certificate is verified only if a CA is configured, as Choria does.
+4. Who does not ask for TLS (`Demanded`) upgrades where the broker demands it, and then verifies with the system's
+   authorities, as the Go client does (§4.2).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import ssl
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,10 +21,21 @@ import orjson
 
 from fsm.errors import UsherError
 
-Tls = ssl.SSLContext | Callable[[], ssl.SSLContext | None] | None
-"""A TLS context, None for no TLS, or what gives it at each login: a certificate authority may be replaced."""
 PROTOCOL: Final = 1
 LANGUAGE: Final = "python3"
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded:
+    """TLS only where the broker demands it, with this context."""
+
+    context: ssl.SSLContext
+
+
+Asked = ssl.SSLContext | Demanded | None
+"""A TLS context that must be used, one that is used on demand, or no TLS."""
+Tls = Asked | Callable[[], Asked]
+"""What is asked for, or what gives it at each login: certificate and authority may be replaced."""
 
 
 class Credentials(Protocol):
@@ -59,24 +73,41 @@ class CertificateFileError(UsherError):
 
 def tls_context(ca: Path | None = None, *, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
     """TLS as Choria's clients do it; with `ca` chain and host name are verified. Raises CertificateFileError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = _context()
     if ca is None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    try:
-        if ca is not None:
-            context.load_verify_locations(cafile=ca)
-        if certificate is not None:
-            context.load_cert_chain(certificate, key)
-    except (OSError, ValueError) as error:
-        raise CertificateFileError(str(certificate if ca is None else ca), str(error)) from None
+    else:
+        _use(ca, lambda: context.load_verify_locations(cafile=ca))
+    if certificate is not None:
+        # an empty passphrase: OpenSSL would ask the terminal for the one of an encrypted key
+        _use(certificate, lambda: context.load_cert_chain(certificate, key, password=""))
     return context
 
 
-def context_of(tls: Tls) -> ssl.SSLContext | None:
-    """The context for the login that begins now."""
-    return tls if tls is None or isinstance(tls, ssl.SSLContext) else tls()
+def demanded_tls() -> Demanded:
+    """TLS on demand, verified with the system's authorities."""
+    context = _context()
+    context.load_default_certs()
+    return Demanded(context)
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _use(file: Path, load: Callable[[], None]) -> None:
+    try:
+        load()
+    except (OSError, ValueError) as error:
+        raise CertificateFileError(str(file), str(error)) from None
+
+
+def asked_of(tls: Tls) -> Asked:
+    """What is asked for at the login that begins now."""
+    return tls if tls is None or isinstance(tls, ssl.SSLContext | Demanded) else tls()
 
 
 def connect_options(

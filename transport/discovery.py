@@ -20,13 +20,12 @@ from fsm.identity import is_safe
 from fsm.ports import Clock
 from transport.connection import Connection, NotSentError
 from transport.counting import ReplyCounts
-from transport.ksuid import ksuid
 from transport.reports import Discards
 from transport.subjects import COLLECTIVE, broadcast, discovery_prefix
 from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import DISCOVERY_PING, PONG
-from transport.wire.v2 import WireReply, encode_request
+from transport.wire.versions import WIRES, WireReply
 
 __all__ = ["Cycle", "Discovery", "Window"]
 
@@ -80,9 +79,10 @@ class Discovery:
         self._clock = clock
         self._on_seen = on_seen
         self._discards = discards
-        self.counts = ReplyCounts()
-        self._collective = collective
+        self._wire = WIRES[caller.version]
+        self.counts = ReplyCounts(self._wire)
         self._prefix = discovery_prefix(caller.caller, f"discovery-{secrets.token_hex(8)}", collective)
+        self._collective = collective
         self._window: Window | None = None
         self._answers = 0
         self._first = asyncio.Event()
@@ -110,8 +110,8 @@ class Discovery:
 
     def _ask(self) -> bool:
         now = self._clock.wall()
-        request_id = ksuid(now, self._clock.entropy())
-        message = encode_request(
+        request_id = self._wire.make_id(now, self._clock.entropy())
+        message = self._wire.encode_request(
             DISCOVERY_PING,
             caller=self._caller,
             agent=AGENT,

@@ -27,7 +27,7 @@ from nats.aio.client import __version__ as nats_version
 
 from fsm.errors import UsherError
 from fsm.traces import told
-from transport.credentials import Credentials, connect_line, connect_options
+from transport.credentials import Asked, Credentials, Demanded, connect_line, connect_options
 from transport.reading import Reading
 from transport.refusals import describe
 from transport.reports import Discards
@@ -64,16 +64,16 @@ class Login(Client):
         self._complained = complained
         self._informed = informed
         self._handlers: dict[int, Handler] = {}
-        self._tls: ssl.SSLContext | None = None
+        self._tls_wanted = False
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.set_result(None)
         self._ps = self._reading = Reading(self)  # type: ignore[assignment]
 
     # -- the life of a login ---------------------------------------------------------------------------------------
 
-    async def enter(self, address: Address, tls: ssl.SSLContext | None, *, within: float, ping: float) -> None:
+    async def enter(self, address: Address, tls: Asked, *, within: float, ping: float) -> None:
         """Connect and log in. Raises whatever a broker can cause, for `describe`; `end` it then."""
-        self._tls = tls
+        self._tls_wanted = isinstance(tls, ssl.SSLContext)
         self._reading.longest = ping * _PAUSE
         await self.connect(
             [address.url],
@@ -83,7 +83,7 @@ class Login(Client):
             connect_timeout=within,  # type: ignore[arg-type]
             ping_interval=ping,  # type: ignore[arg-type]
             max_outstanding_pings=2,
-            tls=tls,
+            tls=tls.context if isinstance(tls, Demanded) else tls,
             tls_hostname=address.tls_name or None,
             name=self._label,
         )
@@ -238,7 +238,7 @@ class Login(Client):
     def _connect_command(self) -> bytes:
         """User, password, token and signature together; never in the clear when TLS is wanted."""
         secure = bool(self._server_info.get("tls_required"))
-        if self._tls is not None and not secure:
+        if self._tls_wanted and not secure:
             raise errors.Error("the broker does not offer TLS")
         info = self._server_info
         try:

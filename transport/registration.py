@@ -21,9 +21,8 @@ from fsm.identity import is_safe
 from transport.connection import Connection
 from transport.reports import Discards
 from transport.subjects import FORMER_REGISTRATION, REGISTRATION
-from transport.wire import v1, v2
-from transport.wire.documents import read_object
 from transport.wire.errors import WireError
+from transport.wire.versions import Version, decode_request
 
 __all__ = ["Registration", "registered"]
 
@@ -58,25 +57,11 @@ def registered(data: bytes) -> str:
     """Whose registration this is, by either protocol: a safe name. Raises WireError."""
     if len(data) > LARGEST:
         raise WireError("too_large", "registration")
-    agent, sender = _v1(data) if _protocol(data) == v1.TRANSPORT else _v2(data)
-    if agent != AGENT:
-        raise WireError("wrong_field", "request.agent")
-    if not is_safe(sender):
-        raise WireError("unsafe_name", "request.sender")
-    return sender
-
-
-def _protocol(data: bytes) -> object:
-    return read_object(data, "transport").get("protocol")
-
-
-def _v1(data: bytes) -> tuple[str, str]:
-    request = v1.decode_request(data)
-    if request.sender != request.header_sender:
+    request = decode_request(data)
+    if request.version is Version.V1 and request.sender != request.header_sender:
         raise WireError("wrong_field", "envelope.senderid")
-    return request.agent, request.sender
-
-
-def _v2(data: bytes) -> tuple[str, str]:
-    request = v2.decode_request(data)
-    return request.agent, request.sender
+    if request.agent != AGENT:
+        raise WireError("wrong_field", "request.agent")
+    if not is_safe(request.sender):
+        raise WireError("unsafe_name", "request.sender")
+    return request.sender

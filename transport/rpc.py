@@ -31,14 +31,14 @@ from fsm.ports import Clock, Reply, Request
 from fsm.reasons import Reason
 from transport.connection import Connection, Handed, NotSentError, WhyNot
 from transport.counting import ReplyCounts
-from transport.ksuid import ksuid
+from transport.fence import Alone, Fence
 from transport.memory import MOST, Asked, Memory
 from transport.reports import Discards
 from transport.subjects import COLLECTIVE, UnsafeSubjectError, node, replies, reply_prefix
 from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import OK, decode_answer, encode_call
-from transport.wire.v2 import WireReply, encode_request
+from transport.wire.versions import WIRES, WireReply
 
 __all__ = ["RpcClient"]
 
@@ -60,16 +60,22 @@ class RpcClient:
         *,
         discards: Discards,
         on_second_answer: Callable[[str], None],
+        fence: Fence | None = None,
         largest_reply: int = LARGEST_REPLY,
         remembered: int = MOST,
         collective: str = COLLECTIVE,
     ) -> None:
-        """Hold the connection and who asks; nothing is sent yet. `collective` is the one that the nodes are in."""
+        """Hold the connection, who asks, and the fence of an election if there is one; nothing is sent yet.
+
+        `collective` is the one that the nodes are in.
+        """
         self._connection = connection
         self._caller = caller
         self._clock = clock
+        self._fence: Fence = fence or Alone(clock)
         self._discards = discards
-        self.counts = ReplyCounts()
+        self._wire = WIRES[caller.version]
+        self.counts = ReplyCounts(self._wire)
         self._on_second_answer = on_second_answer
         self._largest = largest_reply
         self._collective = collective
@@ -92,6 +98,12 @@ class RpcClient:
         for request_id, asked in self._memory.under_way():
             self._give_up(request_id, asked, "usher is stopping")
 
+    def take_back(self) -> None:
+        """What no socket has yet is not sent any more."""
+        for request_id, asked in self._memory.under_way():
+            if asked.handed is not None and self._connection.withdraw(asked.handed):
+                self._unsent(request_id, asked, "it was taken back before it was sent")
+
     async def call(self, request: Request) -> Reply:
         """Ask and wait for the answer; raises CallError."""
         request_id, asked, waiting = self._send(request)
@@ -109,7 +121,7 @@ class RpcClient:
         if self._closed:
             raise CallError(Certainty.NOT_SENT, Reason.STOPPING)
         now = self._clock.now()
-        request_id = ksuid(now, self._clock.entropy())
+        request_id = self._wire.make_id(now, self._clock.entropy())
         handed = self._publish(request, request_id)
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Reply] = loop.create_future()
@@ -120,15 +132,16 @@ class RpcClient:
 
     def _publish(self, request: Request, request_id: str) -> Handed:
         reply_to = self._prefix + request_id
+        permit = self._fence.permit(request.ttl)
         try:
-            message = encode_request(
+            message = self._wire.encode_request(
                 encode_call(request.agent, request.action, request.data),
                 caller=self._caller,
                 agent=request.agent,
                 request_id=request_id,
                 reply_to=reply_to,
-                ttl=request.ttl,
-                time_ns=self._clock.wall() * 1_000_000,
+                ttl=permit.ttl,
+                time_ns=permit.at * 1_000_000,
                 collective=self._collective,
                 filter_agents=(request.agent,),
                 server=self._connection.server,
@@ -138,7 +151,7 @@ class RpcClient:
             if error.why is WhyNot.TOO_LARGE:
                 raise CallError(Certainty.REFUSED, Reason.REFUSED, f"the request has {error.detail}") from None
             raise CallError(Certainty.NOT_SENT, Reason.DISCONNECTED, error.detail) from None
-        except (UnsafeSubjectError, JSONEncodeError) as error:
+        except (UnsafeSubjectError, JSONEncodeError, WireError) as error:
             raise CallError(Certainty.REFUSED, Reason.REFUSED, f"it cannot be asked: {error}") from None
 
     # -- answers -----------------------------------------------------------------------------------------------------

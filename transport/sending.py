@@ -14,6 +14,14 @@ from enum import StrEnum
 from fsm.errors import UsherError
 
 
+def command(subject: str, payload: bytes, reply: str = "", headers: bytes = b"") -> bytes:
+    """The line and the bytes that publish; `headers` begin with NATS/1.0 and end with an empty line, or are none."""
+    to = f"{subject} {reply}" if reply else subject
+    size = len(headers) + len(payload)
+    head = f"HPUB {to} {len(headers)} {size}\r\n" if headers else f"PUB {to} {size}\r\n"
+    return b"".join((head.encode("ascii"), headers, payload, b"\r\n"))
+
+
 class WhyNot(StrEnum):
     """Why nothing was sent."""
 

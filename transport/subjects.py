@@ -18,6 +18,15 @@ COLLECTIVE: Final = "provisioning"
 REGISTRATION: Final = "provisioning.registration.data"
 FORMER_REGISTRATION: Final = "choria.provisioning_data"
 """What REGISTRATION was called once (wire/provisioning.md §6.6)."""
+ELECTION_BUCKET: Final = "CHORIA_LEADER_ELECTION"
+ELECTION: Final = "provisioner"
+"""The key of the election, which is its name too (§9.2)."""
+ELECTION_INFO: Final = f"choria.streams.STREAM.INFO.KV_{ELECTION_BUCKET}"
+ELECTION_KEY: Final = f"choria.streams.$KV.{ELECTION_BUCKET}.{ELECTION}"
+"""What the provisioning account imports of JetStream, and nothing else (§9.2)."""
+HANDOVER: Final = "provisioning.usher.handover"
+LEADER: Final = "provisioning.usher.leader"
+"""Between ushers alone: nodes may neither publish nor listen below `provisioning.usher` (§6.4)."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,253}")
 
 

@@ -36,6 +36,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.DISCONNECTED: Advice("the broker restarts, or a firewall ends connections", _STATUS),
     Reason.PAUSED: Advice("somebody paused usher, and usher status says who and why", "usher resume --reason WHY"),
     Reason.STOPPING: Advice("usher was told to stop; it goes on when it runs again", _STATUS),
+    Reason.STANDBY: Advice("this usher waits for its turn while another one leads", "usher leader"),
     Reason.RESTORED: Advice("the database was restored less than a minute ago; it goes on by itself", _STATUS),
     Reason.FLEET_CLOSED: Advice(
         "no operator's token is configured, it has expired, or it lacks `fleet_management`", "usher check-config"
@@ -64,6 +65,10 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.PROOF_INVALID: Advice("something that only plays a node, or two machines with one name", _HISTORY),
     Reason.CSR_INVALID: Advice("a version of Choria that usher does not know, or something that plays a node", _WHY),
     Reason.CSR_DENIED: Advice("the node asks for a name that cert_deny_list keeps from nodes", _WHY),
+    Reason.EXCHANGE_INVALID: Advice("a Choria that usher does not know, or something that plays a node", _WHY),
+    Reason.KEY_NOT_DECRYPTED: Advice(
+        "the node restarted meanwhile, or another provisioner asked it for its token; it begins by itself", _HISTORY
+    ),
     Reason.HELPER_NOT_RUNNABLE: Advice("the path in `helper` is wrong, or its file is not executable", _CHECK),
     Reason.HELPER_FAILED: Advice("the helper's own words say why", _OUTPUT),
     Reason.HELPER_TIMEOUT: Advice("what the helper asks (a CA, an inventory) is slow or away", _OUTPUT),
@@ -75,6 +80,19 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.CONFIG_KEEPS_PROVISIONING: Advice(
         'the helper does not set plugin.choria.server.provision to "false"', "grep inject_provision_false FILE"
     ),
+    Reason.CERTIFICATE_INVALID: Advice("the helper puts something else where its certificate belongs", _OUTPUT),
+    Reason.CERTIFICATE_KEY: Advice("the helper answered with an older certificate: it must sign anew", _OUTPUT),
+    Reason.CERTIFICATE_ORDER: Advice("the helper puts its authority before the node's certificate", _OUTPUT),
+    Reason.CERTIFICATE_EXPIRED: Advice("the helper answered with an older certificate, or a clock is off", "date -u"),
+    Reason.CERTIFICATE_NOT_YET_VALID: Advice("the clock of the authority is ahead of this one", "date -u"),
+    Reason.CERTIFICATE_AUTHORITY: Advice("the helper signs with a profile for authorities", _OUTPUT),
+    Reason.CERTIFICATE_DENIED: Advice("the helper gives a node the name of a client", _OUTPUT),
+    Reason.CERTIFICATE_NAME: Advice("the helper signs another name than the node's, and strictness is strict", _OUTPUT),
+    Reason.CERTIFICATE_CHAIN: Advice(
+        "the helper's `ca` is not the authority that signed, and strictness is strict", _OUTPUT
+    ),
+    Reason.HELPER_KEY_INVALID: Advice("`key` must be an RSA key in plain PEM, of 1024 to 8192 bits", _OUTPUT),
+    Reason.HELPER_KEY_REFUSED: Advice("use features.pki, so that each node makes its own key", _CHECK),
     Reason.SIGNER_UNUSABLE: Advice("the signer's key or token expired, or does not fit what it shall sign", _CHECK),
     Reason.FACTS_LOST: Advice("the vault's key was lost or changed, or an old backup was restored", "usher db check"),
     Reason.FACTS_TOO_OLD: Advice("usher was away for long, or the node waited for long; it begins by itself", _HISTORY),

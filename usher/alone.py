@@ -25,7 +25,7 @@ from fsm.effects import Intent
 from fsm.errors import StoreError, StoreFullError
 from fsm.events import Event, Operator
 from fsm.machine import Rejected
-from fsm.policy import Policy
+from fsm.policy import Policy, read_policy
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.clock import SystemClock
@@ -34,7 +34,6 @@ from fsm.runtime.executor import turned_back
 from fsm.runtime.observer import Transition
 from fsm.snapshot import Snapshot
 from store.entries import FleetEntry
-from store.folding import read_policy
 from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fsm.states import State
-from usher.standing import lines, trouble
+from usher import standing
+from usher.standing import lines, stance
 from usher.views.moving import Moved, document, text
-from usher.views.text import columns, cut, distance, local, visible
+from usher.views.text import columns, cut, distance, local, utc, visible
 
 HELP: Final = "q or Ctrl-C ends"
 _TOLD: Final = (State.DISCOVERED, State.INVENTORIED, State.CONFIGURED, State.PROVISIONED, State.DEFERRED, State.FAILED)
@@ -69,7 +70,7 @@ def plain(board: Board) -> str:
     waiting = f"the oldest waits since {distance(oldest, board.at)}" if oldest else ""
     reasons = ", ".join(f"{reason} {count}" for reason, count in status["reasons"].items())
     failed = f"failed: {reasons}" if reasons else ""
-    said = (trouble(status) or "takes work", states, flying, waiting, failed, f"a minute: {rates(board.moves)}")
+    said = (stance(status), states, flying, waiting, failed, f"a minute: {rates(board.moves)}")
     return visible("; ".join(filter(None, said)))
 
 
@@ -77,8 +78,8 @@ def programs(board: Board) -> dict[str, Any]:
     """The same for programs: the status with `at`, the arrivals a minute, and the newest transitions."""
     moves = board.moves
     arrivals = {state.value: moves.a_minute(state) for state in moves.counts}
-    status = board.status if board.status is not None else {"why": board.why}
-    return {**status, "at": board.at, "a_minute": arrivals, "last": [document(moved) for moved in moves.last]}
+    status = standing.programs(board.status) if board.status is not None else {"why": board.why}
+    return {**status, "at": utc(board.at), "a_minute": arrivals, "last": [document(moved) for moved in moves.last]}
 
 
 def rates(moves: Moves) -> str:

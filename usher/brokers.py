@@ -19,8 +19,8 @@ from fsm.identity import is_safe
 from transport.srv import SrvAnswer, SrvResolver
 from usher import logs
 from usher.config.client import ClientConfig
-from usher.config.facter import DOMAIN
 from usher.config.identity import Names
+from usher.config.puppet import DOMAIN
 from usher.config.servers import FALLBACK, SERVICES, Lookup, Server
 
 KEPT: Final = 5.0

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fsm.effects import Intent
-from fsm.events import Done, Event, TokenFacts
+from fsm.events import CsrFacts, Done, Event, HelperFacts, TokenFacts
 from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
@@ -22,6 +22,10 @@ from usher.logs import say
 
 BOUND: Final = 100_000
 """Nodes that are remembered as warned about."""
+_LET_PASS: Final[dict[type, str]] = {
+    CsrFacts: "its certificate request has what strictness: strict would refuse; usher history NODE says what",
+    HelperFacts: "the helper's certificate has what strictness: strict would refuse; usher history NODE says what",
+}
 
 
 class Compat:
@@ -34,15 +38,18 @@ class Compat:
         self._logger = logging.getLogger("compat")
 
     def moved(self, transition: Transition) -> None:
-        """Look at what a signed token brought."""
+        """Look at what a signed token, a certificate request or a helper's certificate brought."""
         body = transition.event.body
-        if not isinstance(body, Done) or not isinstance(body.facts, TokenFacts) or not body.facts.warning:
+        if not isinstance(body, Done) or not isinstance(body.facts, TokenFacts | CsrFacts | HelperFacts):
             return
         facts, node = body.facts, transition.before.node
+        warning = facts.warning if isinstance(facts, TokenFacts) else _LET_PASS[type(facts)] if facts.checks else ""
+        if not warning:
+            return
         for check in facts.checks.split():
             self._count(check)
         if node not in self._warned:
-            say(self._logger, logging.WARNING, facts.warning, node=node, checks=facts.checks or None)
+            say(self._logger, logging.WARNING, warning, node=node, checks=facts.checks or None)
             if len(self._warned) >= self._bound:
                 self._warned.popitem(last=False)
         self._warned[node] = None

@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,8 +33,10 @@ from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
 from usher.harmless import NOTHING_MORE, Harmless
+from usher.leading import Leadership
 from usher.network import Network, Told, Way
 from usher.rotation.rotation import Live
+from usher.terms import NEVER, Led
 
 GRACE: Final = 2.0
 """Seconds that requests under way have to end when the daemon stops."""
@@ -56,6 +58,10 @@ class Outside:
     live: Live
     secrets: Collection[str] = field(default=(), repr=False)
     harmless: Harmless = NOTHING_MORE
+
+
+async def _nothing() -> None:
+    """What is done before the journal closes, where nobody asked for anything."""
 
 
 class Chorus:
@@ -111,21 +117,32 @@ class Daemon:
         self.paused: FleetEntry | None = None
         journal.on_broken = self._fatal
         self.taken_up = 0
+        self.closing: Callable[[], Awaitable[None]] = _nothing  # when nothing moves any more, before the journal closes
+        self.leadership = self._leadership(outside.way)
 
-    async def start(self, paused: FleetEntry | None = None) -> None:
-        """Take up what the database holds and begin; `paused` is the pause that is in force, if one is."""
+    async def start(self, paused: FleetEntry | None = None, last: Led = NEVER) -> None:
+        """Take up what the database holds and begin; `paused` is the pause that is in force, `last` the last term."""
         self.engine.hold(Reason.DISCONNECTED)
+        if self.leadership is not None:
+            self.engine.hold(Reason.STANDBY)
         if paused is not None:
             self._pause(paused)
         self.engine.start()
         self.taken_up = self.engine.active
+        self._discover()
         await self.network.start()
+        if self.leadership is not None:
+            await self.leadership.start(self.network.election(self.leadership.changed, self.leadership.heard_of), last)
 
     async def stop(self) -> int:
         """Stop in order; answers how many requests under way were given up."""
         self.network.pause(paused=True)
+        if self.leadership is not None:
+            self.engine.hold(Reason.STOPPING)
+            await self.leadership.stop()
         given_up = await self.engine.stop(GRACE)
         await self.network.close()
+        await self.closing()
         await self.journal.close()
         return given_up
 
@@ -140,7 +157,7 @@ class Daemon:
         await self.journal.fleet(FleetEntry(self.clock.now(), "resume", name, reason))
         self.paused = None
         self.engine.release(Reason.PAUSED)
-        self.network.pause(paused=False)
+        self._discover()
 
     async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
         """Note a plan, or more of it, durably; answers which."""
@@ -176,6 +193,12 @@ class Daemon:
         (self.engine.release if is_open else self.engine.hold)(Reason.DISCONNECTED)
 
     @property
+    def ready(self) -> bool:
+        """Whether all is as it should be: it takes work, or stands by in an election that there is."""
+        stands = self.leadership is None or not self.leadership.trouble
+        return stands and not self.engine.holds - {Reason.STANDBY}
+
+    @property
     def reports(self) -> Mapping[str, Report]:
         """The newest report of each connection."""
         return self.network.reports
@@ -183,10 +206,37 @@ class Daemon:
     def _pause(self, entry: FleetEntry) -> None:
         self.paused = entry
         self.engine.hold(Reason.PAUSED)
-        self.network.pause(paused=True)
+        self._discover()
 
     def _hint(self, node: str, kind: HintKind) -> None:
-        self.engine.hints.add(node, kind)
+        if Reason.STANDBY not in self.engine.holds:  # who leads hears it too; whoever wins discovers
+            self.engine.hints.add(node, kind)
+
+    def _discover(self) -> None:
+        """Discover unless paused or standing by."""
+        self.network.pause(paused=self.paused is not None or Reason.STANDBY in self.engine.holds)
+
+    def _leadership(self, way: Way) -> Leadership | None:
+        network = self.network
+        if network.gate is None:
+            return None
+
+        def follow(epoch: int) -> None:
+            self.epoch = epoch
+
+        return Leadership(
+            way.election_name,
+            way.caller.sender,
+            self.clock,
+            self.engine,
+            self.journal,
+            network.gate,
+            network.tracked,
+            take_back=network.rpc.take_back,
+            working=self._discover,
+            epoch=follow,
+            fatal=self._fatal,
+        )
 
     def _fatal(self, error: BaseException) -> None:
         if not self.ended.done():

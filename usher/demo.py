@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import sys
 import tempfile
 import time
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help="a new or empty directory for all that is made (default: a fresh one)")
     parser.add_argument("--keep", action="store_true", help="keep broker, fleet and daemon running until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print one JSON document at the end and nothing else")
-    parser.add_argument("--limit", type=float, help="seconds that it may take (default: 60, and 1 for each ten nodes)")
+    parser.add_argument("--limit", type=_seconds, help="seconds it may take (default: 60, and 1 for each ten nodes)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -131,6 +132,17 @@ def document(options: Options, site: DemoSite, ending: Ending) -> dict[str, obje
         "directory": str(options.directory),
         "state_directory": str(site.state),
     }
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:  # nan is neither
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return seconds
 
 
 def _nodes(text: str) -> int:

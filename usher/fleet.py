@@ -32,6 +32,7 @@ from transport.options import Options
 from transport.reports import Discards, Refused, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
+from transport.wire.versions import Version
 
 FLEET: Final = "fleet"
 """The name of the connection, in status, metrics and logs."""
@@ -79,9 +80,19 @@ class Operator:
         """The client token."""
         return self.credentials.token
 
+    @property
+    def credential(self) -> str:
+        """What requests show: the client token."""
+        return self.credentials.token
+
     def sign_nonce(self, nonce: bytes) -> bytes:
         """The raw signature over the broker's nonce."""
         return self.credentials.sign(nonce)
+
+    @property
+    def version(self) -> Version:
+        """The protocol of networks with tokens."""
+        return Version.V2
 
     @property
     def sender(self) -> str:

@@ -1,7 +1,8 @@
 """The network: one broker's connections, and what comes and goes over them.
 
 Rules:
-1. Two long-lived connections, each with its own limits: discovery and events, and RPC (design §5.1).
+1. Two long-lived connections, each with its own limits: discovery and events, and RPC; and where there is an election
+   a third one for the lease, so that no flood delays it (design §5.1).
 2. The engine goes on while the RPC connection stands; without it nothing is sent and no node loses a try.
 3. Discovery runs at start, every interval, and after each new login: to miss an event costs latency, nothing else.
 """
@@ -19,24 +20,30 @@ from fsm.ports import Clock
 from transport.connection import Connection, Options
 from transport.credentials import Credentials, Tls
 from transport.discovery import Discovery
+from transport.election import Changed, Election
+from transport.fence import Gate
 from transport.lifecycle import Lifecycle
 from transport.registration import Registration
 from transport.reports import Connected, Discards, Disconnected, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
+from transport.tracked import Tracked
 from transport.wire.caller import Asks
+from transport.wire.peers import Leads
+from transport.wire.versions import SHORTEST_TTL, Version
 from usher.fleet import FLEET, Fleet, FleetSettings
 
 _logger = logging.getLogger("broker")
 EVENTS = "events"
 RPC = "rpc"
+LEASE = "lease"
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """How to reach the broker, and as whom; seconds between two discoveries, and for each step of a login.
 
-    `fleet` is how to reach provisioned servers.
+    `fleet` is how to reach provisioned servers. `election_name` is empty where there is no election.
     """
 
     servers: Servers
@@ -50,6 +57,12 @@ class Way:
     interval: float
     fleet: FleetSettings
     connect_timeout: float = 2.0
+    election_name: str = ""
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """The connections that there are."""
+        return (EVENTS, RPC, LEASE) if self.election_name else (EVENTS, RPC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +84,16 @@ class Network:
         self._way, self._told, self._clock = way, told, clock
         self.events = self._connection(EVENTS)
         self.calls = self._connection(RPC)
+        self.gate = Gate(clock, SHORTEST_TTL[way.caller.version]) if way.election_name else None
         self.rpc = RpcClient(
             self.calls,
             way.caller,
             clock,
+            fence=self.gate,
             discards=told.discards,
             on_second_answer=lambda node: told.hint(node, HintKind.SECOND_ANSWER),
         )
+        self.tracked = Tracked(self.rpc, clock.monotonic)
         self.discovery = Discovery(
             self.events,
             way.caller,
@@ -92,6 +108,7 @@ class Network:
         self.fleet = Fleet(way.fleet, clock, told.discards, self._report, lambda: self.reports.pop(FLEET, None))
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._election: Election | None = None
         self._announced = False
         self._closing = False
         self._paused = False
@@ -114,10 +131,31 @@ class Network:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        if self._election is not None:
+            await self._election.close()
         self.rpc.close()
         await self.fleet.close()
         await self.calls.close()
         await self.events.close()
+
+    def election(self, changed: Changed, heard: Callable[[Leads], None]) -> Election:
+        """The election over a connection of its own; whoever asks for it starts it, it closes with the network."""
+        link, way = self._connection(LEASE), self._way
+        self._election = Election(
+            link,
+            way.caller.caller,
+            way.election_name,
+            self._clock,
+            discards=self._told.discards,
+            changed=changed,
+            heard=heard,
+        )
+        return self._election
+
+    @property
+    def version(self) -> Version:
+        """The version of the protocol that is spoken here: that of who asks."""
+        return self._way.caller.version
 
     @property
     def connected(self) -> bool:

@@ -4,7 +4,8 @@ Rules:
 1. Whatever changes something needs a reason, and goes through the control socket under the user's own name; where no
    daemon runs, the same engine does it here (usher.alone).
 2. Each node of a list gets its own answer; one that was ignored is told with the row's sentence.
-3. Exit codes: 0 all well; 1 something was refused or ignored, or the daemon takes no work; 2 wrong arguments; 3 no
+3. A name that was never seen is more likely mistyped than meant: it is only held where --force says so.
+4. Exit codes: 0 all well; 1 something was refused or ignored, or the daemon takes no work; 2 wrong arguments; 3 no
    daemon answers, and there is none whose work could be done here. Monitoring can act on them.
 """
 
@@ -16,15 +17,17 @@ import os
 import sys
 from typing import Any, Final
 
-from fsm.errors import UsherError
+from fsm.errors import StoreError, UsherError
 from fsm.events import Verb
 from fsm.identity import is_safe
 from usher.alone import ask_or_do
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
 from usher.control.protocol import LONGEST_REASON, Ask, Command
 from usher.live import watch
-from usher.standing import lines, stored, trouble, unreadable
-from usher.state import state_directory
+from usher.standing import lines, programs, stored, trouble, unreadable
+from usher.state import StateDirectory, state_directory
+from usher.views import common
+from usher.views.book import open_book
 from usher.views.common import add_json, add_state, now
 from usher.views.text import visible
 
@@ -68,6 +71,8 @@ def add_verbs(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         parser = subparsers.add_parser(verb.value, help=what, description=f"{what[0].upper()}{what[1:]}.")
         parser.add_argument("nodes", nargs="+", metavar="NODE", help="a node's name; - reads names from standard input")
         _add_reason(parser)
+        if verb is Verb.QUARANTINE:
+            parser.add_argument("--force", action="store_true", help="hold names that were never seen, too")
         add_state(parser)
         add_json(parser)
         parser.set_defaults(run=change_nodes, verb=verb)
@@ -121,6 +126,8 @@ def change_nodes(args: argparse.Namespace) -> int:
     failed = WELL
     state = state_directory(args.state_directory, os.environ)
     try:
+        if args.verb is Verb.QUARANTINE and not args.force:
+            _seen(state, nodes)
         for node, answer in wish(state, args.verb, nodes, args.reason, ask_or_do):
             answers[node] = answer
             if not args.json:
@@ -132,6 +139,19 @@ def change_nodes(args: argparse.Namespace) -> int:
     return failed or (WELL if all(answer["changed"] for answer in answers.values()) else TROUBLE)
 
 
+def _seen(state: StateDirectory, nodes: list[str]) -> None:
+    """Refuse the first name that was never seen, with those that are like it; raises RefusedError."""
+    try:
+        with open_book(state.database) as book:
+            for node in nodes:
+                common.known(book, node)
+    except StoreError:
+        return  # there is none, or it is not ours to read: whoever is asked says what it finds
+    except common.RefusedError as error:
+        said = str(error) if str(error).endswith("?") else f"{error}."
+        raise RefusedError(f"nobody was held: {said} To hold a name before it is seen, say --force") from None
+
+
 def _sentence(node: str, answer: dict[str, Any]) -> str:
     if not answer["changed"]:
         return f"{node}: nothing changed: {answer['why']}"
@@ -140,7 +160,7 @@ def _sentence(node: str, answer: dict[str, Any]) -> str:
 
 
 def _show(args: argparse.Namespace, document: dict[str, Any]) -> None:
-    print(json.dumps(document) if args.json else "\n".join(lines(document, now())))
+    print(json.dumps(programs(document)) if args.json else "\n".join(lines(document, now())))
 
 
 def _is_reason(reason: str) -> bool:

@@ -3,33 +3,34 @@
 Rules:
 1. Whatever a configuration names is opened here, before the daemon starts; everything that is wrong is found at once.
 2. Whatever may change while the daemon runs is handed to usher.rotation, which reads it again.
-3. The NATS user is `provisioner`, by the broker's own rule (wire/protocol.md §6.3); a site without its password may
-   name another user in the Choria client configuration.
+3. Who logs in, and with what, is made in usher.appearing.
 """
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from fsm.effects import Port
+from fsm.effects import Feature, Port
 from fsm.policy import Policy
 from fsm.ports import Clock
 from fsm.runtime.executor import LIMITS
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
 from helpers.runners.exec import ExecHelper, ExecSettings
-from security.client import ClientCredentials
 from security.csr import RequestVerifier
-from security.keyfiles import verify_key
+from security.exchange import KeyTransport
+from security.keyfiles import verify_keys
 from security.problems import CredentialError
-from security.signer import FileSigner
+from security.signer import FileSigner, NoSigner
+from security.supplied import SuppliedVerifier
 from security.verifier import TokenVerifier
 from transport.credentials import CertificateFileError
 from transport.rounds import Servers
 from transport.srv import SrvResolver
+from usher.appearing import Appears, appear, nats_user
 from usher.brokers import Brokers
 from usher.config.client import ClientConfig
 from usher.config.identity import SystemNames
@@ -43,14 +44,13 @@ from usher.effects.tokens import Tokens
 from usher.fleet import FleetSettings
 from usher.harmless import Harmless
 from usher.network import Network, Way
-from usher.rotation.client import Client
-from usher.rotation.expiry import Judged
+from usher.rotation.change import texts
+from usher.rotation.expiry import Judged, token
 from usher.rotation.known import Known
 from usher.rotation.rotation import Live
-from usher.rotation.subjects import ClientSubject, Parts, SignerSubject, SiteSubject, Trust, VerifySubject, texts
+from usher.rotation.subjects import Parts, SignerSubject, SiteSubject, VerifySubject
 
 VERSION: Final = version("choria-usher")
-USER: Final = "provisioner"
 RULES: Final = ConfigurationRules(keeps_provisioning, unsafe_configuration, inject_provision_false)
 
 
@@ -65,36 +65,38 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
             found = error.problem
             problems.append(Problem(found.place, found.what, found.next, check=found.check))
         except CertificateFileError as error:
-            problems.append(Problem(error.file, error.detail, "correct plugin.security.choria.ca"))
+            problems.append(Problem(error.file, error.detail, "correct the file, or the setting that names it"))
 
-    credentials = attempt(lambda: ClientCredentials(client.token_file, client.seed_file, strict=site.strict))
-    key = attempt(lambda: verify_key(site.jwt_verify_cert))
-    signer = attempt(lambda: _signer(site))
-    trust = attempt(lambda: Trust(client.ca))
+    appears: Appears = attempt(lambda: appear(site, client, clock.wall))
+    keys = attempt(lambda: verify_keys(site.jwt_verify_cert))
+    signer = attempt(lambda: site_signer(site))
     if problems:
         raise ConfigErrors(problems)
-    secrets = Known(_secrets(site, client))
+    signing = texts(tuple(Path(seed) for seed in (site.jwt_signing_key, site.fleet_seed_file) if seed))
+    secrets = Known((*site.secrets(), client.password, *signing, *appears.secrets))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
-    verifier = TokenVerifier(key)
-    ourselves = Client(credentials, client.identity, *nats_user(site, client))
+    verifier = TokenVerifier(*keys)
     tokens = Tokens(site.tokens)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
+    certificates = SuppliedVerifier(site.cert_deny_list, strict=site.strict)
+    checks = (requests, certificates, KeyTransport())
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return Ports(network.rpc, helper, signer, verifier, clock, hand, RULES, requests, network.fleet)
+        return Ports(network.tracked, helper, signer, verifier, clock, hand, RULES, *checks, network.fleet)
 
     way = Way(
         servers=client_servers(client, clock),
-        credentials=ourselves,
-        caller=ourselves,
-        tls=lambda: trust.context,
-        name=os.environ.get("USER", client.identity),
+        credentials=appears.client,
+        caller=appears.client,
+        tls=appears.tls,
+        name=appears.name,
         identity=client.identity,
         version=VERSION,
         component=site.lifecycle_component,
         interval=site.interval,
-        fleet=_fleet(site, client, clock, trust),
+        fleet=_fleet(site, client, clock, appears),
         connect_timeout=client.connect_timeout,
+        election_name=election_name(site),
     )
     # as many again are marked as started while `workers` run, or each worker would idle during a commit
     limits = {**LIMITS, Port.HELPER: 2 * site.workers}
@@ -105,32 +107,41 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         tokens,
         site.inject_provision_false,
         limits,
-        live=_live(site, client, ourselves, signer, verifier, trust, tokens, secrets),
+        live=_live(site, client, appears, signer, verifier, tokens, secrets),
         secrets=secrets,
         harmless=Harmless(site.redact_keys),
     ), policy_of(site, signer.id)
 
 
-def _signer(site: Site) -> FileSigner:
-    token, validity, spread = site.jwt_signing_token or None, site.server_jwt_validity, site.server_jwt_spread
-    return FileSigner(site.jwt_signing_key, token, validity, spread=spread, strict=site.strict)
+def site_signer(site: Site) -> FileSigner | NoSigner:
+    """Who signs the server tokens of a site, if it has any; raises CredentialError, times excepted."""
+    if Feature.ED25519 not in site.features:
+        return NoSigner()
+    token_file = site.jwt_signing_token or None
+    validity, spread = site.server_jwt_validity, site.server_jwt_spread
+    return FileSigner(site.jwt_signing_key, token_file, validity, spread=spread, strict=site.strict)
 
 
 def _live(
     site: Site,
     client: ClientConfig,
-    ourselves: Client,
-    signer: FileSigner,
+    appears: Appears,
+    signer: FileSigner | NoSigner,
     verifier: TokenVerifier,
-    trust: Trust,
     tokens: Tokens,
     secrets: Known,
 ) -> Live:
     verify = VerifySubject(site.jwt_verify_cert, verifier)
-    written = SiteSubject(site, client, nats_user, Parts(tokens, ourselves, verify))
-    judged = Judged(lambda: ourselves.credentials.claims, lambda: signer.claims, trust.end, site.server_jwt_validity)
-    subjects = (ClientSubject(ourselves), SignerSubject(signer), verify, trust, written)
-    return Live(subjects, written, tokens, secrets, judged, lambda: signer.id)
+    written = SiteSubject(site, client, nats_user, Parts(tokens, appears.client, verify))
+    judge = token("signer_token", "jwt_signing_token", lambda: signer.claims, site.server_jwt_validity)
+    signing = (SignerSubject(signer),) if isinstance(signer, FileSigner) else ()
+    subjects = (*appears.subjects, *signing, verify, written)
+    return Live(subjects, written, tokens, secrets, Judged((*appears.judges, judge)), lambda: signer.id)
+
+
+def election_name(site: Site) -> str:
+    """What is written into the election's key; empty where there is no election."""
+    return (site.election_name or socket.gethostname()) if site.leader_election else ""
 
 
 def client_servers(client: ClientConfig, clock: Clock) -> Servers:
@@ -140,14 +151,7 @@ def client_servers(client: ClientConfig, clock: Clock) -> Servers:
     return Brokers(client, SrvResolver(), SystemNames(), clock.monotonic)
 
 
-def nats_user(site: Site, client: ClientConfig) -> tuple[str, str]:
-    """Who logs in: `provisioner` with `broker_provisioning_password`, else the user of the client configuration."""
-    if site.broker_provisioning_password:
-        return USER, site.broker_provisioning_password
-    return client.user, client.password
-
-
-def _fleet(site: Site, client: ClientConfig, clock: Clock, trust: Trust) -> FleetSettings:
+def _fleet(site: Site, client: ClientConfig, clock: Clock, appears: Appears) -> FleetSettings:
     return FleetSettings(
         token_file=site.fleet_token_file,
         seed_file=site.fleet_seed_file,
@@ -156,17 +160,10 @@ def _fleet(site: Site, client: ClientConfig, clock: Clock, trust: Trust) -> Flee
         collective=site.fleet_collective,
         identity=client.identity,
         servers=client_servers(client, clock),
-        tls=lambda: trust.context,
-        name=os.environ.get("USER", client.identity),
+        tls=appears.tls,
+        name=appears.name,
         connect_timeout=client.connect_timeout,
     )
-
-
-def _secrets(site: Site, client: ClientConfig) -> tuple[str, ...]:
-    """What must not appear anywhere that usher keeps or says: passwords, tokens, and both seeds as they are now."""
-    seeds = [Path(site.jwt_signing_key), client.seed_file]
-    seeds += [Path(site.fleet_seed_file)] if site.fleet_seed_file else []
-    return (*site.secrets(), client.password, *texts(tuple(seeds)))
 
 
 def _exec_settings(site: Site, secrets: Known) -> ExecSettings:

@@ -15,7 +15,7 @@ from typing import Final
 from diagrams.page import grid
 from fsm.reasons import WHAT
 from usher.advice import ADVICE
-from usher.config.keys import FEATURES, KEYS, RETIRED, Key
+from usher.config.keys import AUDIT, FEATURES, KEYS, RETIRED, Key
 from usher.metrics.catalogue import OWN, PREFIX, RPC, families
 from usher.metrics.families import Family
 from usher.metrics.library import NOT_EXPORTED, library
@@ -37,11 +37,15 @@ _CLIENT: Final = """
 
 | key | what for |
 |---|---|
-| `plugin.security.provider` | must be `choria` (protocol v2); the x509 providers are refused until they exist |
+| `plugin.security.provider` | `choria`: a client token, v2; `file`, `puppet`: a certificate, v1. Default `puppet` |
+| `plugin.security.file.certificate` | the certificate in PEM, its issuers after it; requests show the file |
+| `plugin.security.file.key` | file: its RSA key, PKCS#1 or PKCS#8, without a passphrase, mode 0600 |
+| `plugin.security.file.ca` | file: the authority that the broker's certificate is verified with |
+| `plugin.choria.ssldir` | puppet: the directory of `certs` and `private_keys`; default as puppet says, or the user's |
 | `plugin.security.choria.token_file` | the client token that usher logs in with; its `callerid` is what nodes see |
 | `plugin.security.choria.seed_file` | the ed25519 seed of that token: 64 hexadecimal characters, mode 0600 |
 | `plugin.security.choria.ca` | verify the broker's certificate with it; else nothing is verified, as in Choria |
-| `identity` | the name that usher sends as; default the name of the machine |
+| `identity` | the name that usher sends as; default the name of the machine. With file also the certname of root |
 | `plugin.choria.middleware_hosts` | the brokers, `host:port`, commas between; else they are looked for in DNS |
 | `plugin.choria.use_srv` | look for brokers in DNS when none are written; default yes |
 | `plugin.choria.srv_domain` | the domain to look in; `$CHORIA_SRV_DOMAIN` wins; default what facter says |
@@ -101,6 +105,7 @@ def configuration() -> str:
     retired = "\n".join(f"| `{name}` | {why} |" for name, why in RETIRED.items())
     return (
         f"{_SETTINGS}\n## The site's YAML\n\n{_settings(KEYS)}\n## `features`\n\n{_settings(FEATURES, 'features.')}"
+        f"\n## `audit`\n\n{_settings(AUDIT, 'audit.')}"
         f"\n## Retired\n\n| key | why |\n|---|---|\n{retired}\n{_CLIENT}"
     )
 

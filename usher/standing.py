@@ -16,7 +16,8 @@ from typing import Any, Final
 from fsm.errors import StoreError
 from fsm.reasons import Reason
 from store.reader import open_reader
-from usher.views.text import distance, visible
+from usher import terms
+from usher.views.text import distance, utc, visible
 
 TOP: Final = 5
 """How many reasons are named."""
@@ -43,6 +44,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "paused": {"since": fleet.at, "by": fleet.name, "reason": fleet.reason}
                 if fleet is not None and fleet.kind == "pause"
                 else None,
+                "election": terms.stored(reader.last(*terms.KINDS)),
                 "states": {state.value: count for state, count in sorted(reader.counts().items())},
                 "waiting_room": reader.waiting(),
                 "oldest_waiting": waiting[0].since if waiting else None,
@@ -69,10 +71,13 @@ def unreadable(database: Path) -> str:
 
 
 def trouble(document: Mapping[str, Any]) -> str:
-    """Why it takes no work, in one sentence; empty when it does."""
-    holds: Mapping[str, str] = document["holds"]
+    """Why it takes no work, in one sentence; empty when it does, or stands by while another leads."""
+    holds = {name: what for name, what in document["holds"].items() if name != Reason.STANDBY.value}
     if document["pid"] is None:
         return "no daemon answers; this is what its database holds"
+    election = document.get("election")
+    if election and election["trouble"]:
+        return f"there is no election: {election['trouble']}"
     if not holds:
         return ""
     paused = document["paused"]
@@ -84,18 +89,36 @@ def trouble(document: Mapping[str, Any]) -> str:
     return "; ".join(holds.values())
 
 
+def programs(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The status for programs: its times in UTC, in ISO 8601, as every view has them; null where there is none."""
+    paused = document["paused"]
+    return {
+        **document,
+        "started": utc(document["started"] or 0),
+        "paused": paused and {**paused, "since": utc(paused["since"])},
+        "oldest_waiting": utc(document["oldest_waiting"] or 0),
+        "credentials": [{**each, "expires": utc(each["expires"] or 0)} for each in document.get("credentials", ())],
+    }
+
+
+def stance(document: Mapping[str, Any]) -> str:
+    """What it does, in a few words."""
+    stands_by = Reason.STANDBY.value in document["holds"]
+    return trouble(document) or ("stands by" if stands_by else "takes work")
+
+
 def lines(document: dict[str, Any], at: int) -> list[str]:
     """The status for a person."""
-    why = trouble(document)
     process = f"process {document['pid']}, " if document["pid"] else ""
     who = f"usher {document['version']} ({process}epoch {document['epoch']})"
-    shown = [f"{who}: {visible(why) or 'takes work'}"]
+    shown = [f"{who}: {visible(stance(document))}"]
     for purpose, link in document["connections"].items():
         reason = f" ({visible(link['reason'])})" if link["reason"] else ""
         shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
     paused = document["paused"]
     if paused:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
+    shown += _election(document, at)
     shown.append(f"nodes      {sum(document['states'].values())}")
     shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
     oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""
@@ -115,6 +138,15 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     if document["bugs"]:
         shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
     return shown
+
+
+def _election(document: Mapping[str, Any], at: int) -> list[str]:
+    election = document.get("election")
+    if not election:
+        return []
+    goes_on = election["role"] == terms.LEADS and document["paused"]
+    renews = "; paused, it renews its lease all the same, or another would begin" if goes_on else ""
+    return [f"election   {terms.said(election, at)}{renews}"]
 
 
 def _lasted(recovery: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ DATABASE: Final = "usher.db"
 SOCKET: Final = "control.sock"
 LOCK: Final = "lock"
 VAULT_KEY: Final = "vault.key"
+AUDIT_KEY: Final = "audit.key"
 LONGEST_SOCKET: Final = 107
 """Bytes of a Unix socket's path (sun_path holds 108, one is the end)."""
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -69,6 +70,11 @@ class StateDirectory:
     def vault_key(self) -> Path:
         """The vault's key file, where no other was chosen."""
         return self.path / VAULT_KEY
+
+    @property
+    def audit_key(self) -> Path:
+        """The audit key's file, where no other was chosen."""
+        return self.path / AUDIT_KEY
 
     def prepare(self) -> None:
         """Make the directory if it is missing, and check whose it is; raises StateError."""

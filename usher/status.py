@@ -43,8 +43,8 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """Whether it takes work now."""
-        return not self._daemon.engine.holds
+        """Whether it takes work now, or stands by as it should."""
+        return self._daemon.ready
 
     def document(self) -> dict[str, Any]:
         """Everything; times are milliseconds since 1970, null where there is nothing."""
@@ -62,6 +62,7 @@ class Status:
             "connections": {purpose: connection(report) for purpose, report in sorted(daemon.reports.items())},
             "holds": {hold.value: WHAT[hold] for hold in sorted(engine.holds)},
             "paused": {"since": paused.at, "by": paused.name, "reason": paused.reason} if paused else None,
+            "election": daemon.leadership.document() if daemon.leadership is not None else None,
             "states": {state.value: count for state, count in sorted(self._tally.states.items()) if count},
             "waiting_room": engine.admission.waiting,
             "oldest_waiting": engine.admission.oldest(),

@@ -9,11 +9,14 @@ Rules:
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
 import termios
 import tty
+from codecs import getincrementaldecoder
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
@@ -23,8 +26,18 @@ ENTER: Final = "\x1b[?1049h\x1b[?25l"
 LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 _ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 _HEARD: Final = _ENDING | {signal.SIGWINCH, signal.SIGCONT}
-_KEYS: Final = b"qQ\x03\x04"
-"""What ends it; Ctrl-C and Ctrl-D where they come as keys."""
+_ENDS: Final = b"\x03\x04"
+"""Ctrl-C and Ctrl-D where they come as keys."""
+_KEYS: Final = b"qQ" + _ENDS
+"""What ends a screen that takes no other keys."""
+_ESCAPED: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|.", re.DOTALL)
+_NAMED: Final = {
+    "\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1b[H": "home", "\x1b[F": "end",
+    "\x1bOA": "up", "\x1bOB": "down", "\x1bOC": "right", "\x1bOD": "left", "\x1bOH": "home", "\x1bOF": "end",
+    "\x1b[5~": "page up", "\x1b[6~": "page down", "\x1b": "escape", "\r": "enter", "\n": "enter", "\t": "tab",
+    "\x7f": "rubout", "\x08": "rubout",
+}  # fmt: skip
+"""The names of the keys that are no letters."""
 SMALLEST: Final = 20
 """Columns below which a size is not believed."""
 
@@ -42,6 +55,8 @@ class Terminal:
     def __init__(self, stream: TextIO, keys: int | None, signals: socket.socket) -> None:
         """Hold the stream, the descriptor of the keys if there are any, and where signals arrive."""
         self._stream, self._keys, self._signals = stream, keys, signals
+        self._decoder = getincrementaldecoder("utf-8")(errors="replace")
+        self._waiting: deque[str] = deque()
 
     def size(self) -> tuple[int, int]:
         """Columns and lines; asked for each time, since windows change."""
@@ -66,6 +81,19 @@ class Terminal:
         ends = [self._signalled() if each is self._signals else self._typed() for each in readable]
         return Wish.END if any(ends) else Wish.AGAIN
 
+    def key(self) -> str | Wish:
+        """The next key: its letter, or its name if it is none; AGAIN when the size may be another one."""
+        while not self._waiting:
+            watched: list[int | socket.socket] = [self._signals, *([] if self._keys is None else [self._keys])]
+            readable, _, _ = select.select(watched, [], [])
+            if self._signals in readable:
+                return Wish.END if self._signalled() else Wish.AGAIN
+            typed = self._read()
+            if not typed or any(key in _ENDS for key in typed):
+                return Wish.END
+            self._waiting += [_NAMED.get(each, each) for each in _ESCAPED.findall(self._decoder.decode(typed))]
+        return self._waiting.popleft()
+
     def _signalled(self) -> bool:
         numbers = self._signals.recv(256)
         if signal.SIGCONT in numbers:  # the shell has put the terminal back
@@ -75,11 +103,15 @@ class Terminal:
         return any(number in _ENDING for number in numbers)
 
     def _typed(self) -> bool:
-        try:
-            typed = os.read(self._keys or 0, 256)
-        except OSError:
-            return True
+        typed = self._read()
         return not typed or any(key in _KEYS for key in typed)
+
+    def _read(self) -> bytes:
+        """What was typed; nothing if the terminal is gone."""
+        try:
+            return os.read(self._keys or 0, 256)
+        except OSError:
+            return b""
 
 
 @contextmanager

@@ -39,6 +39,11 @@ class VaultKeyError(UsherError):
         self.file = file
         self.problem = problem
 
+    def __str__(self) -> str:
+        """One sentence and the next step."""
+        step = "see that the user that runs usher may write there and that the disk has room, or name another place"
+        return f"{self.__doc__}: {self.file}: {self.problem}; {step} with {SETTING}"
+
 
 @dataclass(frozen=True, slots=True)
 class KeyPlace:

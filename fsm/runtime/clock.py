@@ -15,9 +15,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from fsm.instant import Instant
+
 _DRAWN: Final = 4096
 _EACH: Final = 16
 _MILLISECOND: Final = 1_000_000
+_SECOND: Final = 1_000_000_000
 JUMP: Final = 5_000
 """Milliseconds by which a wall clock must change at once to have jumped."""
 BELIEVED: Final = 60_000
@@ -74,6 +77,11 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds that never go back."""
         return time.monotonic()
+
+    def instant(self) -> Instant:
+        """This moment: the wall clock first, so that a stop in between makes it older than it was, never newer."""
+        wall = self.wall()
+        return Instant(self._steady() / _SECOND, wall)
 
     def entropy(self) -> bytes:
         """16 random bytes, each given once; drawn many at a time, since asking the system costs a call."""

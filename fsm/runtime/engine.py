@@ -35,7 +35,7 @@ from fsm.runtime.units import unit
 from fsm.snapshot import Awaited, Snapshot, unseen
 from fsm.traces import told
 
-_NOTHING_NEW: Final = frozenset({Reason.DISK_FULL, Reason.STOPPING})
+_NOTHING_NEW: Final = frozenset({Reason.DISK_FULL, Reason.STOPPING, Reason.STANDBY})
 """While these hold, names from hints stay in their bounded set: a unit each would wait for a commit in memory."""
 Answer = asyncio.Future[Decision | Rejected]
 Committing = asyncio.Future[None]
@@ -70,7 +70,7 @@ class Engine:
         self.admission = Admission(loop, self._admit, self.executor.congested)
         pressure = Pressure(self._mail, self.admission, self.executor)
         self.timers = Timers(loop, clock, self._due, pressure.dues)
-        self.hints = Hints(loop, self._hint, room=pressure.names)
+        self.hints = Hints(loop, self.post, room=pressure.names)
 
     # -- from outside -------------------------------------------------------------------------------------------------
 
@@ -84,11 +84,18 @@ class Engine:
                 self._arrange(snapshot)
             else:
                 self._take_up(snapshot)
-                closing = recovery.interruption(
-                    snapshot, self._clock.now(), self._clock.entropy(), self._epoch, started=started.get(identity, True)
-                )
-                if closing is not None:
-                    self._post(snapshot.node, Letter(closing))
+                self._interrupt(snapshot, started=started.get(identity, True))
+
+    async def lead(self, epoch: int, takeover: Operator | None) -> None:
+        """Act under a new epoch, while held: what is under way is interrupted; each node hears of the takeover."""
+        await self.executor.drain()
+        self._epoch = epoch
+        for node in [*self._nodes, *self._asleep]:
+            if node in self._nodes:
+                self._interrupt(self._nodes[node], started=True)
+            if takeover is not None:
+                self.post(node, takeover)
+        await self._still()
 
     def post(self, node: str, body: Body) -> None:
         """Something happened to a node."""
@@ -147,16 +154,24 @@ class Engine:
         """Stop taking work, let what is under way end for so long, finish what can still be committed."""
         self.hold(Reason.STOPPING)
         given_up = await self.executor.finish(seconds)
+        await self._still()
+        self._over = True
+        return given_up
+
+    async def _still(self) -> None:
         while len(self._mail) and not self._over and Reason.DISK_FULL not in self._holds:
             self._idle.clear()
             await self._idle.wait()
-        self._over = True
-        return given_up
 
     # -- a turn -------------------------------------------------------------------------------------------------------
 
     def _event(self, body: Body) -> Event:
         return Event(self._clock.now(), self._clock.entropy(), body, self._epoch)
+
+    def _interrupt(self, snapshot: Snapshot, *, started: bool) -> None:
+        at, entropy = self._clock.now(), self._clock.entropy()
+        if (closing := recovery.interruption(snapshot, at, entropy, self._epoch, started=started)) is not None:
+            self._post(snapshot.node, Letter(closing))
 
     def _post(self, node: str, letter: Letter) -> None:
         if not self._over and self._mail.begin(node, letter):
@@ -204,7 +219,7 @@ class Engine:
             self._say(self._observer.moved, Transition(before, letter.event, decision, decided - begun, taken))
             if decision.opens is not None:
                 self.executor.submit(decision.opens, decision.snapshot)
-            _tell(letter, decision)
+            letter.tell(decision)
         elif isinstance(error, Exception) and not isinstance(error, (StoreError, StoreFullError)):
             self._bug(node, letter, error)
         else:
@@ -237,12 +252,9 @@ class Engine:
         self._say(self._observer.rejected, node, letter.event, rejected)
         if isinstance(letter.event.body, Due) and node in self._nodes:
             self._take_up(self._nodes[node])
-        _tell(letter, rejected)
+        letter.tell(rejected)
 
     # -- what comes in ------------------------------------------------------------------------------------------------
-
-    def _hint(self, node: str, body: Body) -> None:
-        self.post(node, body)
 
     def _admit(self, node: str) -> None:
         self.post(node, Due(DueKind.ADMIT))
@@ -260,7 +272,7 @@ class Engine:
 
     def _bug(self, node: str, letter: Letter, error: Exception) -> None:
         body = letter.event.body
-        _tell(letter, Rejected(f"a bug: {told(error)}"))
+        letter.tell(Rejected(f"a bug: {told(error)}"))
         if isinstance(body, Operator) and body.verb is Verb.QUARANTINE:
             self._say(self._observer.crashed, node, error)  # not even that can be done to it: the others go on
         else:
@@ -285,8 +297,3 @@ class Engine:
             self._idle.set()
             self.executor.shut(Reason.STOPPING)
             self._fatal(error)
-
-
-def _tell(letter: Letter, answer: Decision | Rejected) -> None:
-    if letter.answer is not None and not letter.answer.done():
-        letter.answer.set_result(answer)

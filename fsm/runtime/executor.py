@@ -94,6 +94,12 @@ class Executor:
         await asyncio.gather(*given_up, return_exceptions=True)
         return len(given_up)
 
+    async def drain(self) -> None:
+        """While shut: give up what is under way, once what is being marked is turned back."""
+        while self._marks:
+            await asyncio.wait(self._marks)
+        await self.finish(0)
+
     def _fill(self, port: Port) -> None:
         if not self._marking and self._free(port):
             self._marking = True
@@ -138,9 +144,9 @@ class Executor:
             outcome = await self._performer.perform(intent, snapshot)
         except asyncio.CancelledError:
             task = asyncio.current_task()
+            self._leave(intent)
             if task is None or task.cancelling():
                 raise
-            self._leave(intent)
             self._crashed(intent, RuntimeError("it was cancelled from within"))
         except Exception as error:  # noqa: BLE001 the boundary of rule 4
             self._leave(intent)

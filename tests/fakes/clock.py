@@ -8,16 +8,16 @@ import selectors
 from collections.abc import Callable
 from typing import Any, Final
 
+from fsm.instant import Instant
 from fsm.runtime.loop import Handle
+from tests.patience import PATIENCE
 
 START: Final = 1_795_200_000_000
 """Milliseconds since 1970 at which a jumping clock begins."""
-PATIENCE: Final = 10.0
-"""Real seconds in which something from outside must happen when nothing is to happen by itself."""
 
 
 class StillError(AssertionError):
-    """Nothing is under way, nothing is due, and the test still waits"""
+    """Nothing is under way, nothing is due, nothing came from outside in PATIENCE real seconds, and the test waits"""
 
 
 class _Jumper(selectors.EpollSelector):
@@ -66,6 +66,9 @@ class JumpingClock:
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
+
+    def instant(self) -> Instant:
+        return Instant(self.monotonic(), self.wall())
 
     def entropy(self) -> bytes:
         return self._random.randbytes(16)

@@ -16,6 +16,7 @@ from fsm.machine import Decision, Rejected, decide
 from fsm.policy import Policy
 from fsm.snapshot import Snapshot, unseen
 from tests.fakes.runtime import POLICY
+from tests.patience import PATIENCE
 from transport.startups import Startups
 from usher.control.server import ControlServer
 
@@ -75,14 +76,16 @@ class FakeDaemon:
 def listening(state: Path, daemon: FakeDaemon) -> Iterator[ControlServer]:
     """The control socket of this state directory, served by a thread of its own."""
     loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, name="fake daemon")
+    thread = Thread(target=loop.run_forever, name="fake daemon", daemon=True)
     thread.start()
     server = ControlServer(state / "control.sock", daemon, daemon, heard=daemon.startups.of)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(PATIENCE)
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            asyncio.run_coroutine_threadsafe(server.close(), loop).result(PATIENCE)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(PATIENCE)
+            loop.close()

@@ -7,16 +7,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fsm.certifying import Certificates, Transport
 from fsm.effects import Effect, Intent
 from fsm.errors import HelperError, TokenError
 from fsm.events import Done, Failed, HelperFacts, InventoryFacts, JwtFacts, KeyFacts, TokenFacts, Verdict
-from fsm.ports import HelperCall, HelperReply, Outcome, Request, Requests, ServerToken, Signer, TokenOrder, Verifier
+from fsm.instant import Instant
+from fsm.ports import (
+    HelperCall,
+    HelperReply,
+    Outcome,
+    Request,
+    Requests,
+    ServerToken,
+    Signer,
+    TokenOrder,
+    Verifier,
+)
 from fsm.snapshot import Doing, Facts, Snapshot
 from fsm.states import State
 from fsm.unit import Blob, Secret
 from helpers.configuration import inject_provision_false, keeps_provisioning, unsafe_configuration
 from security.csr import RequestVerifier
+from security.exchange import KeyTransport
 from security.issuing import make_provisioning_token
+from security.supplied import SuppliedVerifier
 from security.vault import KeyRing, SealedVault, VaultKey
 from security.verifier import TokenVerifier
 from tests.fakes.rpc import FakeRpc, Said
@@ -51,6 +65,9 @@ class FixedClock:
 
     def monotonic(self) -> float:
         return self.at / 1000
+
+    def instant(self) -> Instant:
+        return Instant(self.monotonic(), self.wall())
 
     def entropy(self) -> bytes:
         return ENTROPY
@@ -111,14 +128,15 @@ class EffectsBench:
         self.signer: Signer = file_signer(where, strict=strict)
         self.verifier: Verifier = TokenVerifier(VERIFIES)
         self.requests: Requests = RequestVerifier(DENIED)
+        self.certificates: Certificates = SuppliedVerifier(DENIED, strict=strict)
+        self.transport: Transport = KeyTransport()
         self.site = SiteFacts(Tokens([SECRET]), self.store.lineage, inject)
         answers(self.rpc)
 
     @property
     def effects(self) -> Effects:
-        ports = Ports(
-            self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, self.requests, self.fleet
-        )
+        checks = (self.requests, self.certificates, self.transport, self.fleet)
+        ports = Ports(self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, *checks)
         return Effects(ports, self.site)
 
     async def perform(self, effect: Effect, snapshot: Snapshot | None = None) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,23 +14,45 @@ from typing import Any, Generic, TypeVar
 from fsm.ports import Request
 from fsm.runtime.clock import SystemClock
 from tests.fakes.proxy import FaultProxy
+from tests.patience import PATIENCE
 from transport.connection import Connection, Options
 from transport.credentials import tls_context
 from transport.reports import Report
 from transport.subjects import node
-from transport.wire import mcorpc, v2
-from transport.wire.caller import Caller
+from transport.wire import mcorpc
+from transport.wire.caller import INSECURE, Caller
+from transport.wire.versions import WIRES, Version, WireRequest, decode_request
 from usher.simulator.broker import EmbeddedBroker
 
 SUBJECT = "provisioning.node.n1"
 T = TypeVar("T")
 K = TypeVar("K")
 
+PEM = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n"
+"""A certificate file as it may look."""
 QUICK = Options(backoff=(0.01,))
 """No test waits for a back-off."""
-CALLER = Caller(
-    sender="usher.example.net", caller="up=usher", token="e30.e30.e30", sign=lambda data: hashlib.sha512(data).digest()
-)
+
+
+def _sign(data: bytes) -> bytes:
+    return hashlib.sha512(data).digest()
+
+
+CALLERS = {
+    Version.V1: Caller(Version.V1, "usher.example.net", "choria=usher.mcollective", PEM, _sign),
+    Version.V2: Caller(Version.V2, "usher.example.net", "up=usher", "e30.e30.e30", _sign),
+}
+"""Who asks, by version; their signatures are none."""
+CALLER = CALLERS[Version.V2]
+UNSECURED = Caller(Version.V1, "usher.example.net", "choria=usher.mcollective", INSECURE, None)
+"""Who has no certificate (wire/protocol.md §2.2)."""
+
+
+def in_the_name_of(message: bytes, name: str) -> bytes:
+    """A message whose header names another sender than its document; made for one sender alone."""
+    changed, count = re.subn(rb'"(sender|mc_sender)":"[^"]*"', rb'"\1":"%b"' % name.encode(), message)
+    assert count == 1
+    return changed
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,7 @@ class Discarded:
 
     async def until(self, reason: str, least: int = 1) -> None:
         """Wait until so many were counted."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while self.counts[reason] < least:
                 self._changed.clear()
                 await self._changed.wait()
@@ -79,7 +102,7 @@ class Heard(Generic[T]):
 
     async def until(self, enough: Callable[[list[T]], bool]) -> list[T]:
         """Wait until what was heard is enough."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not enough(self.items):
                 self._changed.clear()
                 await self._changed.wait()
@@ -123,7 +146,7 @@ def asking(name: str, action: str = "ping", *, timeout: float = 20.0, **data: ob
 class Asked:
     """What a node was asked, and how to answer it."""
 
-    wire: v2.WireRequest
+    wire: WireRequest
     call: mcorpc.Call
     connection: Connection = field(repr=False)
 
@@ -143,7 +166,7 @@ class Asked:
             "agent": self.wire.agent,
             "time_ns": SystemClock().now() * 1_000_000,
         }
-        return v2.encode_reply(payload, **(given | odd))
+        return WIRES[self.wire.version].encode_reply(payload, **(given | odd))
 
     def raw(self, data: bytes) -> None:
         """Send any bytes to where the answer goes."""
@@ -154,7 +177,7 @@ async def responder(connection: Connection, name: str, act: Callable[[Asked], No
     """A node of this name on a connection: `act` is called with each request that it gets."""
 
     def on_message(_subject: str, data: bytes, _status: int) -> None:
-        wire = v2.decode_request(data)
+        wire = decode_request(data)
         act(Asked(wire, mcorpc.decode_call(wire.payload), connection))
 
     await connection.subscribe(node(name), on_message)
@@ -191,7 +214,7 @@ async def running(link: Connection) -> AsyncIterator[Connection]:
     """Started and logged in; closed at the end."""
     await link.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await link.ready()
         yield link
     finally:

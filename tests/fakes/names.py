@@ -4,11 +4,15 @@ from __future__ import annotations
 
 
 class FixedNames:
-    """A host name, what DNS says to it, and what facter says; `asked` are the facts that were asked for."""
+    """A host name, what DNS says to it, what facter and puppet say, and whether we are root.
 
-    def __init__(self, host: str, domain_name: str = "", **facts: str) -> None:
+    `asked` are the facts and settings that were asked for.
+    """
+
+    def __init__(self, host: str, domain_name: str = "", *, root: bool = False, ssldir: str = "", **facts: str) -> None:
         """Answer these; a fact `networking.domain` is given as `domain`."""
         self._host, self._domain_name, self._facts = host, domain_name, facts
+        self._root, self._settings = root, {"ssldir": ssldir}
         self.asked: list[str] = []
 
     def host(self) -> str:
@@ -24,3 +28,12 @@ class FixedNames:
         """What facter says."""
         self.asked.append(name)
         return self._facts.get(name.rpartition(".")[2], "")
+
+    def puppet(self, setting: str) -> str:
+        """What puppet says."""
+        self.asked.append(setting)
+        return self._settings[setting]
+
+    def root(self) -> bool:
+        """Whether we are root."""
+        return self._root

@@ -16,18 +16,21 @@ from tests.fakes.link import CALLER, Discarded, Heard, provisioner, running
 from tests.fakes.simulated import CONFIGURATION, SECRET, server_token
 from transport.connection import Connection
 from transport.rpc import RpcClient
+from transport.wire.caller import Caller
 from usher.simulator.broker import EmbeddedBroker
 
 YEAR_2100 = 4_102_444_800
 
 
 @asynccontextmanager
-async def asking(broker: EmbeddedBroker) -> AsyncIterator[tuple[RpcClient, Connection]]:
+async def asking(broker: EmbeddedBroker, caller: Caller = CALLER) -> AsyncIterator[tuple[RpcClient, Connection]]:
     async with running(provisioner(broker.url, broker)) as link:
-        rpc = RpcClient(link, CALLER, SystemClock(), discards=Discarded(), on_second_answer=Heard())
+        rpc = RpcClient(link, caller, SystemClock(), discards=Discarded(), on_second_answer=Heard())
         await rpc.start()
-        yield rpc, link
-        rpc.close()
+        try:
+            yield rpc, link
+        finally:
+            rpc.close()
 
 
 async def ask(rpc: RpcClient, node: str, action: str, *, within: float = 20.0, **data: object) -> Reply:

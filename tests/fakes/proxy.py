@@ -11,6 +11,8 @@ from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 
+from tests.patience import PATIENCE
+
 _RESET: Final = struct.pack("ii", 1, 0)
 _CHUNK: Final = 64 * 1024
 
@@ -131,7 +133,7 @@ class FaultProxy:
 
     async def until_links(self, most: int) -> None:
         """Wait until there are no more connections than this."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(self._links) > most:
                 self._gone.clear()
                 await self._gone.wait()

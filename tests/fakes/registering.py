@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 from tests.fakes.link import CALLER
@@ -54,7 +55,7 @@ def transport_v1(request: object, header: str = "n1.example.net", **changed: Any
 
 def registration_v2(sender: str = "n2.example.net", agent: str = "registration") -> bytes:
     """The same in protocol v2."""
-    caller = type(CALLER)(sender=sender, caller=f"choria={sender}", token="x", sign=lambda _data: b"insecure")
+    caller = replace(CALLER, sender=sender, caller=f"choria={sender}", credential="x", sign=lambda _data: b"insecure")
     return v2.encode_request(
         content().encode(), caller=caller, agent=agent, request_id="3MN", reply_to="dev.null", ttl=60, time_ns=1
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -14,6 +16,7 @@ from fsm.policy import Policy
 from security.issuing import SignerMaterial, make_broker_certificate
 from store.entries import FleetEntry
 from tests.fakes.effects import FixedClock
+from tests.fakes.names import FixedNames
 from tests.fakes.site import ISSUER, SIGNER, written
 from usher.config.client import ClientConfig, read_client
 from usher.config.site import load_site
@@ -56,7 +59,8 @@ class Serving:
 class Bench:
     """A site's files, everything made of them, and a rotation that looks when it is told to."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, appears: str = "", environ: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`appears` are the lines of the client configuration that say as whom, instead of those of a client token."""
         self.where = where
         for name in ("signer", "client"):
             self.put(f"{name}.seed", SIGNER.seed_hex)
@@ -77,12 +81,15 @@ class Bench:
         self.put(
             "choria.cfg",
             "identity = usher\nplugin.choria.use_srv = false\nplugin.choria.middleware_hosts = nats://localhost:4222\n"
-            "plugin.security.provider = choria\n"
-            f"plugin.security.choria.token_file = {where / 'client.jwt'}\n"
-            f"plugin.security.choria.seed_file = {where / 'client.seed'}\n"
-            f"plugin.security.choria.ca = {where / 'ca.pem'}\n",
+            + (
+                appears
+                or "plugin.security.provider = choria\n"
+                f"plugin.security.choria.token_file = {where / 'client.jwt'}\n"
+                f"plugin.security.choria.seed_file = {where / 'client.seed'}\n"
+                f"plugin.security.choria.ca = {where / 'ca.pem'}\n"
+            ),
         )
-        client, problems = read_client(where / "choria.cfg", {}, where)
+        client, problems = read_client(where / "choria.cfg", environ, where, FixedNames("host"))
         assert isinstance(client, ClientConfig), problems
         self.clock = FixedClock()
         self.outside, policy = make_outside(load_site(where / "usher.yaml", {}), client, self.clock)

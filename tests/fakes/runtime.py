@@ -26,12 +26,14 @@ from fsm.events import (
     JwtFacts,
     KeyFacts,
     Operator,
+    PairFacts,
     Payload,
     Sent,
     Sighting,
     TokenFacts,
     Verb,
     Verdict,
+    WrapFacts,
 )
 from fsm.machine import Decision, Rejected
 from fsm.policy import Policy
@@ -78,6 +80,8 @@ FACTS: Mapping[Effect, Payload] = {
     Effect.NEW_KEY: KeyFacts("1c" * 32, "/etc/choria"),
     Effect.RUN_HELPER: HelperFacts(DIGEST, Verdict.CONFIGURE, ""),
     Effect.SIGN_TOKEN: TokenFacts("2Qx", DIGEST, 1_900_000_000, "ab12"),
+    Effect.EXCHANGE_KEY: PairFacts("6a" * 8, "7b" * 8),
+    Effect.WRAP_KEY: WrapFacts(DIGEST),
     Effect.CONFIGURE: Ack("Reconfigured", DIGEST),
     Effect.RESTART: Ack("Restarting"),
     Effect.SHUTDOWN: Ack("Shutting down"),

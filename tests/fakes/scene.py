@@ -13,9 +13,11 @@ from fsm.errors import CallError
 from fsm.ports import Reply
 from fsm.runtime.clock import SystemClock
 from tests.fakes.link import CALLER, QUICK, Asked, Discarded, Heard, asking, connection, responder
+from tests.patience import PATIENCE
 from transport.connection import Connection, Options
 from transport.reports import Report
 from transport.rpc import RpcClient
+from transport.wire.caller import Caller
 from usher.simulator.broker import EmbeddedBroker
 
 NODE = "n1.example.net"
@@ -53,7 +55,7 @@ class Scene:
 
 @contextlib.asynccontextmanager
 async def staged(
-    broker: EmbeddedBroker, url: str = "", *, way: Options = QUICK, **options: int
+    broker: EmbeddedBroker, url: str = "", *, caller: Caller = CALLER, way: Options = QUICK, **options: int
 ) -> AsyncIterator[Scene]:
     """All connected."""
     discards, report = Discarded(), Heard[Report]()
@@ -63,10 +65,10 @@ async def staged(
     )  # fmt: skip
     node = connection("node", broker.url, "node", broker.passwords.node)
     asked, seconds = Heard[Asked](), Heard[str]()
-    rpc = RpcClient(link, CALLER, SystemClock(), discards=discards, on_second_answer=seconds, **options)
+    rpc = RpcClient(link, caller, SystemClock(), discards=discards, on_second_answer=seconds, **options)
     await responder(node, NODE, asked)
     await rpc.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         for each in (node, link):
             await each.start()
             await each.ready()

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.runtime import Rig
 from transport.counting import ReplyCounts
+from transport.wire.versions import WIRES, Version
 from usher.daemon import Daemon
 from usher.metrics.catalogue import PREFIX
 from usher.metrics.gauges import read_gauges
@@ -27,9 +28,12 @@ class Scrape:
         self.reports: dict[str, Any] = {}
         self.database = database
         self.network = SimpleNamespace(
-            rpc=SimpleNamespace(counts=ReplyCounts()), discovery=SimpleNamespace(counts=ReplyCounts())
+            version=Version.V2,
+            rpc=SimpleNamespace(counts=ReplyCounts(WIRES[Version.V2])),
+            discovery=SimpleNamespace(counts=ReplyCounts(WIRES[Version.V2])),
         )
         self.journal = SimpleNamespace(commits=0, waiting=0)
+        self.leadership: Any = None
         rig.engine._observer = self
 
     def __getattr__(self, name: str) -> Any:
@@ -47,6 +51,8 @@ class Scrape:
             network=self.network,
             journal=self.journal,
             epoch=7,
+            leadership=self.leadership,
+            ready=not self.rig.engine.holds,
         )
         read_gauges(self.recorder, cast("Daemon", daemon), self.tally, self.database)
         return self.recorder.text()

@@ -13,7 +13,8 @@ from security.issuing import make_issuer, make_provisioning_token
 from security.keys import SigningKey
 from transport.wire.mcorpc import Answer as RpcAnswer
 from transport.wire.mcorpc import decode_answer, encode_call
-from transport.wire.v2 import Filter, WireRequest, decode_reply
+from transport.wire.messages import Filter
+from transport.wire.versions import Version, WireRequest, decode_reply
 from usher.simulator.model import SECOND, Announce, Answer, Attach, Detach, Mode, Node, Output, Setup, Step
 from usher.simulator.node import elapse, receive, start
 
@@ -42,10 +43,12 @@ def setup(**changes: Any) -> Setup:
 def wire_request(payload: bytes, **changes: Any) -> WireRequest:
     """A request as it was decoded, a millisecond old at NOW."""
     given: dict[str, Any] = {
+        "version": Version.V2,
+        "header_sender": "usher",
         "request_id": "r1",
         "sender": "usher",
         "caller": "usher",
-        "token": "t",
+        "credential": "t",
         "signature": b"s",
         "signed": b"r",
         "collective": "provisioning",
@@ -106,7 +109,9 @@ class Bench:
         """The answer to a call, None for silence; without data the right token is sent."""
         given = {"token": SECRET} if data is ... else data
         payload = orjson.dumps({"agent": agent, "action": action, "data": given})
-        request = wire_request(payload, **{"agent": agent, "time_ns": self.now, **changes})
+        request = wire_request(
+            payload, **{"agent": agent, "time_ns": self.now, "version": self.setup.version, **changes}
+        )
         answers = [out for out in self.hear(request, entropy) if isinstance(out, Answer)]
         return decode_answer(decode_reply(answers[0].payload).payload) if answers else None
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from fsm.events import Certainty, Hint, HintKind, Operator, Verb
 from fsm.states import ENDS, State
-from tests.model.usher import Outcome, Rules, conclude, crash, post
+from tests.model.outcomes import Outcome
+from tests.model.usher import Rules, conclude, crash, post
 from tests.model.world import AWAY, DEAF, LOCKED, Mode, Move, Node, World, leave, vanish
 
 

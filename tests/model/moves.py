@@ -14,9 +14,11 @@ from typing import NamedTuple
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Port
 from fsm.events import Certainty, Due, DueKind, Hint, HintKind, Operator, Sent, Verb
+from fsm.pairing import PAIRS
 from fsm.reasons import Reason
 from tests.model.faults import faults
-from tests.model.usher import Outcome, Rules, alive, check_start, conclude, crash, key_of, must, order, post
+from tests.model.outcomes import Outcome, half_of, key_of, order
+from tests.model.usher import Rules, alive, check_start, conclude, crash, must, post
 from tests.model.world import (
     AWAY,
     LIFE,
@@ -87,6 +89,7 @@ def sending(rules: Rules, world: World, *, faulty: bool) -> Iterator[Move]:
         doing.opened,
         quiet.configuration(world.snapshot.facts) if doing.effect is Effect.CONFIGURE else "",
         key_of(world.snapshot) if doing.effect is Effect.CONFIGURE else "",
+        half=half_of(world.snapshot) if doing.effect is Effect.CONFIGURE else "",
     )
     first = rules.x509 and rules.looks_first and doing.effect is Effect.CONFIGURE
     if first and (missing := looked_first(world)) is not None:
@@ -95,7 +98,8 @@ def sending(rules: Rules, world: World, *, faulty: bool) -> Iterator[Move]:
     waiting = Waiting(request, world.now + TIMEOUT)
     if faulty:
         yield Move("request lost", 1, started._replace(waiting=waiting))
-    if faulty and SPECS[doing.effect].changes_node:
+    leaves = SPECS[doing.effect].changes_node or (rules.supplies and doing.effect in PAIRS)
+    if faulty and leaves:
         yield Move("request delayed", 1, started._replace(waiting=waiting, net=(*world.net, request)))
     for before in overtaken(started, request):
         yield from _answered(rules, request, before, faulty=faulty)

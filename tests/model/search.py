@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from fsm.snapshot import unseen
 from fsm.states import State
 from tests.model.moves import moves
-from tests.model.usher import Broken, Rules, key_of
+from tests.model.outcomes import half_of, key_of
+from tests.model.usher import Broken, Rules
 from tests.model.world import LIFE, Mode, Node, World, younger
 
 OLD = 200_000
@@ -47,7 +48,7 @@ class Graph(NamedTuple):
 
 def search(rules: Rules, *, faults: int, wide: bool = False, only: str = "", most: int = MOST) -> Result:
     """Visit everything; raises Found with the way to what is broken. `only` is how the names of the faults begin."""
-    first = World(START, unseen("node"), Node(x509=rules.x509))
+    first = World(START, unseen("node"), Node(x509=rules.x509 or rules.supplies, carried=rules.supplies))
     graph = Graph({identity(first): 0}, [(-1, "begin")], [()], {})
     levels: list[list[tuple[int, World]]] = [[(0, first)], *([] for _ in range(faults + 1))]
     count = 0
@@ -117,7 +118,8 @@ def _end(world: World, graph: Graph, number: int) -> str:
         return state
     if node.mode is Mode.DEAD and snapshot.state in {State.GONE, State.UNSEEN}:
         return f"{state}, and dead by its own restart"
-    if snapshot.state is State.PROVISIONED and node.mode is Mode.SERVER and snapshot.previous_key == node.token:
+    ours = node.seed == node.token if node.carried else snapshot.previous_key == node.token
+    if snapshot.state is State.PROVISIONED and node.mode is Mode.SERVER and ours:
         return state
     if snapshot.state in {State.RETIRED, State.GONE} and node.mode is Mode.DOWN and node.parts:
         return state
@@ -186,7 +188,7 @@ def identity(world: World) -> Any:
     def ago(at: int) -> int | None:
         return max(at - now, -OLD) if at else None
 
-    doing, facts, quiet = s.doing, s.facts, s.quiet
+    doing, facts, quiet, pairing = s.doing, s.facts, s.quiet, s.pairing
     body = (
         s.state,
         (doing.effect, doing.open, doing.tries, doing.seq == 0, doing.epoch == world.epoch) if doing else None,
@@ -194,6 +196,8 @@ def identity(world: World) -> Any:
         (facts.jwt is None, facts.inventory is None, name(key_of(s))),
         (name(facts.helper and facts.helper.digest), name(facts.token and facts.token.digest), facts.configured != ""),
         (ago(quiet.until), name(quiet.connection), ago(quiet.since), name(_part(quiet.digest))) if quiet else None,
+        (name(half_of(s)), facts.wrap is None, facts.pairs),
+        (ago(pairing.until), name(pairing.connection), ago(pairing.since)) if pairing else None,
         (ago(s.parting.at), s.parting.acknowledged, s.parting.count) if s.state is not State.PROVISIONED else None,
         (s.looks.gone, name(s.looks.connection), s.looks.silent) if s.state is not State.PROVISIONED else None,
         (s.answered, s.failures, s.absences, s.returns, s.held, s.reason if s.state is State.FAILED else None),
@@ -214,6 +218,7 @@ def identity(world: World) -> Any:
         name(node.token),
         name(_part(node.configuration)),
         younger(world),
+        name(node.half),
     )
     waiting = world.waiting
     opened = waiting.request.opened if waiting else -1
@@ -227,6 +232,7 @@ def identity(world: World) -> Any:
             name(r.token),
             r.process and r.process == node.process,
             r.sent <= node.lost,
+            name(r.half),
         )
         for r in world.net
     )

@@ -9,39 +9,29 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Feature, Intent
 from fsm.events import (
-    Ack,
     Body,
     Certainty,
-    CsrFacts,
-    Done,
     Event,
-    Failed,
-    HelperFacts,
-    InventoryFacts,
-    JwtFacts,
-    KeyFacts,
-    Payload,
-    Sent,
-    Sighting,
-    TokenFacts,
     Verdict,
 )
 from fsm.machine import Decision, Rejected
+from fsm.pairing import PAIRS
 from fsm.policy import Policy
-from fsm.reasons import Reason
 from fsm.recovery import interruption
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from fsm.waits import wait_until_quiet
 from tests.model.interpreter import REAL, Decider
-from tests.model.world import LIFE, Mode, Reply, Request, Truth, World
+from tests.model.outcomes import Outcome, outcome_event
+from tests.model.world import LIFE, Mode, Request, Truth, World
 
 ENTROPY = bytes(16)
+HARMLESS = PAIRS | {Effect.NEW_KEY}
+"""What changes nothing that another effect relies on, but for a half, which is looked at apart."""
 APART = 5_000
 """Milliseconds between two looks that may prove that the node is gone (design §3)."""
 
@@ -54,11 +44,11 @@ class Broken(AssertionError):  # noqa: N818 it names what is broken
 class Rules:
     """What is searched: a decider, a policy (its features say which kind of node), what the helper wants.
 
-    Not `patient`, it does not look for invariant 7 but for what comes of breaking it; without `looks_first` configure
-    does not look before it is sent to an x509 node.
+    With `supplies` the helper supplies certificate and key. Not `patient`, the search does not look for invariant 7 but
+    for what comes of breaking it; without `looks_first` configure does not look before it is sent to an x509 node.
 
-    The search notes in it which rows fired, which effects opened while a configure of
-    the same bytes was alive, which row made which effect wait until quiet, and one snapshot of each kind.
+    The search notes in it which rows fired, which effects opened while a configure of the same bytes was alive, which
+    row made which effect wait until quiet, and one snapshot of each kind.
     """
 
     decide: Decider = REAL
@@ -66,6 +56,7 @@ class Rules:
     verdict: Verdict = Verdict.CONFIGURE
     patient: bool = True
     looks_first: bool = True
+    supplies: bool = False
     fired: set[tuple[str, State, str]] = field(default_factory=set)
     overlaps: set[tuple[str, str]] = field(default_factory=set)
     held_back: set[tuple[str, str]] = field(default_factory=set)
@@ -78,16 +69,9 @@ class Rules:
 
 
 X509 = Policy(features=frozenset({Feature.JWT, Feature.PKI}))
+CARRIED = Policy(features=frozenset({Feature.JWT}))
+"""A network whose helper supplies certificates and keys."""
 """A network whose nodes have certificates."""
-
-
-class Outcome(NamedTuple):
-    """How an effect ended, before it is an event: `certainty` None is success."""
-
-    certainty: Certainty | None
-    reply: Reply = Reply()
-    sent: Sent | None = None
-    reason: Reason | None = None
 
 
 def kind(snapshot: Snapshot) -> object:
@@ -151,60 +135,6 @@ def crash(rules: Rules, world: World) -> World:
 # -- outcomes ---------------------------------------------------------------------------------------------------------
 
 
-def outcome_event(rules: Rules, snapshot: Snapshot, outcome: Outcome) -> Done | Failed:
-    """The event that the effect's adapter would post."""
-    doing, identity = snapshot.open, snapshot.effect_id()
-    assert doing is not None
-    assert identity is not None
-    reply = outcome.reply
-    if outcome.certainty is None and reply.nobody and doing.effect is not Effect.LOOK:
-        return Failed(doing.effect, identity, Certainty.NOT_DELIVERED, Reason.ABSENT, sent=outcome.sent)
-    if outcome.certainty is None and reply.refusal:
-        reason = Reason.LOCK_HELD if "lock" in reply.refusal else Reason.REFUSED
-        return Failed(doing.effect, identity, Certainty.REFUSED, reason, sent=outcome.sent)
-    if outcome.certainty is None:
-        return Done(doing.effect, identity, facts(rules, snapshot, reply), outcome.sent)
-    reason = Reason.DISCONNECTED if outcome.certainty is Certainty.NOT_SENT else Reason.NO_ANSWER
-    return Failed(doing.effect, identity, outcome.certainty, outcome.reason or reason, sent=outcome.sent)
-
-
-def facts(rules: Rules, snapshot: Snapshot, reply: Reply) -> Payload:  # noqa: PLR0911 one answer for each effect
-    """What the open effect has learnt when it succeeds."""
-    doing, held = snapshot.open, snapshot.facts
-    assert doing is not None
-    match doing.effect:
-        case Effect.FETCH_JWT:
-            return JwtFacts("j", "j", provisions_by_default=True)
-        case Effect.FETCH_INVENTORY:
-            return InventoryFacts("i", "0.30.2", upgradable=False)
-        case Effect.NEW_KEY:
-            return KeyFacts(reply.key, "/etc/choria")
-        case Effect.NEW_CSR:
-            return CsrFacts(f"r{reply.key}", reply.key, "/etc/choria/ssl")
-        case Effect.RUN_HELPER:
-            return HelperFacts(f"h{snapshot.generation}", rules.verdict, "")
-        case Effect.SIGN_TOKEN:
-            return TokenFacts(order(snapshot), f"{order(snapshot)}/{key_of(snapshot)}", 2_000_000_000, doing.signer)
-        case Effect.LOOK:
-            return Sighting(not reply.nobody, reply.age)
-        case Effect.CONFIGURE:
-            return Ack("Wrote 9 lines", quiet.configuration(held))
-        case Effect.RESTART | Effect.SHUTDOWN:
-            return Ack("after 2s")
-
-
-def order(snapshot: Snapshot) -> str:
-    """Names the bytes of the token that the open sign_token makes: they follow from its first opening."""
-    assert snapshot.doing is not None
-    return f"t{snapshot.generation}.{snapshot.doing.seq}"
-
-
-def key_of(snapshot: Snapshot) -> str:
-    """The key that this generation has proven, or that its certificate is for."""
-    facts = snapshot.facts
-    return facts.key.public_key if facts.key else facts.csr.fingerprint if facts.csr else ""
-
-
 def _learnt(world: World, outcome: Outcome) -> Truth:  # noqa: PLR0911 one line for each fact
     truth, doing = world.truth, world.snapshot.open
     effect = doing.effect if doing else None
@@ -264,11 +194,14 @@ def _check_evidence(after: Snapshot, truth: Truth, wanted: int) -> None:
 
 
 def _check_quiet(rules: Rules, world: World, after: Snapshot, opens: Intent) -> None:
+    if opens.effect is Effect.EXCHANGE_KEY:
+        for request in world.net:
+            must(request.effect not in PAIRS or not alive(world, request), 7, f"beside {request.effect}")
     if not SPECS[opens.effect].changes_node or opens.effect is Effect.NEW_KEY:
         return
     same = quiet.configuration(after.facts)
     for request in world.net:
-        if request.effect is Effect.NEW_KEY or not alive(world, request):
+        if request.effect in HARMLESS or not alive(world, request):
             continue
         harmless = request.effect is Effect.CONFIGURE and request.configuration == same
         if harmless and opens.effect in {Effect.CONFIGURE, Effect.RESTART}:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from fsm.effects import Effect
+from fsm.pairing import PAIRS
 from fsm.snapshot import Snapshot
 
 LIFE = 60_000
@@ -32,6 +33,8 @@ REPLACED = 2_000
 """How long a machine is away that comes back without its disk, where that matters (x509): at least."""
 DEAF = 4_000
 """How long the node is away when the broker was away (it reconnects after usher does)."""
+NOISE = "noise"
+"""The key that a node keeps which has unwrapped one with the wrong secret."""
 LOCKED = 120_000
 """How long another provisioner's lock is held (wire/provisioning.md §2.1)."""
 
@@ -49,7 +52,8 @@ class Mode(StrEnum):
 class Node(NamedTuple):
     """A server: its process, and its disk. Keys and configurations are names; a token is the name of its key.
 
-    Of an x509 node `seed` is its private key and `token` its certificate.
+    Of an x509 node `seed` is its private key and `token` its certificate. A carried one gets its key from the helper:
+    `half` is what it has made last of a shared secret, in the memory of its process.
     """
 
     x509: bool = False
@@ -66,6 +70,8 @@ class Node(NamedTuple):
     seed: str = ""
     token: str = ""
     configuration: str = ""
+    carried: bool = False
+    half: str = ""
 
     def listens(self, now: int) -> bool:
         """Whether somebody is subscribed under the node's name in the provisioning account."""
@@ -73,7 +79,10 @@ class Node(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A request on its way: what it carries, when it was sent over which connection; `process` once it waits there."""
+    """A request on its way: what it carries, when it was sent over which connection; `process` once it waits there.
+
+    `half` is what a key in it was wrapped for.
+    """
 
     effect: Effect
     sent: int
@@ -82,10 +91,11 @@ class Request(NamedTuple):
     configuration: str = ""
     token: str = ""
     process: int = 0
+    half: str = ""
 
 
 class Reply(NamedTuple):
-    """What the node answers: a refusal's words, or the key that it made, or its age; `nobody` is the broker's 503."""
+    """What the node answers: a refusal's words, or the key or half that it made, or its age; `nobody` is the 503."""
 
     refusal: str = ""
     key: str = ""
@@ -135,7 +145,7 @@ class Move(NamedTuple):
     world: World
 
 
-def execute(  # noqa: PLR0911 one answer for each action of the agent
+def execute(  # noqa: C901, PLR0911 one answer for each action of the agent
     node: Node, request: Request, now: int, key: str
 ) -> tuple[Node, Reply | None]:
     """What a listening node makes of a request; no reply while the mutex is held (the call hangs, and dies there)."""
@@ -155,9 +165,21 @@ def execute(  # noqa: PLR0911 one answer for each action of the agent
         return node._replace(seed=key), Reply(key=key)
     if request.effect is Effect.NEW_KEY:
         return node._replace(seed=key, token=""), Reply(key=key)
+    if request.effect in PAIRS and node.carried:
+        return node._replace(half=key), Reply(key=key)
+    if request.effect is Effect.CONFIGURE and node.carried:
+        return _unwrap(node, request)
     if request.effect is Effect.CONFIGURE:
         return node._replace(token=request.token, configuration=request.configuration), Reply()
     return node, Reply()
+
+
+def _unwrap(node: Node, request: Request) -> tuple[Node, Reply]:
+    """A key that was wrapped for another half is refused 255 times in 256: here it is always the other time."""
+    if not node.half:
+        return node, Reply(refusal="could not decrypt private key: private key not set")
+    seed = request.token if request.half == node.half else NOISE
+    return node._replace(seed=seed, token=request.token, configuration=request.configuration), Reply()
 
 
 def age(node: Node, now: int) -> int:
@@ -185,7 +207,7 @@ def start(node: Node, now: int) -> Node:
     connects again: nobody but its owner can help it.
     """
     fits = node.configuration != "" and node.seed != "" and node.seed == node.token
-    fresh = node._replace(process=node.process + 1, started=now, comes=0, locked=0, parts=False)
+    fresh = node._replace(process=node.process + 1, started=now, comes=0, locked=0, parts=False, half="")
     if fits:
         return fresh._replace(mode=Mode.SERVER)
     if node.x509:
@@ -197,4 +219,5 @@ def vanish(node: Node, now: int) -> Node:
     """The machine is lost with its disk; whoever comes back under this name is new."""
     if not node.x509:
         return Node(mode=Mode.DOWN, process=node.process)
-    return Node(x509=True, mode=Mode.DOWN, process=node.process, comes=now + REPLACED, lost=now)
+    comes = now + REPLACED
+    return Node(x509=True, mode=Mode.DOWN, process=node.process, comes=comes, lost=now, carried=node.carried)

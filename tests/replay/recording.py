@@ -18,7 +18,7 @@ from fsm.machine import Decision
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.states import State
-from tests.unit.fsm.scenes import NEW, OLD, X509, Scene, helper
+from tests.unit.fsm.scenes import CARRIED, NEW, OLD, X509, Scene, helper
 
 LIVES = Path(__file__).parent / "lives"
 
@@ -104,7 +104,25 @@ def certificates(scene: Scene) -> None:
     scene.asks(Verb.REPROVISION).until(Effect.FETCH_INVENTORY).done().due().to(State.PROVISIONED)
 
 
-UNDER = {"certificates": X509}
+def keys(scene: Scene) -> None:
+    """A helper supplies a key: usher is killed in each step, the node cannot decrypt, an operator asks."""
+    scene.supplied = True
+    scene.until(Effect.FETCH_JWT).crash().until(Effect.EXCHANGE_KEY).crash(started=False).due().crash().due().due()
+    scene.fails(Certainty.UNKNOWN).due().due().until(Effect.WRAP_KEY).crash()
+    scene.until(Effect.CONFIGURE).fails(Certainty.REFUSED, Reason.KEY_NOT_DECRYPTED, transient=False)
+    scene.until(Effect.CONFIGURE).fails(Certainty.UNKNOWN).due().asks(Verb.REPROVISION).to(State.PROVISIONED)
+
+
+def undecrypted(scene: Scene) -> None:
+    """A node with a certificate never decrypts the key that the helper supplies; then the helper supplies none."""
+    scene.supplied = True
+    while scene.state is not State.FAILED:
+        scene.until(Effect.CONFIGURE).fails(Certainty.REFUSED, Reason.KEY_NOT_DECRYPTED, transient=False)
+    scene.supplied = False
+    scene.to(State.PROVISIONED)
+
+
+UNDER = {"certificates": X509, "keys": CARRIED, "undecrypted": X509}
 """The policy of a life whose network is not one with tokens."""
 EACH: tuple[Callable[[Scene], None], ...] = (
     whole,
@@ -115,6 +133,8 @@ EACH: tuple[Callable[[Scene], None], ...] = (
     absences,
     shutdowns,
     certificates,
+    keys,
+    undecrypted,
 )
 
 

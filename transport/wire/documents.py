@@ -58,6 +58,14 @@ def _children(value: object) -> list[Any]:
     return value if type(value) is list else []
 
 
+def member(document: dict[str, Any], name: str, layer: str) -> dict[str, Any]:
+    """A member that is an object; raises WireError."""
+    value = document.get(name)
+    if type(value) is not dict:
+        raise WireError("wrong_field", f"{layer}.{name}")
+    return value
+
+
 def text(document: dict[str, Any], field: str, layer: str) -> str:
     """A text that is not empty."""
     value = document.get(field)

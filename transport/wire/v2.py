@@ -10,72 +10,41 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Final
 
 import orjson
 
+from transport.ksuid import ksuid
 from transport.wire.caller import Asks
 from transport.wire.documents import encode64, integer, octets, protocol, read_object, text
 from transport.wire.errors import WireError
+from transport.wire.messages import (
+    Version,
+    WireReply,
+    WireRequest,
+    filter_of,
+    header,
+    no_filter,
+    open_transport,
+    transport_of,
+)
 
-__all__ = [
-    "Filter", "WireError", "WireReply", "WireRequest", "decode_reply", "decode_request", "encode_reply",
-    "encode_request",
-]  # fmt: skip
+__all__ = ["decode_reply", "decode_request", "encode_reply", "encode_request", "make_id"]
 
 TRANSPORT: Final = "io.choria.protocol.v2.transport"
 SECURE_REQUEST: Final = "io.choria.protocol.v2.secure_request"
 SECURE_REPLY: Final = "io.choria.protocol.v2.secure_reply"
 REQUEST: Final = "io.choria.protocol.v2.request"
 REPLY: Final = "io.choria.protocol.v2.reply"
+SHORTEST_TTL: Final = 1
+"""Seconds; a request with less is thrown away unheard (§3.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class WireReply:
-    """A reply whose hash fits: who says to have sent it (header and document), to which request, the agent's output."""
-
-    header_sender: str
-    sender: str
-    request_id: str
-    agent: str
-    time_ns: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Whom a broadcast is for (§2.6); `agent` is None if it was not sent, and then the real server never answers."""
-
-    fact: tuple[Any, ...] = ()
-    cf_class: tuple[Any, ...] = ()
-    agent: tuple[Any, ...] | None = ()
-    identity: tuple[Any, ...] = ()
-    compound: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WireRequest:
-    """A request as a server reads it; `signed` are the bytes that `signature` is over, `token` the caller's JWT.
-
-    `ttl` in seconds, `time_ns` since 1970; `filter` is None if it was not sent; `reply_to` is empty if there is none.
-    """
-
-    request_id: str
-    sender: str
-    caller: str
-    token: str
-    signature: bytes
-    signed: bytes
-    collective: str
-    agent: str
-    ttl: int
-    time_ns: int
-    filter: Filter | None
-    payload: bytes
-    reply_to: str
+def make_id(now: int, entropy: bytes) -> str:
+    """A request id: a KSUID of a moment (milliseconds since 1970) and 16 random bytes (§3.3)."""
+    return ksuid(now, entropy)
 
 
 def encode_request(
@@ -91,7 +60,12 @@ def encode_request(
     filter_agents: Sequence[str] = (),
     server: str = "",
 ) -> bytes:
-    """The transport message of a signed request (§3.1 to §3.3); `server` fills the optional trace header."""
+    """The transport message of a signed request (§3.1 to §3.3); `server` fills the optional trace header.
+
+    Raises WireError if `caller` does not sign: there is no unsecured v2 (§3.6).
+    """
+    if caller.sign is None:
+        raise WireError("not_signed", "secure_request")
     request = orjson.dumps(
         {
             "protocol": REQUEST,
@@ -103,7 +77,7 @@ def encode_request(
             "agent": agent,
             "ttl": ttl,
             "time": time_ns,
-            "filter": {"fact": [], "cf_class": [], "agent": list(filter_agents), "identity": [], "compound": []},
+            "filter": no_filter(list(filter_agents)),
         }
     )
     secure = orjson.dumps(
@@ -111,7 +85,7 @@ def encode_request(
             "protocol": SECURE_REQUEST,
             "request": encode64(request),
             "signature": encode64(caller.sign(request)),
-            "caller": caller.token,
+            "caller": caller.credential,
         }
     )
     return _transport(secure, {"reply": reply_to, "sender": caller.sender}, server)
@@ -138,12 +112,12 @@ def encode_reply(payload: bytes, *, request_id: str, sender: str, agent: str, ti
 def _transport(secure: bytes, headers: dict[str, Any], server: str) -> bytes:
     if server:
         headers["trace"] = [[server, headers["sender"], server]]
-    return orjson.dumps({"protocol": TRANSPORT, "data": encode64(secure), "headers": headers})
+    return orjson.dumps(transport_of(TRANSPORT, secure, headers))
 
 
 def decode_reply(data: bytes) -> WireReply:
     """The reply in a transport message, its hash checked; raises WireError."""
-    headers, secure = _open_transport(data)
+    headers, secure = open_transport(data, TRANSPORT)
     protocol(secure, SECURE_REPLY, "secure_reply")
     document = octets(secure, "reply", "secure_reply")
     if not compare_digest(octets(secure, "hash", "secure_reply"), sha256(document).digest()):
@@ -162,54 +136,25 @@ def decode_reply(data: bytes) -> WireReply:
 
 def decode_request(data: bytes) -> WireRequest:
     """The request in a transport message by §3.2 and §3.3, its signature not checked; raises WireError."""
-    headers, secure = _open_transport(data)
+    headers, secure = open_transport(data, TRANSPORT)
     protocol(secure, SECURE_REQUEST, "secure_request")
     signed = octets(secure, "request", "secure_request")
     request = read_object(signed, "request")
     protocol(request, REQUEST, "request")
     return WireRequest(
+        version=Version.V2,
+        header_sender=header(headers, "sender"),
         request_id=text(request, "id", "request"),
         sender=text(request, "sender", "request"),
         caller=text(request, "caller", "request"),
-        token=text(secure, "caller", "secure_request"),
+        credential=text(secure, "caller", "secure_request"),
         signature=octets(secure, "signature", "secure_request"),
         signed=signed,
         collective=text(request, "collective", "request"),
         agent=text(request, "agent", "request"),
         ttl=integer(request, "ttl", "request", least=1),
         time_ns=integer(request, "time", "request", least=1),
-        filter=_filter(request),
+        filter=filter_of(request["filter"], "request") if "filter" in request else None,
         payload=octets(request, "message", "request"),
-        reply_to=text(headers, "reply", "headers") if "reply" in headers else "",
+        reply_to=header(headers, "reply"),
     )
-
-
-def _open_transport(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    transport = read_object(data, "transport")
-    protocol(transport, TRANSPORT, "transport")
-    headers = transport.get("headers")
-    if type(headers) is not dict:
-        raise WireError("wrong_field", "transport.headers")
-    return headers, read_object(octets(transport, "data", "transport"), "secure")
-
-
-def _filter(request: dict[str, Any]) -> Filter | None:
-    if "filter" not in request:
-        return None
-    given = request["filter"]
-    if type(given) is not dict:
-        raise WireError("wrong_field", "request.filter")
-    return Filter(
-        fact=_terms(given, "fact"),
-        cf_class=_terms(given, "cf_class"),
-        agent=_terms(given, "agent") if "agent" in given else None,
-        identity=_terms(given, "identity"),
-        compound=_terms(given, "compound"),
-    )
-
-
-def _terms(given: dict[str, Any], name: str) -> tuple[Any, ...]:
-    terms = given.get(name)
-    if type(terms) is not list:
-        raise WireError("wrong_field", f"filter.{name}")
-    return tuple(terms)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Final
 
 from fsm.runtime.clock import SystemClock
@@ -19,15 +18,16 @@ from usher.config.explain import explain
 from usher.config.loading import inspect, surroundings
 from usher.config.summary import document, lines, ok, source_lines, source_values
 from usher.preflight import command as preflight
+from usher.views.common import path
 
 WRONG: Final = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
-    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the YAML file")
+    parser.add_argument("--config", required=True, type=path, metavar="FILE", help="the YAML file")
     parser.add_argument(
-        "--choria-config", type=Path, metavar="FILE", help="the Choria client configuration; default the user's own"
+        "--choria-config", type=path, metavar="FILE", help="the Choria client configuration; default the user's own"
     )
     parser.add_argument("--explain", action="store_true", help="say where each value is from, and what it overrides")
     parser.add_argument("--json", action="store_true", help="one JSON document")

@@ -14,9 +14,13 @@ import ssl
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
+from fsm.effects import Feature
+from security.auditkey import read_audit_keys
 from security.client import TOKEN_SETTING as CLIENT_SETTING
 from security.client import inspect_client
+from security.client_certificate import Paths, inspect_certificate
 from security.expiry import certificate_end, certificate_warning, expiring
 from security.fleet import inspect_fleet
 from security.keyfiles import verify_key
@@ -25,10 +29,14 @@ from security.problems import Problem as Finding
 from security.signer import TOKEN_SETTING as SIGNER_SETTING
 from security.signer import inspect_signer
 from security.vaultfile import read_ring
-from usher.config.client import CA_FILE, CA_MISSING, ClientConfig
+from usher.audit.keys import SETTING as AUDIT_SETTING
+from usher.config.appearance import CA_FILE, CA_MISSING, CertificateFiles, TokenFiles, Unsecured
+from usher.config.client import ClientConfig
 from usher.config.problems import Problem, Severity
 from usher.config.site import Site
 from usher.vault import SETTING
+
+_RENEW_CA: Final = "put the new one beside it: docs/rotation.md"
 
 
 def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
@@ -38,6 +46,7 @@ def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Proble
         *_verify_key(site),
         *_judged(site.strict, lambda strict: _signer(site, now, strict=strict)),
         *_judged(site.strict, lambda strict: _vault_key(site, strict=strict)),
+        *_audit(site, environ),
         *_fleet(site, now),
         *_state(site),
     )
@@ -45,15 +54,29 @@ def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Proble
 
 def client_files(client: ClientConfig, now: int, *, strict: bool) -> tuple[Problem, ...]:
     """What is wrong with the files of the client configuration at `now` (milliseconds)."""
+    match client.appearance:
+        case TokenFiles() as files:
+            token = _judged(strict, lambda strict: _client_token(files, now, strict=strict))
+            return (*token, *_ca(client, files.ca, now, strict=strict))
+        case CertificateFiles(paths=paths):
+            certificate = _judged(strict, lambda strict: inspect_certificate(paths, now, strict=strict))
+            return (*certificate, *_authority(paths, now))
+        case Unsecured():
+            return ()
 
-    def found(strict: bool) -> tuple[Finding, ...]:
-        found = inspect_client(client.token_file, client.seed_file, now, strict=strict)
-        return found or expiring(client.token_file, CLIENT_SETTING, now)
 
-    return (*_judged(strict, found), *_ca(client, now, strict=strict))
+def _client_token(files: TokenFiles, now: int, *, strict: bool) -> tuple[Finding, ...]:
+    return inspect_client(files.token, files.seed, now, strict=strict) or expiring(files.token, CLIENT_SETTING, now)
+
+
+def _authority(paths: Paths, now: int) -> Iterator[Problem]:
+    if warning := certificate_warning(certificate_end(paths.ca), now / 1000):
+        yield Problem(paths.places[2], warning, _RENEW_CA, Severity.WARNING)
 
 
 def _signer(site: Site, now: int, *, strict: bool) -> tuple[Finding, ...]:
+    if Feature.ED25519 not in site.features:
+        return ()
     found = inspect_signer(site.jwt_signing_key, site.jwt_signing_token or None, now, strict=strict)
     if not site.jwt_signing_token or found:
         return found
@@ -74,6 +97,19 @@ def _fleet(site: Site, now: int) -> Iterator[Problem]:
     if site.fleet_token_file:
         for finding in inspect_fleet(Path(site.fleet_token_file), Path(site.fleet_seed_file), now):
             yield Problem(finding.place, finding.what, finding.next, Severity.WARNING, finding.check)
+
+
+def _audit(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """The audit key, where it was named, and the command that gets checkpoints."""
+    if site.audit.key_file:
+        try:
+            read_audit_keys(Path(site.audit.key_file), AUDIT_SETTING)
+        except CredentialError as error:
+            yield Problem(error.problem.place, error.problem.what, error.problem.next, check=error.problem.check)
+    program = site.audit.command[0] if site.audit.command else ""
+    if program and not shutil.which(program, path=environ.get("PATH", os.defpath)):
+        what = f"{program} is not there, or not executable for this user: nobody would get checkpoints"
+        yield Problem(f"{site.file}: audit.checkpoint_command", what, "correct the path", Severity.WARNING)
 
 
 def _judged(strict: bool, inspect: Callable[[bool], tuple[Finding, ...]]) -> Iterator[Problem]:
@@ -103,11 +139,12 @@ def _helper(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _verify_key(site: Site) -> Iterator[Problem]:
-    try:
-        verify_key(site.jwt_verify_cert)
-    except CredentialError as error:
-        finding = error.problem
-        yield Problem(finding.place, finding.what, finding.next, Severity.ERROR, finding.check)
+    for value in site.jwt_verify_cert:
+        try:
+            verify_key(value)
+        except CredentialError as error:
+            finding = error.problem
+            yield Problem(finding.place, finding.what, finding.next, Severity.ERROR, finding.check)
 
 
 def _state(site: Site) -> Iterator[Problem]:
@@ -129,9 +166,9 @@ def _state(site: Site) -> Iterator[Problem]:
         yield Problem(where, what, f"chmod 0700 {directory}", Severity.WARNING)
 
 
-def _ca(client: ClientConfig, now: int, *, strict: bool) -> Iterator[Problem]:
+def _ca(client: ClientConfig, ca: Path | None, now: int, *, strict: bool) -> Iterator[Problem]:
     where = f"{client.file}: {CA_FILE}"
-    if client.ca is None:
+    if ca is None:
         missing = any(problem.check == CA_MISSING for problem in client.problems)
         if missing and strict:
             yield Problem(
@@ -142,13 +179,11 @@ def _ca(client: ClientConfig, now: int, *, strict: bool) -> Iterator[Problem]:
             yield Problem(where, what, "set it to the file of the broker's certificate authority", Severity.WARNING)
         return
     try:
-        ssl.create_default_context(cafile=str(client.ca))
+        ssl.create_default_context(cafile=str(ca))
     except ssl.SSLError:
-        yield Problem(where, f"{client.ca} holds no certificate", "name the PEM file of the authority")
+        yield Problem(where, f"{ca} holds no certificate", "name the PEM file of the authority")
     except OSError as error:
-        yield Problem(where, f"{client.ca} cannot be read: {error.strerror}", "look at its owner and mode")
+        yield Problem(where, f"{ca} cannot be read: {error.strerror}", "look at its owner and mode")
     else:
-        if warning := certificate_warning(certificate_end(client.ca), now / 1000):
-            yield Problem(
-                where, f"{client.ca}: {warning}", "put the new one beside it: docs/rotation.md", Severity.WARNING
-            )
+        if warning := certificate_warning(certificate_end(ca), now / 1000):
+            yield Problem(where, f"{ca}: {warning}", _RENEW_CA, Severity.WARNING)

@@ -8,14 +8,15 @@ Rules:
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Protocol
 
-from usher.config import facter
+from usher.config import puppet
 
 
 class Names(Protocol):
-    """Where the names come from."""
+    """Where the names come from, of this machine and of who runs this process."""
 
     def host(self) -> str:
         """The system's host name."""
@@ -27,6 +28,14 @@ class Names(Protocol):
 
     def fact(self, name: str) -> str:
         """What facter says; empty if nothing."""
+        ...
+
+    def puppet(self, setting: str) -> str:
+        """What puppet says that one of its settings is; empty if nothing."""
+        ...
+
+    def root(self) -> bool:
+        """Whether this process is root's."""
         ...
 
 
@@ -47,7 +56,15 @@ class SystemNames:
 
     def fact(self, name: str) -> str:
         """What facter says; empty if nothing."""
-        return facter.fact(name)
+        return puppet.fact(name)
+
+    def puppet(self, setting: str) -> str:
+        """What puppet says that one of its settings is; empty if nothing."""
+        return puppet.setting(setting)
+
+    def root(self) -> bool:
+        """Whether this process is root's."""
+        return os.geteuid() == 0
 
 
 def machine_identity(names: Names) -> tuple[str, str]:
@@ -58,6 +75,6 @@ def machine_identity(names: Names) -> tuple[str, str]:
     name = names.domain_name(host)
     if name not in ("", "localhost"):
         return name, "the name that DNS has for this machine"
-    if told := names.fact(facter.FQDN):
-        return told, f"facter {facter.FQDN}"
+    if told := names.fact(puppet.FQDN):
+        return told, f"facter {puppet.FQDN}"
     return host, "the host name of this machine"

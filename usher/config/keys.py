@@ -47,20 +47,43 @@ KEYS: Final[dict[str, Key]] = {
         Kind.ONE_OR_MORE, (), "the secret that nodes ask for, `cht` of their provisioning token; or several, in order"
     ),
     "lifecycle_component": Key(Kind.TEXT, "provision_mode_server", "whose startup events are listened to"),
-    "choria_insecure": Key(Kind.SWITCH, False, "neither TLS nor signatures"),
+    "choria_insecure": Key(
+        Kind.SWITCH,
+        False,
+        "neither TLS nor signatures, protocol v1: for plain NATS servers; TLS only if one demands it",
+    ),
     "site": Key(Kind.TEXT, "", "the label `site` of all metrics"),
     "monitor_port": Key(Kind.WHOLE, 0, "where metrics and health are served; 0 is off"),
     "broker_provisioning_password": Key(Kind.TEXT, "", "the password of the broker's user `provisioner`"),
-    "cert_deny_list": Key(Kind.TEXTS, DENIED, "names that no certificate request may have"),
-    "jwt_verify_cert": Key(Kind.TEXT, "", "a file or 64 hexadecimal characters: the key of provisioning tokens"),
-    "jwt_signing_key": Key(Kind.TEXT, "", "the seed file that signs server tokens"),
-    "jwt_signing_token": Key(Kind.TEXT, "", "the token of that key, which makes a chain of trust"),
+    "cert_deny_list": Key(
+        Kind.TEXTS,
+        DENIED,
+        "patterns that no name in a certificate request or certificate may match; slashes around them are stripped",
+    ),
+    "jwt_verify_cert": Key(
+        Kind.ONE_OR_MORE,
+        (),
+        "the key of provisioning tokens: a file (hexadecimal ed25519, or an RSA certificate or public key in PEM), or "
+        "64 hexadecimal characters; or several, tried in order",
+    ),
+    "jwt_signing_key": Key(
+        Kind.TEXT, "", "what signs server tokens: a file with an ed25519 seed, or with an RSA key in PEM"
+    ),
+    "jwt_signing_token": Key(
+        Kind.TEXT,
+        "",
+        "the token of that key, which makes a chain of trust; only for a seed. Without it no chain is made",
+    ),
     "server_jwt_validity": Key(Kind.DURATION, "1y", "how long server tokens are valid"),
     "leader_election": Key(Kind.SWITCH, False, "several daemons, of which one works"),
     "upgrades_repository": Key(Kind.TEXT, "", "where nodes get new versions"),
     "upgrades_optional": Key(Kind.SWITCH, False, "go on when an upgrade fails"),
     "features": Key(Kind.GROUP, None, "what is done for a node"),
     # our own
+    "election_name": Key(Kind.TEXT, "", "what this usher is called in the election; default the name of the host"),
+    "sender_identity": Key(
+        Kind.TEXT, "", "who usher is to the nodes, the same in a whole cluster; default the Choria identity"
+    ),
     "state_directory": Key(Kind.TEXT, "", "where the database is; default $STATE_DIRECTORY, else /var/lib/usher"),
     "vault_key_file": Key(
         Kind.TEXT, "", "the keys that seal secrets; default $CREDENTIALS_DIRECTORY/usher-vault-key, else its own"
@@ -88,13 +111,28 @@ KEYS: Final[dict[str, Key]] = {
         Kind.DURATION, "0s", "server tokens end up to so much earlier, each node's by a part of its own"
     ),
     "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
+    "audit": Key(Kind.GROUP, None, "how checkpoints are taken of the history, and who gets them"),
 }
 
 FEATURES: Final[dict[str, Key]] = {
-    "pki": Key(Kind.SWITCH, False, "certificates for x509 networks"),
+    "pki": Key(
+        Kind.SWITCH,
+        False,
+        "nodes make certificate requests, and the helper certificates for them (x509 networks); not with ed25519",
+    ),
     "jwt": Key(Kind.SWITCH, False, "provisioning tokens are fetched and verified"),
-    "ed25519": Key(Kind.SWITCH, False, "server tokens for networks with an organization issuer"),
+    "ed25519": Key(Kind.SWITCH, False, "nodes prove keys and get server tokens; turns jwt on"),
     "upgrades": Key(Kind.SWITCH, False, "nodes are upgraded before they are configured"),
+}
+
+AUDIT: Final[dict[str, Key]] = {
+    "key_file": Key(
+        Kind.TEXT, "", "the seed that signs checkpoints; default $CREDENTIALS_DIRECTORY/usher-audit-key, else its own"
+    ),
+    "checkpoint_command": Key(Kind.TEXT, "", "a command that gets each checkpoint on its standard input, to keep it"),
+    "checkpoint_timeout": Key(Kind.DURATION, "10s", "how long that command may take, with all that it starts"),
+    "checkpoint_rows": Key(Kind.WHOLE, 10_000, "how many rows of history may stand after the last checkpoint"),
+    "checkpoint_interval": Key(Kind.DURATION, "10m", "how long anything may stand after the last checkpoint"),
 }
 
 RETIRED: Final[dict[str, str]] = {

@@ -73,7 +73,8 @@ def working_directory(environ: Mapping[str, str]) -> Path:
 def inspect(config: Path, choria_config: Path | None, around: Surroundings) -> Findings:
     """Read and check everything; raises nothing."""
     site, problems = read_site(config, around.environ)
-    client, more = read_client(choria_config, around.environ, around.directory, around.names)
+    insecure = site is not None and site.choria_insecure
+    client, more = read_client(choria_config, around.environ, around.directory, around.names, insecure=insecure)
     problems += more
     if site is not None:
         site = replace(site, state_directory=around.state or site.state_directory)

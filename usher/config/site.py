@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fsm.effects import Feature
+from fsm.identity import is_safe
 from helpers.command import CommandError, split_command
+from usher.config.audit import AuditSettings, read_audit
 from usher.config.document import load_yaml
 from usher.config.keys import FEATURES, KEYS, RETIRED
 from usher.config.problems import ConfigErrors, Problem, Severity, fatal
@@ -30,7 +32,13 @@ _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _STRICTNESS: Final = ("compatible", "strict")
 _LATER: Final = ("it is not supported yet", "remove it, or keep this site on the older program until it is")
-_SUPPORTED: Final = "usher provisions networks with features jwt and ed25519 (protocol v2)"
+_INSECURE: Final = (
+    "requests are not signed and TLS is not asked for: whoever is on the network can read everything, the broker's "
+    "password too, and be usher; a Choria broker refuses that, only a plain NATS server takes it"
+)
+_SECURED: Final = (
+    "remove it, and name a certificate in the Choria client configuration: plugin.security.provider = file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +57,19 @@ class Site:
     command: tuple[str, ...]
     tokens: tuple[str, ...] = field(repr=False)
     lifecycle_component: str
+    choria_insecure: bool
     site: str
     monitor_port: int
     monitor_address: str
     broker_provisioning_password: str = field(repr=False)
     cert_deny_list: tuple[str, ...]
-    jwt_verify_cert: str
+    jwt_verify_cert: tuple[str, ...]
     jwt_signing_key: str
     jwt_signing_token: str
     server_jwt_validity: int
+    leader_election: bool
+    election_name: str
+    sender_identity: str
     features: frozenset[Feature]
     state_directory: Path
     vault_key_file: str
@@ -75,6 +87,7 @@ class Site:
     fleet_user: str
     fleet_password: str = field(repr=False)
     server_jwt_spread: int
+    audit: AuditSettings
     problems: tuple[Problem, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
@@ -107,30 +120,34 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     reader.problems.extend(strange)
     values = reader.values(written, KEYS, RETIRED)
     features = reader.values(values.pop("features") or {}, FEATURES, {}, "features.")
+    values["audit"] = read_audit(reader, values["audit"] or {})
     _check_unsupported(reader, values, features)
     _check_limits(reader, values)
     _check_missing(reader, values, features)
     _check_words(reader, values)
     _check_fleet(reader, values)
     _check_deny_list(reader, values["cert_deny_list"])
-    _check_tokens(reader, values["token"])
+    for name in ("token", "jwt_verify_cert"):
+        _check_several(reader, name, values[name])
+    _check_election(reader, values)
     command = _command(reader, values["helper"])
     state = _state_directory(reader, values["state_directory"], environ)
     problems = tuple(reader.problems)
-    return (None if fatal(problems) else _site(path, values, command, state, problems)), problems
+    if fatal(problems):
+        return None, problems
+    return _site(path, values, _features(features), command, state, problems), problems
 
 
 def _check_unsupported(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:
-    for name in ("leader_election", "choria_insecure"):
-        if values[name]:
-            reader.error(name, *_LATER)
-    for name in ("pki", "upgrades"):
-        if features[name]:
-            reader.error(f"features.{name}", *_LATER)
+    if values["choria_insecure"]:
+        reader.warning("choria_insecure", _INSECURE, _SECURED)
+    if features["upgrades"]:
+        reader.error("features.upgrades", *_LATER)
     if features["pki"] and features["ed25519"]:
         reader.error("features", "pki and ed25519 exclude each other", "choose one")
     if not features["pki"] and not features["ed25519"]:
-        reader.error("features.ed25519", f"it is off, and {_SUPPORTED}", "set features.ed25519: true")
+        what = "neither pki nor ed25519 is on, so nodes get what the helper supplies and nothing that they could prove"
+        reader.warning("features", what, "set features.pki or features.ed25519, unless the helper supplies keys")
 
 
 def _check_limits(reader: Reader, values: dict[str, Any]) -> None:
@@ -154,7 +171,8 @@ def _check_missing(reader: Reader, values: Mapping[str, Any], features: Mapping[
     needed = {"helper": True, "jwt_verify_cert": features["jwt"] or features["ed25519"]}
     needed["jwt_signing_key"] = features["ed25519"]
     for name, is_needed in needed.items():
-        if is_needed and not values[name].strip():
+        written = values[name] if isinstance(values[name], str) else "".join(values[name])
+        if is_needed and not written.strip():
             reader.error(name, "it is missing", f"set it: {KEYS[name].what}")
     if not values["token"]:
         reader.warning("token", "it is empty", "set it if the provisioning tokens of your nodes have a `cht`")
@@ -179,12 +197,22 @@ def _check_words(reader: Reader, values: dict[str, Any]) -> None:
         reader.error("monitor_address", f"{address[:80]!r} is no IP address", "use an address of this machine")
 
 
-def _check_tokens(reader: Reader, tokens: tuple[str, ...]) -> None:
-    for position, token in enumerate(tokens):
-        if not token:
-            reader.error(f"token[{position}]", "it is empty", "remove it, or write the token there")
-        elif token in tokens[:position]:
-            reader.mistake(f"token[{position}]", "it stands twice", "remove one")
+def _check_election(reader: Reader, values: dict[str, Any]) -> None:
+    for name in ("election_name", "sender_identity"):
+        written = values[name] = values[name].strip()
+        if written and not is_safe(written):
+            what = f"{written[:80]!r} is not a safe name: letters, digits, '_' and '-' in labels joined by single dots"
+            reader.error(name, what, "correct it, or remove it for the default")
+    if values["election_name"] and not values["leader_election"]:
+        reader.mistake("election_name", "it does not count without leader_election", "remove it, or turn that on")
+
+
+def _check_several(reader: Reader, name: str, values: tuple[str, ...]) -> None:
+    for position, value in enumerate(values):
+        if not value:
+            reader.error(f"{name}[{position}]", "it is empty", "remove it, or write there what belongs there")
+        elif value in values[:position]:
+            reader.mistake(f"{name}[{position}]", "it stands twice", "remove one")
 
 
 def _check_fleet(reader: Reader, values: Mapping[str, Any]) -> None:
@@ -231,8 +259,19 @@ def _state_directory(reader: Reader, written: str, environ: Mapping[str, str]) -
     return chosen
 
 
+def _features(written: Mapping[str, bool]) -> frozenset[Feature]:
+    """What is on; ed25519 turns jwt on, as in the older program (wire/provisioning.md §3.2)."""
+    on = {feature for feature in Feature if written[feature]}
+    return frozenset(on | {Feature.JWT} if Feature.ED25519 in on else on)
+
+
 def _site(
-    path: Path, values: dict[str, Any], command: tuple[str, ...], state: Path, problems: tuple[Problem, ...]
+    path: Path,
+    values: dict[str, Any],
+    chosen: frozenset[Feature],
+    command: tuple[str, ...],
+    state: Path,
+    problems: tuple[Problem, ...],
 ) -> Site:
     same = {name: values[name] for name in Site.__dataclass_fields__ if name in values}
     same |= {
@@ -241,7 +280,7 @@ def _site(
         "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
         "server_jwt_validity": int(values["server_jwt_validity"]),
         "server_jwt_spread": int(values["server_jwt_spread"]),
-        "features": frozenset({Feature.JWT, Feature.ED25519}),
+        "features": chosen,
         "state_directory": state,
         "strict": values["strictness"].lower() == "strict",
         "problems": tuple(problem for problem in problems if problem.severity is not Severity.ERROR),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from usher.config.appearance import Appearance, CertificateFiles, TokenFiles, Unsecured, provider_of
 from usher.config.client import ClientConfig
 from usher.config.loading import Findings
 from usher.config.problems import Problem, Severity
@@ -80,13 +81,24 @@ def client_values(client: ClientConfig) -> dict[str, object]:
         "identity": client.identity,
         "servers": [server.url for server in client.servers],
         "lookup": "" if client.servers else _lookup(client),
-        "token_file": str(client.token_file),
-        "seed_file": str(client.seed_file),
-        "ca": "" if client.ca is None else str(client.ca),
+        **_appearance(client.appearance),
         "connect_timeout": client.connect_timeout,
         "user": client.user,
         "password": "set" if client.password else "not set",
     }
+
+
+def _appearance(appearance: Appearance) -> dict[str, object]:
+    """As whom it appears."""
+    values: dict[str, object] = {"provider": provider_of(appearance)}
+    match appearance:
+        case TokenFiles(token=token, seed=seed, ca=ca):
+            return values | {"token_file": str(token), "seed_file": str(seed), "ca": "" if ca is None else str(ca)}
+        case CertificateFiles(certname=certname, paths=paths):
+            files = {"certificate": str(paths.certificate), "key": str(paths.key), "ca": str(paths.ca)}
+            return values | {"certname": certname} | files
+        case Unsecured(certname=certname):
+            return values | {"certname": certname}
 
 
 def _lookup(client: ClientConfig) -> str:

@@ -102,6 +102,8 @@ def decode(line: bytes) -> Ask:
         raise AskError("the request is no JSON object")
     command = _one_of(Command, document.get("command"), "command")
     verb = _one_of(Verb, document.get("verb"), "verb") if command is Command.NODES else None
+    if verb is Verb.TAKEOVER:
+        raise AskError("takeover is usher's own: it is told to nodes when an election was won")
     reason = document.get("reason", "")
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
         raise AskError(f"the reason must be text of at most {LONGEST_REASON} characters")

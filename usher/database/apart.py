@@ -1,7 +1,7 @@
-"""A check in a process of its own, beside a daemon: it decides a whole history again, which would slow the loop down.
+"""Work in a process of its own, beside a daemon: deciding a whole history again would slow the loop down.
 
 Rules:
-1. The child is given a path and the ids of keys, never a key; it reads, and says how far it is in lines of JSON.
+1. The child is given paths and the ids of keys, never a key; it says how far it is in lines of JSON.
 2. It ends with whoever asked for it: when usher ends, or nobody reads its lines any more.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -20,10 +19,9 @@ from fsm.traces import told
 from usher.database.jobs import Document, JobError
 
 
-def run_apart(path: Path, keys: Collection[str] | None, say: Callable[[str], None]) -> Document:
-    """The document of a check that another process makes; raises JobError, and whatever `say` raises."""
-    words = orjson.dumps({"path": str(path), "keys": None if keys is None else list(keys)}).decode()
-    command = [sys.executable, "-P", "-m", "usher.database.apart", words]
+def run_apart(module: str, asked: Document, say: Callable[[str], None]) -> Document:
+    """What the module's `main` answers in another process; raises JobError, and whatever `say` raises."""
+    command = [sys.executable, "-P", "-m", module, orjson.dumps(asked).decode()]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as child:
         try:
             return _heard(child, say)
@@ -43,13 +41,10 @@ def _heard(child: subprocess.Popen[bytes], say: Callable[[str], None]) -> Docume
     raise JobError(f"the process that checked ended with {child.wait()} and without an answer: ask again")
 
 
-def main() -> int:
-    """Check, and say so."""
-    from usher.database.check import examined  # noqa: PLC0415 the parent has no need of it
-
-    asked = orjson.loads(sys.argv[1])
+def serve(work: Callable[[Document, Callable[[str], None]], Document]) -> int:
+    """In the child: do what is asked for, and say so."""
     try:
-        _tell("result", examined(Path(asked["path"]), asked["keys"], lambda how_far: _tell("working", how_far)))
+        _tell("result", work(orjson.loads(sys.argv[1]), lambda how_far: _tell("working", how_far)))
     except UsherError as error:
         _tell("error", str(error))
     except BrokenPipeError:
@@ -62,7 +57,3 @@ def main() -> int:
 def _tell(kind: str, what: object) -> None:
     sys.stdout.buffer.write(orjson.dumps({kind: what}) + b"\n")
     sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

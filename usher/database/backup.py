@@ -20,6 +20,7 @@ from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 from usher.database.words import size
 from usher.vault import key_place
+from usher.views.common import file
 
 
 def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
@@ -59,7 +60,7 @@ def _default(desk: Desk) -> Path:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     help_ = "where to (default: backups/ in the state directory, with the date in its name)"
-    parser.add_argument("file", nargs="?", metavar="FILE", help=help_)
+    parser.add_argument("file", nargs="?", type=file, metavar="FILE", help=help_)
 
 
 def _arguments(args: argparse.Namespace) -> Document:

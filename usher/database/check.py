@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from typing import Any
 from security.vault import sealed_by
 from store.checking import Checked, check
 from store.refusals import restoring
-from usher.database.apart import run_apart
+from usher.database.apart import run_apart, serve
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
+from usher.views.common import file
 
+_MODULE = "usher.database.check"
 MOST = 5
 """Faults that are told."""
 
@@ -32,7 +35,8 @@ def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
         raise JobError("file must be an absolute path")
     path = Path(named) if named else desk.state.database
     keys = desk.sealing.vault.ring.ids if desk.sealing is not None and not named else None
-    made = run_apart(path, keys, desk.say) if desk.serving else examined(path, keys, desk.say, desk.going_on)
+    asked = {"path": str(path), "keys": None if keys is None else list(keys)}
+    made = run_apart(_MODULE, asked, desk.say) if desk.serving else examined(path, keys, desk.say, desk.going_on)
     step = "" if made["sound"] else "usher db backup" if named else restoring(desk.state.database)
     return {**made, "next": step}
 
@@ -67,14 +71,16 @@ def _reached(checked: Checked) -> Document:
         "fleet_rows": verdict.fleet_rows,
         "head": verdict.head,
         "decided_again": folded.rows,
+        "declared_different": folded.declared,
         "nodes_not_decided": folded.left_alone,
+        "rows_not_decided": dict(folded.undecided),
         "loose_blobs": checked.loose_blobs,
         "keys": dict(checked.keys),
     }
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", metavar="FILE", help="a backup to check instead of the database")
+    parser.add_argument("file", nargs="?", type=file, metavar="FILE", help="a backup to check instead of the database")
 
 
 def _arguments(args: argparse.Namespace) -> Document:
@@ -91,10 +97,10 @@ def lines(document: Document) -> list[str]:
         f"every row is bound to the one before it, the last by {document['head'][:16]}",
         f"{document['decided_again']} rows were decided again and lead to what is held",
     ]
+    if document["declared_different"]:
+        said.append(f"{document['declared_different']} of them are decided otherwise today, as the table declares")
     if document["nodes_not_decided"]:
-        said.append(
-            f"{document['nodes_not_decided']} nodes have rows of another version, or without payload: not decided"
-        )
+        said.append(f"{document['nodes_not_decided']} nodes have rows that cannot be decided again: usher replay NODE")
     return said
 
 
@@ -104,7 +110,17 @@ JOB = Job(
     lines,
     options=_options,
     arguments=_arguments,
+    apart=lambda arguments: bool(arguments["file"]),
     code=lambda document: 0 if document["sound"] else 1,
     codes="Exit code: 0 it is sound, 1 it is not or cannot be read, 2 wrong arguments.",
     examples=("usher db check", "usher db check /mnt/backup/usher.db --json"),
 )
+
+
+def main() -> int:
+    """In a process of its own."""
+    return serve(lambda asked, say: examined(Path(asked["path"]), asked["keys"], say))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

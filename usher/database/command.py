@@ -1,7 +1,8 @@
 """`usher db JOB`: have a job done by the daemon of the state directory, or do it where there is none.
 
 Rules:
-1. With a daemon the job goes through its control socket; without one this process takes the lock and does the same job.
+1. With a daemon the job goes through its control socket; without one this process takes the lock and does the same
+   job. What needs neither, such as the check of a backup, is done without the lock.
 2. A file that is named is named absolutely: the daemon has another working directory.
 3. Exit code 0 done, 1 refused, failed, or a fault was found, 2 wrong arguments, 3 a daemon that does not answer.
 """
@@ -49,21 +50,26 @@ def add_readings(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], names: Iterable[str]) -> None:
     for name in names:
-        job = find(name)
-        what = f"{job.what[0].upper()}{job.what[1:]}. {job.codes}"
-        added = subparsers.add_parser(
-            name,
-            help=job.what,
-            description=what,
-            epilog="\n".join(["examples:", *(f"  {example}" for example in job.examples)]),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        job.options(added)
-        if job.changes:
-            added.add_argument("--reason", required=True, help="why; kept in the journal with your name")
-        add_state(added)
-        add_json(added)
-        added.set_defaults(run=partial(run, name, job))
+        add_job(subparsers, name)
+
+
+def add_job(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    """The parser of one job."""
+    job = find(name)
+    what = f"{job.what[0].upper()}{job.what[1:]}. {job.codes}"
+    added = subparsers.add_parser(
+        name,
+        help=job.what,
+        description=what,
+        epilog="\n".join(["examples:", *(f"  {example}" for example in job.examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    job.options(added)
+    if job.changes:
+        added.add_argument("--reason", required=True, help="why; kept in the journal with your name")
+    add_state(added)
+    add_json(added)
+    added.set_defaults(run=partial(run, name, job))
 
 
 def run(name: str, job: Job, args: argparse.Namespace) -> int:
@@ -74,7 +80,9 @@ def run(name: str, job: Job, args: argparse.Namespace) -> int:
         return WRONG
     state = state_directory(args.state_directory, os.environ)
     try:
-        document = done(state, Ask(Command.DATABASE, reason, job=name, arguments=job.arguments(args)))
+        arguments = job.arguments(args)
+        request = Ask(Command.DATABASE, reason, job=name, arguments=arguments)
+        document = done(state, request, apart=job.apart(arguments))
     except NoDaemonError as error:
         print(f"usher: {error}", file=sys.stderr)
         return NO_DAEMON
@@ -85,12 +93,13 @@ def run(name: str, job: Job, args: argparse.Namespace) -> int:
     return job.code(document)
 
 
-def done(state: StateDirectory, request: Ask) -> Document:
-    """The job's answer, from the daemon or from ourselves; raises UsherError."""
+def done(state: StateDirectory, request: Ask, *, apart: bool) -> Document:
+    """The job's answer, from the daemon or from ourselves, `apart` from any state directory; raises UsherError."""
     try:
         document: Document = ask(state, request, _working)["result"]
     except NoDaemonError as nobody:
-        _own(state, request, nobody)
+        if not apart:
+            _own(state, request, nobody)
         try:
             return asyncio.run(_alone(state, request))
         finally:

@@ -22,6 +22,7 @@ from security.vault import KeyRing, SealedVault
 from store.connections import Database
 from store.entries import FleetEntry
 from store.journal import Journal
+from usher.audit.keeper import Keeper
 from usher.database.jobs import Document, Job, JobError, find
 from usher.database.threads import in_thread
 from usher.state import StateDirectory
@@ -46,12 +47,13 @@ class Jobs:
         restart: Callable[[], None] | None = None,
         sealing: Sealing | None = None,
         hold: Callable[[bool], None] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         """`journal` is asked when a job first needs it; `restart` has the daemon stop, and start anew at once.
 
-        `sealing` is the daemon's vault; `hold` has it send nothing, or send again.
+        `sealing` is the daemon's vault; `hold` has it send nothing, or send again; `keeper` takes its checkpoints.
         """
-        self.hold = hold
+        self.hold, self.keeper = hold, keeper
         self.state, self.journal, self.now, self.sealing = state, journal, now, sealing
         self.loop = asyncio.get_running_loop()
         self.progress = ""
@@ -119,7 +121,11 @@ class Desk:
         self._jobs = jobs
         self.state, self.name, self.reason = jobs.state, name, reason
         self.now, self.at = jobs.now, jobs.now()
-        self.serving, self.sealing = jobs.serving, jobs.sealing
+        self.serving, self.sealing, self.keeper = jobs.serving, jobs.sealing, jobs.keeper
+
+    def journal(self) -> Journal:
+        """The journal, for what is called on the loop."""
+        return self._jobs.journal()
 
     def maintain(self, job: Callable[[Database], T]) -> T:
         """store.journal.Journal.maintain: the writer's connection to itself, while commits wait."""

@@ -24,6 +24,7 @@ from usher.database.rekey import sealing_of
 from usher.effects.hand import blob_place, entry_place
 from usher.harmless import Harmless
 from usher.vault import Sealing
+from usher.views.common import file
 
 Entry = tuple[int, str, bytes]
 
@@ -94,7 +95,9 @@ def _object(data: bytes | None) -> dict[str, Any]:
 
 def sealing_options(parser: argparse.ArgumentParser) -> None:
     """The option of a job that opens what is sealed."""
-    parser.add_argument("--key-file", metavar="FILE", help="where no daemon runs: the vault_key_file of the site")
+    parser.add_argument(
+        "--key-file", type=file, metavar="FILE", help="where no daemon runs: the vault_key_file of the site"
+    )
 
 
 def sealing_arguments(args: argparse.Namespace) -> Document:

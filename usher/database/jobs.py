@@ -42,6 +42,14 @@ READINGS: Final[dict[str, str]] = {
 """The jobs of `usher nodes`, which open what is sealed."""
 
 
+AUDITS: Final[dict[str, str]] = {
+    "checkpoint": "usher.audit.jobs:CHECKPOINT",
+    "rotate-key": "usher.audit.jobs:ROTATE",
+    "prune": "usher.audit.prune:JOB",
+}
+"""The jobs of `usher audit`, which the audit key signs for."""
+
+
 class JobError(UsherError):
     """The job cannot be done"""
 
@@ -65,6 +73,7 @@ class Job:
 
     `changes`: it needs a reason. `options` adds the command's own options, `arguments` makes the request's arguments
     of them, `lines` tells the answer to a person, `code` is the exit code that it means. `examples` are for --help.
+    `apart` says of the arguments whether it needs neither the state directory nor its lock.
     """
 
     what: str
@@ -76,11 +85,12 @@ class Job:
     code: Callable[[Document], int] = lambda _: 0
     codes: str = "Exit code: 0 done, 1 refused or failed, 2 wrong arguments."
     examples: tuple[str, ...] = ()
+    apart: Callable[[Document], bool] = lambda _: False
 
 
 def find(name: str) -> Job:
     """The job of that name; raises JobError."""
-    place = (JOBS | READINGS).get(name)
+    place = (JOBS | READINGS | AUDITS).get(name)
     if place is None:
         raise JobError(f"there is no job {name!r:.40}; known are {', '.join(JOBS)}")
     module, _, attribute = place.partition(":")

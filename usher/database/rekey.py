@@ -25,6 +25,7 @@ from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 from usher.effects.hand import blob_place, entry_place
 from usher.vault import SETTING, KeyPlace, Sealing, key_place
+from usher.views.common import file
 
 _PASSES: Final = 20
 """Passes over all entries at most: the second finds what was under way during the first, then none is left."""
@@ -117,7 +118,9 @@ def _anew(vault: SealedVault, key: tuple[Any, ...], sealed: bytes) -> bytes | No
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--key-file", metavar="FILE", help="where no daemon runs: the vault_key_file of the site")
+    parser.add_argument(
+        "--key-file", type=file, metavar="FILE", help="where no daemon runs: the vault_key_file of the site"
+    )
 
 
 def _arguments(args: argparse.Namespace) -> Document:
@@ -126,9 +129,11 @@ def _arguments(args: argparse.Namespace) -> Document:
 
 def lines(document: Document) -> list[str]:
     """For a person."""
-    said = [f"{document['resealed']} entries are sealed with the key {document['key']} of {document['key_file']}"]
+    sealed = "1 entry is" if document["resealed"] == 1 else f"{document['resealed']} entries are"
+    said = [f"{sealed} sealed with the key {document['key']} of {document['key_file']}"]
     if document["lost"]:
-        said.append(f"{document['lost']} entries could be opened with no key: their nodes begin anew")
+        lost = "1 entry" if document["lost"] == 1 else f"{document['lost']} entries"
+        said.append(f"{lost} could be opened with no key: their nodes begin anew")
     if replaced := ", ".join(document["replaced"]):
         said.append(
             f"the key {replaced} is not needed any more"

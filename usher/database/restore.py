@@ -20,6 +20,7 @@ from store.restoring import RESTORED, Staged, stage
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 from usher.database.words import when
+from usher.views.common import file
 
 
 def run(desk: Desk, arguments: Mapping[str, Any]) -> Document:
@@ -66,7 +67,7 @@ def _staged(desk: Desk, backup: Path, database: Path) -> Staged:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a backup that usher made")
+    parser.add_argument("file", type=file, metavar="FILE", help="a backup that usher made")
 
 
 def _arguments(args: argparse.Namespace) -> Document:

@@ -22,6 +22,7 @@ _REFUSALS: Final = (
     ("Could not obtain provisioning lock", Reason.LOCK_HELD, False),
     ("Incorrect provision token supplied", Reason.WRONG_TOKEN, False),
     ("not in provisioning mode", Reason.NOT_IN_PROVISIONING, False),
+    ("could not decrypt private key", Reason.KEY_NOT_DECRYPTED, False),
     ("enables provisioning, restart cannot continue", Reason.CONFIG_KEEPS_PROVISIONING, False),
     ("Provisioning JWT file does not exist", Reason.TOKEN_MISSING, False),
     ("No Provisioning JWT file has been configured", Reason.TOKEN_MISSING, False),

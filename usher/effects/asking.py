@@ -1,7 +1,8 @@
 """Asking a node: one request of an effect, and what its answer comes to.
 
 Rules:
-1. Requests that change the node live 30 s at most, so that quiet is bounded (design §4); the others 60 s.
+1. Requests that change the node, or have it make a half of a secret, live 30 s at most, so that what has to be waited
+   for is bounded (design §4); the others 60 s.
 2. A call's failure, a refusal and a wrong shape each become an outcome here, once for all effects.
 """
 
@@ -12,6 +13,7 @@ from typing import Final
 
 from fsm.effects import SPECS, Intent, Port
 from fsm.errors import CallError, TokenError
+from fsm.pairing import PAIRS
 from fsm.ports import Outcome, Reply, Request
 from fsm.reasons import Reason
 from usher.effects import answers
@@ -30,9 +32,10 @@ async def ask(
     ports: Ports, intent: Intent, agent: str, action: str, data: Mapping[str, object], learn: Callable[[Reply], Outcome]
 ) -> Outcome:
     """Send one request; `learn` reduces an answer of status 0 and may raise WrongShapeError or TokenError."""
-    ttl = CHANGING_TTL if SPECS[intent.effect].changes_node else READING_TTL
+    leaves = SPECS[intent.effect].changes_node or intent.effect in PAIRS
+    ttl = CHANGING_TTL if leaves else READING_TTL
+    request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent], leaves)
     port = ports.fleet if SPECS[intent.effect].port is Port.FLEET else ports.rpc
-    request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent])
     try:
         reply = await port.call(request)
     except CallError as error:

@@ -17,6 +17,7 @@ from typing import Final
 
 import orjson
 
+from fsm.certifying import Examined, Supplied
 from fsm.effects import Intent
 from fsm.errors import HelperError, TokenError
 from fsm.events import Ack, Certainty, CsrFacts, Done, Failed, HelperFacts, KeyFacts, Sighting, TokenFacts, Verdict
@@ -24,11 +25,13 @@ from fsm.ports import HelperCall, HelperReply, NodeCsr, NodeKey, Outcome, Reply,
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.unit import Secret
+from security.certificate import certificate_marks
 from usher.effects import answers, reading
 from usher.effects.asking import AGENT, ask
 from usher.effects.hand import Name
 from usher.effects.site import Ports, SiteFacts
 
+_NOTHING: Final = Examined()
 SEALED: Final = "what it said is sealed: usher nodes output NODE"
 _LONGEST_DIRECTORY = 200
 _ANOTHER = "another process answers than the one that made the key: it may be another machine"
@@ -54,8 +57,7 @@ async def new_key(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snaps
 async def new_csr(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
     """Have the node make a key and a certificate request for it (wire/provisioning.md §2.2, §3.6 steps 5 and 6).
 
-    Each time that the node carries it out it makes another key: the machine opens it only when quiet. The
-    configuration refuses `features.pki` until networks of that kind can be reached, so nothing opens it yet.
+    Each time that the node carries it out it makes another key: the machine opens it only when quiet.
     """
 
     def learn(reply: Reply) -> Outcome:
@@ -81,21 +83,31 @@ async def run_helper(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Sn
         return replace(outcome, secrets=(_entry(ports, snapshot, said),))
     if site.inject:
         reply = replace(reply, configuration=ports.rules.inject(reply.configuration))
-    problem = _problem(ports, reply)
-    if problem is not None:
+    verdict, examined = _verdict(reply), _NOTHING
+    try:
+        if verdict is Verdict.CONFIGURE:
+            examined = _examined(ports, snapshot, reply)
+    except TokenError as error:
         said = _spoken(stderr=reply.stderr, msg=reply.msg)
-        reason, detail = problem
-        outcome = answers.unusable(intent, reason, _sealed(detail, said), None, transient=False)
+        outcome = answers.unusable(intent, error.reason, _sealed(error.detail, said), None, transient=False)
         return replace(outcome, secrets=(_entry(ports, snapshot, said),))
-    verdict = _verdict(reply)
     said = _spoken(stderr=reply.stderr, msg="" if verdict is Verdict.CONFIGURE else reply.msg)
     kept, digest = ports.hand.keep_reply(snapshot, reply)
     default = snapshot.facts.jwt.provisions_by_default if snapshot.facts.jwt else True
     keeps = verdict is Verdict.CONFIGURE and ports.rules.keeps(reply.configuration, default)
-    facts = HelperFacts(digest, verdict, _KEEPS if keeps else _sealed("", said), keeps)
+    message, checks = _KEEPS if keeps else _sealed("", said), " ".join(examined.checks)
+    carries = verdict is Verdict.CONFIGURE and reply.key != ""
+    facts = HelperFacts(digest, verdict, message, keeps, carries, checks, *_marks(reply))
     silent = verdict is Verdict.CONFIGURE and not said  # nearly every node: nobody will ask what it did not say
     secrets = (kept,) if silent else (kept, _entry(ports, snapshot, said))
-    return Outcome(Done(intent.effect, intent.id, facts), secrets=secrets)
+    note = answers.legible("; ".join(examined.warnings))
+    return Outcome(Done(intent.effect, intent.id, facts), secrets=secrets, note=note)
+
+
+def _marks(reply: HelperReply) -> tuple[str, str, int]:
+    """Serial, digest and end of the certificate that it brought, so that the audit finds who has it; else nothing."""
+    marks = certificate_marks(reply.certificate) if reply.certificate else None
+    return (marks.serial, marks.digest, marks.ends) if marks is not None else ("", "", 0)
 
 
 def _spoken(**streams: str) -> dict[str, str]:
@@ -147,21 +159,20 @@ def sign_token(ports: Ports, intent: Intent, snapshot: Snapshot) -> Outcome:
 
 
 async def configure(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
-    """Give the node its configuration and its token, or its certificate."""
+    """Give the node its configuration and its token, or its certificate, and the key if the helper supplied one."""
     if snapshot.facts.csr is not None and (missing := await _missing(ports, intent, snapshot)) is not None:
         return missing
     reply = ports.hand.find_reply(snapshot)
     token = ports.hand.find(snapshot, Name.TOKEN)["token"] if snapshot.facts.token else ""
-    directory = ports.hand.find(snapshot, Name.CSR)["ssldir"] if snapshot.facts.csr else reply.ssldir
+    wrapped = ports.hand.find(snapshot, Name.WRAPPED) if snapshot.facts.wrap else {"key": "", "ecdh_public": ""}
     configuration = orjson.dumps(dict(reply.configuration), option=orjson.OPT_SORT_KEYS).decode()
     data: dict[str, object] = {
         "token": site.tokens.of(snapshot),
         "config": configuration,
-        "key": "",
         "certificate": reply.certificate,
         "ca": reply.ca,
-        "ssldir": directory,
-        "ecdh_public": "",
+        "ssldir": _directory(ports, snapshot, reply),
+        **wrapped,
         "server_jwt": token,
         "action_policies": dict(reply.action_policies),
         "opa_policies": dict(reply.opa_policies),
@@ -199,12 +210,24 @@ def _verdict(reply: HelperReply) -> Verdict:
     return Verdict.SHUTDOWN if reply.shutdown else Verdict.CONFIGURE
 
 
-def _problem(ports: Ports, reply: HelperReply) -> tuple[Reason, str] | None:
-    if _verdict(reply) is not Verdict.CONFIGURE:
-        return None
+def _directory(ports: Ports, snapshot: Snapshot, reply: HelperReply) -> str:
+    """Where the node keeps its certificate: as it said beside its request, else as the helper says (§3.6)."""
+    said: str = ports.hand.find(snapshot, Name.CSR)["ssldir"] if snapshot.facts.csr else reply.ssldir
+    return said
+
+
+def _examined(ports: Ports, snapshot: Snapshot, reply: HelperReply) -> Examined:
+    """What is let pass of an answer that may be sent; raises TokenError for one that may not."""
     if not reply.configuration:
-        return Reason.EMPTY_CONFIGURATION, "`configuration` is missing or empty"
-    if reply.key:
-        return Reason.HELPER_UNSUPPORTED, "`key` (private key transport) is not supported yet"
-    unsafe = ports.rules.unsafe(reply.configuration)
-    return (Reason.UNSAFE_CONFIGURATION, unsafe) if unsafe else None
+        raise TokenError(Reason.EMPTY_CONFIGURATION, "`configuration` is missing or empty")
+    if unsafe := ports.rules.unsafe(reply.configuration):
+        raise TokenError(Reason.UNSAFE_CONFIGURATION, unsafe)
+    if reply.key and snapshot.facts.jwt is None:
+        raise TokenError(Reason.HELPER_UNSUPPORTED, "`key` (private key transport) needs features.jwt")
+    csr = snapshot.facts.csr
+    if not (csr or reply.key or reply.certificate):
+        return _NOTHING
+    names = (snapshot.node, reply.configuration.get("identity", ""))
+    fingerprint, directory = csr.fingerprint if csr else "", _directory(ports, snapshot, reply)
+    offer = Supplied(names, reply.certificate, reply.ca, reply.key, fingerprint, directory)
+    return ports.certificates.supplied(offer, ports.clock.wall())

@@ -34,6 +34,8 @@ class Name(StrEnum):
     CSR = "csr"
     REPLY = "reply"
     TOKEN = "token"  # noqa: S105 the name of an entry
+    SECRET = "secret"  # noqa: S105 the same
+    WRAPPED = "wrapped"
     OUTPUT = OUTPUT
 
 

@@ -13,7 +13,7 @@ from fsm.events import Certainty
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
-from usher.effects import answers, demanding, enrolling, parting, reading
+from usher.effects import answers, carrying, demanding, enrolling, parting, reading
 from usher.effects.discretion import discreet
 from usher.effects.hand import FactsLostError
 from usher.effects.site import Ports, SiteFacts
@@ -49,6 +49,10 @@ class Effects:
                 return await enrolling.run_helper(ports, site, intent, snapshot)
             case Effect.SIGN_TOKEN:
                 return enrolling.sign_token(ports, intent, snapshot)
+            case Effect.EXCHANGE_KEY:
+                return await carrying.exchange_key(ports, site, intent, snapshot)
+            case Effect.WRAP_KEY:
+                return carrying.wrap_key(ports, intent, snapshot)
             case Effect.CONFIGURE:
                 return await enrolling.configure(ports, site, intent, snapshot)
             case Effect.RESTART:

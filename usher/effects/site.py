@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from fsm.certifying import Certificates, Transport
 from fsm.ports import Clock, Helper, Requests, Rpc, Signer, Verifier
 from usher.effects.hand import Hand
 from usher.effects.tokens import Tokens
@@ -53,4 +54,6 @@ class Ports:
     hand: Hand
     rules: ConfigurationRules
     requests: Requests
+    certificates: Certificates
+    transport: Transport
     fleet: Rpc

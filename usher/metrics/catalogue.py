@@ -62,8 +62,15 @@ _FLEET: Final[tuple[_Row, ...]] = (
     ("usher_compat_total", _COUNTER, "check", "What would strictness: strict refuse? Times, by check"),
 )
 _FLOW: Final[tuple[_Row, ...]] = (
-    ("usher_ready", _GAUGE, "", "Is work taken? 1 while connected, not paused, with room on the disk"),
+    (
+        "usher_ready",
+        _GAUGE,
+        "",
+        "Is all well? 1 while work is taken, or while it stands by as it should",
+    ),
     ("usher_held", _GAUGE, "reason", "Why is no work taken? 1 while this holds everything"),
+    ("usher_election_role", _GAUGE, "role", "Who leads? 1 for where this usher stands; absent without an election"),
+    ("usher_election_lease_seconds", _GAUGE, "", "Is the lease renewed? Seconds that are left of it; 0 without one"),
     ("usher_window", _GAUGE, "", "Is something slow? Nodes that may be in flight; it follows the slowest port"),
     ("usher_oldest_waiting_seconds", _GAUGE, "", "How long does a node wait? Age of the oldest in the waiting room"),
     ("usher_due_nodes", _GAUGE, "", "How many wait for a time? Nodes that are due later: back-off, deferral, a look"),
@@ -131,6 +138,22 @@ _ROTATION: Final[tuple[_Row, ...]] = (
         "Who still has the old token? Nodes that let us in, by place in the list and mark",
     ),
 )
+_AUDIT: Final[tuple[_Row, ...]] = (
+    ("usher_checkpoints_total", _COUNTER, "", "Is the history signed? Checkpoints that were taken"),
+    ("usher_checkpoint_failures_total", _COUNTER, "", "Why not? Checkpoints that could not be taken: the log says why"),
+    (
+        "usher_checkpoint_command_failures_total",
+        _COUNTER,
+        "",
+        "Does somebody else hold them? Times that audit.checkpoint_command failed",
+    ),
+    (
+        "usher_checkpoints_unsent",
+        _GAUGE,
+        "",
+        "What would nobody miss? Checkpoints that audit.checkpoint_command has not taken yet",
+    ),
+)
 OWN: Final = {
     "The fleet": _FLEET,
     "The flow": _FLOW,
@@ -138,6 +161,7 @@ OWN: Final = {
     "The broker": _BROKER,
     "The start": _START,
     "Rotation": _ROTATION,
+    "The audit": _AUDIT,
 }
 """Our own, by what they are about."""
 

@@ -16,14 +16,18 @@ from typing import Final
 from fsm.effects import Port
 from fsm.reasons import Reason
 from fsm.states import State
+from transport.lease import Role
 from transport.reports import Complaint, Connected
+from transport.subjects import ELECTION
 from usher.daemon import Daemon
 from usher.metrics.families import labels
-from usher.metrics.library import VERSION
+from usher.metrics.library import VERSIONS
 from usher.metrics.recorder import Recorder
 from usher.tally import Tally
 
-HOLDS: Final = (Reason.PAUSED, Reason.DISCONNECTED, Reason.DISK_FULL, Reason.RESTORED, Reason.STOPPING)
+HOLDS: Final = (
+    Reason.PAUSED, Reason.DISCONNECTED, Reason.DISK_FULL, Reason.RESTORED, Reason.STANDBY, Reason.STOPPING,
+)  # fmt: skip
 """Whatever can hold everything."""
 
 
@@ -31,6 +35,7 @@ def read_gauges(recorder: Recorder, daemon: Daemon, tally: Tally, database: Path
     """Set every gauge of the recorder to what is now, and the sums that others keep; `database` is the file."""
     _flow(recorder, daemon)
     _fleet(recorder, tally)
+    _election(recorder, daemon)
     _broker(recorder, daemon)
     _store(recorder, daemon, database)
 
@@ -42,7 +47,7 @@ def _flow(recorder: Recorder, daemon: Daemon) -> None:
     families["work_queue_entries"].set(admission.waiting)
     families["waiting_nodes"].set(engine.active)
     families["paused"].set(Reason.PAUSED in engine.holds)
-    families["usher_ready"].set(not engine.holds)
+    families["usher_ready"].set(daemon.ready)
     for hold in HOLDS:
         families["usher_held"].set(hold in engine.holds, labels(reason=hold.value))
     families["usher_window"].set(admission.window)
@@ -64,12 +69,26 @@ def _fleet(recorder: Recorder, tally: Tally) -> None:
     recorder.families["usher_failed_nodes"].only(failed)
 
 
+def _election(recorder: Recorder, daemon: Daemon) -> None:
+    leadership, families = daemon.leadership, recorder.families
+    if leadership is None:
+        return
+    standing, where = leadership.standing(), labels(election=ELECTION, identity=leadership.name)
+    for role in Role:
+        families["usher_election_role"].set(standing.role is role, labels(role=role.value))
+    families["usher_election_lease_seconds"].set(standing.rest)
+    families["choria_election_leader"].set(standing.ours, where)
+    families["choria_election_interval_seconds"].set(standing.interval, where)
+    for state, count in standing.campaigns.items():
+        families["choria_election_campaigns"].set(count, (*where, *labels(state=state)))
+
+
 def _broker(recorder: Recorder, daemon: Daemon) -> None:
     families = recorder.families
     for purpose, report in daemon.reports.items():
         families["usher_connected"].set(isinstance(report, Connected | Complaint), labels(connection=purpose))
     both = (daemon.network.rpc.counts, daemon.network.discovery.counts)
-    version = labels(version=VERSION)
+    version = labels(version=VERSIONS[daemon.network.version])
     families["choria_protocol_valid"].set(sum(counts.valid for counts in both), version)
     families["choria_protocol_invalid"].set(sum(counts.invalid for counts in both), version)
     families["choria_protocol_error"].set(sum(counts.errors for counts in both), version)

@@ -40,7 +40,7 @@ class TakeUp:
         self._seconds: float | None = None
         self.nodes: int | None = None
         for effect, spec in SPECS.items():
-            if spec.changes_node:
+            if spec.changes_node or effect is Effect.EXCHANGE_KEY:
                 families["usher_recovered_waiting_total"].add(0, labels(effect=effect.value))
         self.closed: Counter[Certainty] = Counter()
         self.waiting = 0
@@ -88,7 +88,8 @@ class TakeUp:
         self.closed[body.certainty] += 1
         where = labels(effect=body.effect.value, certainty=body.certainty.value)
         self._families["usher_recovered_effects_total"].add(1, where)
-        if body.certainty is Certainty.INTERRUPTED and SPECS[body.effect].changes_node:
+        leaves = SPECS[body.effect].changes_node or body.effect is Effect.EXCHANGE_KEY
+        if body.certainty is Certainty.INTERRUPTED and leaves:
             self._watched[transition.before.node] = body.effect
             if SPECS[body.effect].unknown is not Unknown.LOOK:
                 self._watch(transition)

@@ -19,48 +19,60 @@ from pathlib import Path
 from typing import Final
 
 from security.certificate import CertificateFacts, certificate_facts
-from transport.credentials import tls_context
+from security.expiry import certificate_warning
+from transport.credentials import Asked, Credentials, Demanded, tls_context
 from transport.lifecycle import SERVER
 from transport.subjects import COLLECTIVE, discovery_prefix, lifecycle, node, replies
-from usher.config.client import CA_FILE
+from transport.wire.caller import Asks
 from usher.config.servers import Server
 from usher.preflight.clocks import USER_INFO, Reading, broker_time, reading
-from usher.preflight.line import Line, LineError, UntrustedError
-from usher.preflight.refusal import VIOLATION, Alone, Tried, client_refused
+from usher.preflight.line import ENDED, Line, LineError, UntrustedError, UnwantedError
+from usher.preflight.refusal import (
+    VIOLATION,
+    Alone,
+    Shown,
+    Tried,
+    certified_refused,
+    client_refused,
+    unsecured_refused,
+)
 from usher.preflight.tokens import moment
 from usher.preflight.verdicts import Check, doubtful, fine, wrong
 
 NOBODY: Final = "503"
+_UNWANTED: Final = (
+    "have the certificate made by an authority of the broker's plugin.security.file.ca, for clients (clientAuth), and"
+    " compare both clocks; the broker's log has the reason"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class OurLogin:
-    """transport.credentials.Credentials as the files have them now; what is empty is not sent."""
+class TokenAlone:
+    """transport.credentials.Credentials: a client token without user and password."""
 
     token: str = field(repr=False)
     sign_nonce: Callable[[bytes], bytes] = field(repr=False)
     user: str = ""
     password: str = field(default="", repr=False)
 
-    @property
-    def alone(self) -> OurLogin:
-        """The token without user and password."""
-        return OurLogin(self.token, self.sign_nonce)
-
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """As whom usher appears, and what of its token a refusal is judged by."""
+    """As whom usher appears.
 
-    credentials: OurLogin
-    caller: str
+    `credentials` log in, `asks` asks, `shown` is what of a client token a refusal is judged by, None without one.
+    `tls` is what is asked of TLS, `verified_with` the authority's file, `setting` what names it, `within` seconds.
+    """
+
+    credentials: Credentials
+    asks: Asks
     name: str
     version: str
     component: str
-    provisioner: bool
-    organization: str
-    ca: Path | None
-    tls: ssl.SSLContext
+    shown: Shown | None
+    tls: Asked
+    verified_with: Path | None
+    setting: str
     within: float
 
 
@@ -73,7 +85,7 @@ class BrokerProbe:
         self.line = self._new_line()
         self.place = server.url.removeprefix("nats://")
         self.clock: Reading | None = None
-        self.inbox = discovery_prefix(asker.caller, f"check-{secrets.token_hex(8)}")
+        self.inbox = discovery_prefix(asker.asks.caller, f"check-{secrets.token_hex(8)}")
 
     def name(self, step: str) -> str:
         """What a step at this broker is called."""
@@ -96,30 +108,44 @@ class BrokerProbe:
 
     async def tls(self) -> Iterable[Check]:
         """The upgrade to TLS, and what is verified of the certificate."""
-        name = self.name("tls")
-        about = self.line.about
-        if not (about.get("tls_required") or about.get("tls_available")):
+        name, about, asked = self.name("tls"), self.line.about, self._asker.tls
+        offered = about.get("tls_required") or about.get("tls_available")
+        if isinstance(asked, Demanded) and not about.get("tls_required"):
+            what = "TLS is neither demanded nor asked for (choria_insecure): all goes over the network as it is"
+            return (doubtful(name, what, "turn choria_insecure off, and name a certificate, for TLS"),)
+        if not offered or asked is None:
             step = "give the broker its certificate: a Choria broker without TLS lets nobody in, and no node comes"
             return (wrong(name, "the broker offers no TLS", step),)
         try:
-            session = await self.line.secure(self._asker.tls)
+            session = await self.line.secure(asked.context if isinstance(asked, Demanded) else asked)
         except UntrustedError as error:
             return (wrong(name, f"the certificate does not verify: {error.why}{await self._seen()}", self._trust()),)
+        except UnwantedError as error:
+            return (wrong(name, error.why, _UNWANTED),)
         except LineError as error:
             return (wrong(name, error.why, "look at the broker's log, and whether it takes TLS 1.2 or later"),)
         return tuple(self._certified(name, session))
 
     def _certified(self, name: str, session: ssl.SSLObject) -> Iterator[Check]:
-        facts = certificate_facts(session.getpeercert(binary_form=True) or b"")
+        facts, verified = certificate_facts(session.getpeercert(binary_form=True) or b""), self._verified()
         what = f"{session.version()}, the certificate{_described(facts)}"
-        if self._asker.ca is not None:
-            yield fine(name, f"{what}; chain and name verified with {self._asker.ca}")
+        if not verified:
+            step = f"set {self._asker.setting} to the file of the broker's certificate authority"
+            yield doubtful(name, f"{what}; not verified, since no authority is configured", step)
             return
-        step = f"set {CA_FILE} to the file of the broker's certificate authority"
-        yield doubtful(name, f"{what}; not verified, since no authority is configured", step)
+        what = f"{what}; chain and name verified with {verified}"
+        warning = certificate_warning(facts.ends, time.time(), facts.begins) if facts else ""
+        yield doubtful(name, f"{what}; {warning}", "have the broker's renewed") if warning else fine(name, what)
+
+    def _verified(self) -> str:
+        """What the broker's certificate was verified with; empty if it was not."""
+        file = self._asker.verified_with
+        return "the system's authorities" if isinstance(self._asker.tls, Demanded) else str(file) if file else ""
 
     def _trust(self) -> str:
-        step = f"name the authority that made it in {CA_FILE} (now {self._asker.ca})"
+        if isinstance(self._asker.tls, Demanded):
+            return "choria_insecure takes only a certificate that this system verifies (SSL_CERT_FILE): turn it off"
+        step = f"name the authority that made it in {self._asker.setting} (now {self._asker.verified_with})"
         return f"{step}, and use a name of the certificate in plugin.choria.middleware_hosts"
 
     async def _seen(self) -> str:
@@ -141,11 +167,7 @@ class BrokerProbe:
         try:
             about = await self.line.enter(asker.credentials, name=asker.name, version=asker.version)
         except LineError as error:
-            if VIOLATION not in error.why.lower():
-                step = "look at the broker's log"
-                return (wrong(name, error.why, step),)
-            cause, step = client_refused(await self._tried())
-            return (wrong(name, f"refused (Authorization Violation): {cause}", step),)
+            return (wrong(name, *await self._refused(error)),)
         account, user = _text(about.get("remote_account")), asker.credentials.user or "nobody"
         if not account:
             return (fine(name, f"let in as user {user}; the broker does not say into which account"),)
@@ -154,9 +176,26 @@ class BrokerProbe:
             return (wrong(name, what, "set broker_provisioning_password, so that the user provisioner logs in"),)
         return (fine(name, f"let in as user {user}, into account {account}"),)
 
-    async def _tried(self) -> Tried:
-        asker = self._asker
-        return Tried(asker.credentials.user, await self._alone(), asker.provisioner, asker.organization)
+    async def _refused(self, error: LineError) -> tuple[str, str]:
+        """What a login that failed likely means, and the next step."""
+        if isinstance(error, UnwantedError):
+            return error.why, _UNWANTED
+        if error.why == ENDED and self._certified_login:
+            return f"{ENDED} after TLS: it may have refused the client certificate", _UNWANTED
+        if VIOLATION not in error.why.lower():
+            return error.why, "look at the broker's log"
+        cause, step = await self._cause()
+        return f"refused (Authorization Violation): {cause}", step
+
+    @property
+    def _certified_login(self) -> bool:
+        return self._asker.shown is None and self._asker.asks.sign is not None
+
+    async def _cause(self) -> tuple[str, str]:
+        asker, user = self._asker, self._asker.credentials.user
+        if asker.shown is not None:
+            return client_refused(Tried(user, await self._alone(), asker.shown))
+        return certified_refused(user) if self._certified_login else unsecured_refused(user)
 
     async def _alone(self) -> Alone:
         line = self._new_line()
@@ -166,7 +205,10 @@ class BrokerProbe:
             if not line.about.get("nonce"):
                 return Alone.UNKNOWN
             await line.secure(tls_context())
-            await line.enter(self._asker.credentials.alone, name=self._asker.name, version=self._asker.version)
+            held = self._asker.credentials
+            await line.enter(
+                TokenAlone(held.token, held.sign_nonce), name=self._asker.name, version=self._asker.version
+            )
         except LineError as error:
             return Alone.REFUSED if VIOLATION in error.why.lower() else Alone.UNKNOWN
         else:
@@ -181,13 +223,13 @@ class BrokerProbe:
             lifecycle("startup", asker.component),
             lifecycle("shutdown", asker.component),
             lifecycle("startup", SERVER),
-            replies(asker.caller),
+            replies(asker.asks.caller),
         }
         for subject in sorted(wanted):
             self.line.listen(subject, lambda _headers, _payload: None)
         try:
-            absent = await self._ask(node(f"usher-check-{secrets.token_hex(8)}.invalid"))
-            answered = await self._ask(USER_INFO)
+            absent = await self.ask(node(f"usher-check-{secrets.token_hex(8)}.invalid"))
+            answered = await self.ask(USER_INFO)
         except LineError as error:
             return (wrong(name, error.why, "look at the broker's log"),)
         self.clock = _clock(answered)
@@ -201,7 +243,7 @@ class BrokerProbe:
             return (doubtful(name, what, step),)
         return (fine(name, f"{len(wanted) + 1} subscriptions and a question to a node are permitted"),)
 
-    async def _ask(self, subject: str) -> tuple[bytes, float, float] | None:
+    async def ask(self, subject: str) -> tuple[bytes, float, float] | None:
         """Ask, and wait for the first answer: its headers or payload, when asked, when heard; None if there is none."""
         heard: asyncio.Future[tuple[bytes, bytes, float]] = asyncio.get_running_loop().create_future()
 

@@ -11,13 +11,13 @@ import argparse
 import asyncio
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from fsm.runtime.clock import SystemClock
 from usher.config.loading import Findings
 from usher.preflight.verdicts import Check, Verdict, document, passed
 from usher.preflight.whole import WITHIN, Wanted, around, preflight
+from usher.views.common import path
 
 WRONG: Final = 2
 
@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that go beyond the files."""
     parser.add_argument("--connect", action="store_true", help="try everything once: state, helper, broker, login")
     parser.add_argument(
-        "--as-node", type=Path, metavar="FILE", help="with --connect: also the nodes' side, with this provisioning.jwt"
+        "--as-node", type=path, metavar="FILE", help="with --connect: also the nodes' side, with this provisioning.jwt"
     )
     parser.add_argument(
-        "--sample", type=Path, metavar="FILE", help="with --connect: run the helper on this inventory (JSON)"
+        "--sample", type=path, metavar="FILE", help="with --connect: run the helper on this inventory (JSON)"
     )
     parser.add_argument("--no-helper", action="store_true", help="with --connect: do not run the helper")
     parser.add_argument(
@@ -39,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def seconds(text: str) -> float:
     """A time limit, in seconds."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 1 <= value <= 3600:
         raise argparse.ArgumentTypeError("it must be a number of seconds from 1 to 3600")
     return value

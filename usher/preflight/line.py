@@ -4,7 +4,7 @@ Usher's own connections do all of it in one go (transport.login); what is sent i
 
 Rules:
 1. Whatever a broker does is a LineError with a sentence, and nothing else; it is never longer than a line.
-2. Nothing is sent in the clear; nothing is kept when it ends.
+2. After `secure` nothing is sent in the clear; nothing is kept when it ends.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ import orjson
 from fsm.errors import UsherError
 from transport.credentials import Credentials, connect_line, connect_options
 from transport.framing import LONGEST_LINE, Framing, FramingError
+from transport.refusals import certificate_refused
 
 Handler = Callable[[bytes, bytes], None]
 """Takes the headers and the payload of a message."""
+ENDED: Final = "the broker ended the connection"
 _CHUNK: Final = 64 * 1024
 _LONGEST: Final = 200
 _MOST: Final = 100
@@ -45,6 +47,10 @@ class UntrustedError(LineError):
     """The broker's certificate does not verify"""
 
 
+class UnwantedError(LineError):
+    """The broker does not take the client certificate"""
+
+
 class Line:
     """`await reach`, `await secure`, `await enter`; then `listen`, `say` and `await settle`; `close` at the end."""
 
@@ -57,6 +63,7 @@ class Line:
         self._framing = Framing(self)
         self._pongs: list[asyncio.Future[None]] = []
         self._said = ""
+        self._secured = self._unwanted = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._pump: asyncio.Task[None] | None = None
         self._reader: asyncio.StreamReader | None = None
@@ -108,18 +115,20 @@ class Line:
         except ssl.SSLCertVerificationError as error:
             raise UntrustedError(str(getattr(error, "verify_message", "")) or "it does not verify") from None
         except ssl.SSLError as error:
+            if refused := certificate_refused(error):
+                raise UnwantedError(refused) from None
             raise LineError(f"the TLS handshake failed ({error.reason or type(error).__name__})") from None
         except OSError:
             raise LineError("it ended the connection during the TLS handshake") from None
+        self._secured = True
         found: ssl.SSLObject = writer.get_extra_info("ssl_object")
         return found
 
     async def enter(self, credentials: Credentials, *, name: str, version: str) -> Mapping[str, Any]:
         """Log in; the INFO that the broker says last, which names the account (§6.1). Raises LineError."""
-        options = connect_options(credentials, self.about, name=name, version=version, tls=True)
+        options = connect_options(credentials, self.about, name=name, version=version, tls=self._secured)
         self._pump = asyncio.get_running_loop().create_task(self._read(), name="preflight")
-        self._write(connect_line(options))
-        await self.settle()
+        await self.settle(connect_line(options))
         return self.about
 
     def listen(self, subject: str, handler: Handler) -> None:
@@ -133,15 +142,18 @@ class Line:
         to = f"{subject} {reply}" if reply else subject
         self._write(b"PUB %b %d\r\n%b\r\n" % (to.encode(), len(payload), payload))
 
-    async def settle(self) -> None:
-        """Wait until the broker has read everything, and we what it said to it; raises LineError."""
+    async def settle(self, last: bytes = b"") -> None:
+        """Wait until the broker has read everything, `last` too, and we what it said to it; raises LineError.
+
+        What is sent is one write: a second one to a broker that has gone would hide what it said before.
+        """
         pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pongs.append(pong)
-        self._write(b"PING\r\n")
+        self._write(last + b"PING\r\n")
         first: set[asyncio.Future[Any]] = {pong, self._ended}
         await asyncio.wait(first, timeout=self._within, return_when=asyncio.FIRST_COMPLETED)
         if self._ended.done():
-            raise LineError(self._ended.result())
+            raise (UnwantedError if self._unwanted else LineError)(self._ended.result())
         if not pong.done():
             raise LineError(f"it did not answer within {self._within:g}s")
 
@@ -193,14 +205,15 @@ class Line:
             self._writer.write(data)
 
     async def _read(self) -> None:
-        why = "the broker ended the connection"
+        why = ENDED
         try:
             while self._reader is not None and (data := await self._reader.read(_CHUNK)):
                 self._framing.feed(data)
         except FramingError:
             why = "the broker sent what is not the NATS protocol"
-        except OSError:
-            pass
+        except OSError as error:  # with TLS 1.3 a certificate is refused after the handshake
+            if refused := certificate_refused(error):
+                why, self._unwanted = refused, True
         finally:
             if not self._ended.done():
                 self._ended.set_result(self._said or why)

@@ -18,12 +18,11 @@ from typing import Final
 
 from transport.credentials import tls_context
 from transport.discovery import Window
-from transport.ksuid import ksuid
 from transport.subjects import broadcast, node
-from transport.wire.caller import Caller
+from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import DISCOVERY_PING, PONG
-from transport.wire.v2 import WireReply, decode_reply, decode_request, encode_reply, encode_request
+from transport.wire.versions import WIRES, WireReply, decode_request
 from usher.config.servers import Server
 from usher.preflight.clocks import Reading, reading
 from usher.preflight.line import Line
@@ -131,7 +130,7 @@ class NodeSide:
         if not asked.reply_to.startswith(self._inbox) or self._link is None:
             return
         self.heard.add("broadcast" if sid == 1 else "node")
-        said = encode_reply(
+        said = WIRES[asked.version].encode_reply(
             PONG, request_id=asked.request_id, sender=self.identity, agent=asked.agent, time_ns=time.time_ns()
         )
         self._link.send(publication(asked.reply_to, said))
@@ -147,9 +146,9 @@ class NodeSide:
 class Asking:
     """Our side: one discovery as usher sends it, and one question to a single node; who answers, and their clocks."""
 
-    def __init__(self, line: Line, caller: Caller, inbox: str) -> None:
+    def __init__(self, line: Line, caller: Asks, inbox: str) -> None:
         """Hold the connection, who asks, and where answers go."""
-        self._line, self._caller, self._inbox = line, caller, inbox
+        self._line, self._caller, self._inbox, self._wire = line, caller, inbox, WIRES[caller.version]
         self.seen: dict[str, Reading] = {}
         self.directed = False
         self._asked = 0.0
@@ -183,8 +182,8 @@ class Asking:
 
     async def _ask(self, subject: str, *, directed: bool) -> None:
         self._asked = time.time()
-        request_id = ksuid(int(self._asked * 1000), secrets.token_bytes(16))
-        message = encode_request(
+        request_id = self._wire.make_id(int(self._asked * 1000), secrets.token_bytes(16))
+        message = self._wire.encode_request(
             DISCOVERY_PING,
             caller=self._caller,
             agent=_AGENT,
@@ -200,7 +199,7 @@ class Asking:
 
     def _on_answer(self, _headers: bytes, payload: bytes) -> None:
         try:
-            reply: WireReply = decode_reply(payload)
+            reply: WireReply = self._wire.decode_reply(payload)
         except WireError:
             return
         if reply.agent != _AGENT or reply.payload != PONG or reply.sender != reply.header_sender:

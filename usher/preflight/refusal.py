@@ -14,6 +14,12 @@ from typing import Final
 VIOLATION: Final = "authorization violation"
 _LOG: Final = "the broker's log has the reason, at level warning"
 
+_ENABLE: Final = (
+    "compare broker_provisioning_password with the broker's plugin.choria.network.provisioning.client_password, "
+    "and set that one if it is missing"
+)
+_NO_USER: Final = "no user is sent: broker_provisioning_password is not set, and a provisioner needs it"
+
 
 class Alone(Enum):
     """What came of logging in with the token and nothing else, as an ordinary client."""
@@ -24,29 +30,32 @@ class Alone(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a client token says of itself that a broker looks at."""
+
+    provisioner: bool
+    organization: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """What is known of a refused login: the user, what the token alone is worth, what the token says of itself."""
 
     user: str
     alone: Alone
-    provisioner: bool
-    organization: str
+    shown: Shown
 
 
 def client_refused(tried: Tried) -> tuple[str, str]:
     """What a refusal of usher's own login likely means, and the next step."""
-    enable = (
-        "compare broker_provisioning_password with the broker's plugin.choria.network.provisioning.client_password, "
-        "and set that one if it is missing"
-    )
+    enable, organization = _ENABLE, tried.shown.organization or "OU"
     issuer = (
-        f"compare the broker's plugin.security.issuer.names and plugin.security.issuer.{tried.organization or 'OU'}"
+        f"compare the broker's plugin.security.issuer.names and plugin.security.issuer.{organization}"
         ".public with the issuer of the client token, and both clocks"
     )
     if not tried.user:
-        what = "no user is sent: broker_provisioning_password is not set, and a provisioner needs it"
-        return what, f"{enable}; {_LOG}"
-    if not tried.provisioner:
+        return _NO_USER, f"{enable}; {_LOG}"
+    if not tried.shown.provisioner:
         return "the client token lacks the permission provisioner", "make it again with --server-provisioner"
     match tried.alone:
         case Alone.ACCEPTED:
@@ -63,6 +72,32 @@ def client_refused(tried: Tried) -> tuple[str, str]:
             return what, f"{issuer}; then {enable}; {_LOG}"
         case Alone.UNKNOWN:
             return "the password, the user or the token is wrong, or provisioning is not enabled", f"{enable}; {_LOG}"
+
+
+def certified_refused(user: str) -> tuple[str, str]:
+    """What a refusal after TLS likely means for who shows a certificate: TLS itself took it, or was not asked for it.
+
+    A broker without issuers wants a certificate that its authority verifies; one with issuers wants a token of a
+    provisioner, unless it is told otherwise (§6.3, step 2).
+    """
+    if not user:
+        return _NO_USER, f"{_ENABLE}; {_LOG}"
+    what = (
+        f"the password of user {user} is wrong, provisioning is not enabled on this broker, it has no authority to"
+        " verify client certificates with, or it is one with issuers that wants a token from provisioners"
+    )
+    step = (
+        f"{_ENABLE}; then look at its plugin.security.file.ca, or for one with issuers at"
+        " plugin.choria.network.provisioning.provisioner_without_token"
+    )
+    return what, f"{step}; {_LOG}"
+
+
+def unsecured_refused(user: str) -> tuple[str, str]:
+    """What a refusal likely means for who shows nothing (§6.7)."""
+    what = f"the user {user} or its password is wrong" if user else "no user is sent, and it lets nobody in without one"
+    step = "compare broker_provisioning_password with what it has; a Choria broker always refuses choria_insecure"
+    return what, f"{step}; {_LOG}"
 
 
 def node_refused(user: str) -> tuple[str, str]:

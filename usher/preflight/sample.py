@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 
+from fsm.effects import Feature
 from fsm.errors import HelperError, TokenError, UsherError
 from fsm.identity import is_safe
 from fsm.ports import HelperCall, HelperReply, NodeKey, TokenOrder
@@ -26,6 +27,7 @@ from security.keys import SigningKey
 from security.problems import CredentialError
 from security.signer import FileSigner
 from usher.config.site import Site
+from usher.preflight.certifying import certified, sample_request
 from usher.preflight.tokens import moment
 from usher.preflight.verdicts import Check, doubtful, fine, wrong
 
@@ -92,24 +94,28 @@ def read_sample(file: Path) -> Sample:
 
 async def run_sample(site: Site, sample: Sample, claims: Mapping[str, Any], now: int) -> tuple[Check, ...]:
     """Ask the helper and judge its answer, at `now` (milliseconds)."""
-    key = SigningKey.generate()
-    nonce = os.urandom(16).hex()
-    proof = NodeKey(key.public_hex, _DIRECTORY, key.sign(nonce.encode()).hex())
     environment = {TRIAL: "1", "USHER_NODE": sample.identity}
-    call = HelperCall(sample.identity, inventory_text(sample.inventory), proof, claims, environment)
+    proof, csr = _proof(site), sample_request(sample.identity) if Feature.PKI in site.features else None
+    told = claims if Feature.JWT in site.features else None
+    call = HelperCall(sample.identity, inventory_text(sample.inventory), proof, told, environment, csr)
     helper = ExecHelper(site.helper, ExecSettings(1, site.helper_timeout, site.helper_max_output))
     try:
         reply = await helper.run(call)
     except HelperError as error:
         step = f"{_BY_HAND}; usher explain {error.reason}"
         return (wrong(NAME, f"{error.reason}: {error.detail}", step),)
-    return tuple(_judged(site, sample, reply, key.public_hex, claims, now))
+    return tuple(_judged(site, call, reply, claims, now))
 
 
-def _judged(
-    site: Site, sample: Sample, reply: HelperReply, key: str, claims: Mapping[str, Any], now: int
-) -> Iterator[Check]:
-    asked = f"asked about {sample.identity}, it"
+def _proof(site: Site) -> NodeKey | None:
+    if Feature.ED25519 not in site.features:
+        return None
+    key, nonce = SigningKey.generate(), os.urandom(16).hex()
+    return NodeKey(key.public_hex, _DIRECTORY, key.sign(nonce.encode()).hex())
+
+
+def _judged(site: Site, call: HelperCall, reply: HelperReply, claims: Mapping[str, Any], now: int) -> Iterator[Check]:
+    asked = f"asked about {call.identity}, it"
     if reply.defer or reply.shutdown:
         word = "defers" if reply.defer else "shuts the node down"
         what = f"{asked} {word}, so its configuration was not seen"
@@ -121,14 +127,14 @@ def _judged(
         yield wrong(NAME, f"{asked} answers what no node would be sent: {trouble[0]}", trouble[1])
         return
     yield fine(NAME, f"{asked} answers with {len(configuration)} settings that a node can be sent")
-    yield from _signed(site, sample, reply, configuration, key, now)
+    yield from certified(site, call, reply, configuration, now)
+    if call.key is not None:
+        yield from _signed(site, call.identity, reply, configuration, call.key.public_key, now)
 
 
 def _trouble(reply: HelperReply, configuration: Mapping[str, str], claims: Mapping[str, Any]) -> tuple[str, str] | None:
     if not configuration or not reply.configuration:
         return "`configuration` is missing or empty", "have it answer with the lines of server.conf"
-    if reply.key:
-        return "`key` (private key transport) is not supported yet", "have it answer without `key`"
     unsafe = unsafe_configuration(configuration)
     if unsafe is not None:
         return unsafe, "correct the helper"
@@ -139,14 +145,14 @@ def _trouble(reply: HelperReply, configuration: Mapping[str, str], claims: Mappi
 
 
 def _signed(
-    site: Site, sample: Sample, reply: HelperReply, configuration: Mapping[str, str], key: str, now: int
+    site: Site, identity: str, reply: HelperReply, configuration: Mapping[str, str], key: str, now: int
 ) -> Iterator[Check]:
     name = "server token"
     try:
         signer = FileSigner(
             site.jwt_signing_key, site.jwt_signing_token or None, site.server_jwt_validity, strict=site.strict
         )
-        order = TokenOrder(sample.identity, key, now, os.urandom(16), reply.server_claims, configuration)
+        order = TokenOrder(identity, key, now, os.urandom(16), reply.server_claims, configuration)
         made = signer.server_token(order)
     except CredentialError as error:
         yield wrong(name, error.problem.what, error.problem.next)

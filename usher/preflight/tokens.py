@@ -18,11 +18,12 @@ from fsm.errors import TokenError
 from security import tokens
 from security.chain import expiry, verify_holder
 from security.client import ClientCredentials
-from security.keyfiles import verify_key
+from security.keyfiles import verify_keys
 from security.keys import Ed25519Key
 from security.problems import CredentialError
 from security.verifier import TokenVerifier
-from usher.config.client import ClientConfig
+from transport.wire.versions import Version
+from usher.config.appearance import TokenFiles
 from usher.config.site import Site
 from usher.preflight.verdicts import Check, doubtful, fine, wrong
 
@@ -52,10 +53,10 @@ class NodeToken:
         return value if isinstance(value, str) else ""
 
 
-def client_token(site: Site, client: ClientConfig, now: int) -> Iterator[Check]:
+def client_token(site: Site, files: TokenFiles, now: int) -> Iterator[Check]:
     """What the client token lets us be, at `now` (milliseconds); its files were found to be in order."""
     try:
-        held = ClientCredentials(client.token_file, client.seed_file, strict=site.strict)
+        held = ClientCredentials(files.token, files.seed, strict=site.strict)
     except CredentialError as error:
         yield wrong(CLIENT, str(error.problem.what), error.problem.next)
         return
@@ -68,25 +69,32 @@ def client_token(site: Site, client: ClientConfig, now: int) -> Iterator[Check]:
         f"issued by {_issuer(claims)}",
         f"permissions {', '.join(permissions)[:200] or 'none'}",
     ]
-    yield _timed(CLIENT, ", ".join(said), expiry(claims), now)
+    yield timed(CLIENT, ", ".join(said), expiry(claims), now)
     yield from _same_issuer(site, held, now)
 
 
 def _same_issuer(site: Site, held: ClientCredentials, now: int) -> Iterator[Check]:
     """Whether the key that provisioning tokens are verified with vouches for us too, as it does at most sites."""
+    if not site.jwt_verify_cert:
+        return
     try:
-        key = verify_key(site.jwt_verify_cert)
-        if not isinstance(key, Ed25519Key):
-            return
-        verify_holder(held.token, key, now)
+        keys = [key for key in verify_keys(site.jwt_verify_cert) if isinstance(key, Ed25519Key)]
     except CredentialError:
         return
-    except TokenError:
+    if keys and not any(_vouches(key, held, now) for key in keys):
         what = "the issuer of jwt_verify_cert did not issue it: most sites have one issuer for both"
         step = "compare jwt_verify_cert with the broker's plugin.security.issuer.<ou>.public"
         yield doubtful(CLIENT, what, step)
-        return
-    yield fine(CLIENT, "its chain leads to the issuer of jwt_verify_cert")
+    elif keys:
+        yield fine(CLIENT, "its chain leads to the issuer of jwt_verify_cert")
+
+
+def _vouches(key: Ed25519Key, held: ClientCredentials, now: int) -> bool:
+    try:
+        verify_holder(held.token, key, now)
+    except TokenError:
+        return False
+    return True
 
 
 def read_node_token(file: Path) -> tuple[NodeToken | None, tuple[Check, ...]]:
@@ -103,10 +111,15 @@ def read_node_token(file: Path) -> tuple[NodeToken | None, tuple[Check, ...]]:
         return None, (wrong(NODE, f"{file} holds no token: {error.detail}", step),)
 
 
-def node_token(site: Site, token: NodeToken, now: int) -> Iterator[Check]:
-    """Whether usher would accept a node with this token at `now` (milliseconds)."""
+def node_token(site: Site, token: NodeToken, version: Version, now: int) -> Iterator[Check]:
+    """Whether usher would accept a node with this token at `now` (milliseconds); `version` is usher's own.
+
+    Without jwt it looks at none.
+    """
+    if not site.jwt_verify_cert:
+        return
     try:
-        TokenVerifier(verify_key(site.jwt_verify_cert)).provisioning_token(token.text, now)
+        TokenVerifier(*verify_keys(site.jwt_verify_cert)).provisioning_token(token.text, now)
     except CredentialError as error:
         yield wrong(NODE, str(error.problem.what), error.problem.next)
         return
@@ -115,9 +128,9 @@ def node_token(site: Site, token: NodeToken, now: int) -> Iterator[Check]:
         yield wrong(NODE, f"usher would refuse it: {error.reason}: {error.detail}", step)
         return
     organization = _short(token.claims.get("ou")) or "not named"
-    yield _timed(NODE, f"it verifies with jwt_verify_cert, organization {organization}", expiry(token.claims), now)
+    yield timed(NODE, f"it verifies with jwt_verify_cert, organization {organization}", expiry(token.claims), now)
     yield from _secret(site, token)
-    yield from _mode(token)
+    yield from _mode(token, version)
 
 
 def _secret(site: Site, token: NodeToken) -> Iterator[Check]:
@@ -130,23 +143,26 @@ def _secret(site: Site, token: NodeToken) -> Iterator[Check]:
     yield wrong(NODE, f"the setting token does not fit: {what}", step)
 
 
-def _mode(token: NodeToken) -> Iterator[Check]:
-    if token.claims.get("v2") is not True:
-        step = "make it with --protocol-v2: usher provisions protocol v2"
-        yield wrong(NODE, "it is not for protocol v2", step)
+def _mode(token: NodeToken, version: Version) -> Iterator[Check]:
+    theirs = Version.V2 if token.claims.get("v2") is True else Version.V1
+    if theirs is not version:
+        how = "make it with --protocol-v2" if version is Version.V2 else "make it without --protocol-v2"
+        what = f"nodes with it speak protocol {theirs}, usher as it is configured {version}: neither hears the other"
+        yield wrong(NODE, what, f"{how}, or change plugin.security.provider")
     if bool(token.words("chusr")) != bool(token.words("chpwd")):
         step = "make it with --username and --password, or with neither"
         yield doubtful(NODE, "it has only one of user and password, and nodes then send none", step)
 
 
-def _timed(name: str, said: str, end: float | None, now: int) -> Check:
+def timed(name: str, said: str, end: float | None, now: int, renew: str = "have the issuer make a new one") -> Check:
+    """What is to be thought of something that ends (Unix seconds; None: never) at `now` (milliseconds)."""
     if end is None:
         return fine(name, f"{said}, no end")
     left = end - now / 1000
     if left <= 0:
-        return wrong(name, f"{said}, expired {moment(end)}", "have the issuer make a new one")
+        return wrong(name, f"{said}, expired {moment(end)}", renew)
     what = f"{said}, until {moment(end)} ({span(left)} left)"
-    return doubtful(name, what, "have the issuer make a new one soon") if left < SOON else fine(name, what)
+    return doubtful(name, what, f"{renew} soon") if left < SOON else fine(name, what)
 
 
 def moment(unix: float) -> str:

@@ -17,20 +17,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from fsm.ports import Clock
-from security.client import ClientCredentials
-from transport.credentials import CertificateFileError, tls_context
 from transport.srv import SrvResolver
-from transport.wire.caller import Caller
+from transport.wire.versions import Version
 from usher.brokers import Brokers, Found
+from usher.config.appearance import CertificateFiles, TokenFiles, Unsecured
 from usher.config.client import ClientConfig
 from usher.config.identity import Names, SystemNames
 from usher.config.loading import Findings
 from usher.config.problems import fatal
 from usher.config.servers import Server
 from usher.config.site import Site
-from usher.outside import VERSION, nats_user
-from usher.preflight import nodeside, place, sample, tokens
-from usher.preflight.broker import Asker, BrokerProbe, OurLogin
+from usher.preflight import certificate, election, nodeside, place, sample, tokens
+from usher.preflight.asker import make_asker
+from usher.preflight.broker import Asker, BrokerProbe
 from usher.preflight.clocks import NAME as CLOCK
 from usher.preflight.clocks import clock_checks
 from usher.preflight.course import Course
@@ -102,7 +101,6 @@ class _Preflight:
         self._course, self._stack = course, stack
         self._node: tokens.NodeToken | None = None
         self._asker: Asker | None = None
-        self._caller: Caller | None = None
         self._servers: tuple[Server, ...] = ()
         self._probe: BrokerProbe | None = None
         self._side: NodeSide | None = None
@@ -111,7 +109,7 @@ class _Preflight:
     async def run(self) -> None:
         course = self._course
         await course.step(place.NAME, self._state)
-        await course.step(tokens.CLIENT, self._client_token, FILES)
+        await course.step(self._ourselves, self._client_files, FILES)
         if self._wanted.node is not None:
             await course.step(tokens.NODE, self._read_node)
             await course.step("node token and site", self._judge_node)
@@ -125,6 +123,8 @@ class _Preflight:
         if self._wanted.node is not None:
             await course.step(nodeside.BROKERS, self._same, tokens.NODE, BROKERS)
             await course.step(nodeside.LOGIN, self._node_login, tokens.NODE)
+        if self._site.leader_election:
+            await course.step(election.NAME, self._election, BROKERS, BROKER)
         await course.step(DISCOVERY, self._discover, BROKERS, BROKER)
         if self._wanted.node is not None:
             await course.step(nodeside.REACH, self._reach, nodeside.LOGIN, DISCOVERY)
@@ -146,8 +146,24 @@ class _Preflight:
             what = f"{directory}: {(error.strerror or 'it cannot be looked at').lower()}"
             return (wrong(place.NAME, what, "choose a directory that this user can reach"),)
 
-    async def _client_token(self) -> Iterable[Check]:
-        return tuple(tokens.client_token(self._site, self._client, self._now()))
+    @property
+    def _ourselves(self) -> str:
+        match self._client.appearance:
+            case TokenFiles():
+                return tokens.CLIENT
+            case CertificateFiles():
+                return certificate.NAME
+            case Unsecured():
+                return certificate.UNSECURED
+
+    async def _client_files(self) -> Iterable[Check]:
+        match self._client.appearance:
+            case TokenFiles() as files:
+                return tuple(tokens.client_token(self._site, files, self._now()))
+            case CertificateFiles() as files:
+                return tuple(certificate.client_certificate(files, self._now()))
+            case Unsecured() as none:
+                return tuple(certificate.unsecured(none))
 
     async def _read_node(self) -> Iterable[Check]:
         if self._wanted.node is None:
@@ -156,7 +172,10 @@ class _Preflight:
         return trouble
 
     async def _judge_node(self) -> Iterable[Check]:
-        return () if self._node is None else tuple(tokens.node_token(self._site, self._node, self._now()))
+        if self._node is None:
+            return ()
+        version = Version.V2 if isinstance(self._client.appearance, TokenFiles) else Version.V1
+        return tuple(tokens.node_token(self._site, self._node, version, self._now()))
 
     async def _helper(self) -> Iterable[Check]:
         try:
@@ -171,46 +190,22 @@ class _Preflight:
         if self._node is not None:
             return self._node.claims
         urls = ",".join(server.url for server in self._client.servers)
-        return {"cht": self._site.token, "chu": urls, "chpd": True, "v2": True, "purpose": "choria_provisioning"}
+        version = {"v2": True} if isinstance(self._client.appearance, TokenFiles) else {}
+        return {"cht": self._site.token, "chu": urls, "chpd": True, **version, "purpose": "choria_provisioning"}
 
     async def _brokers(self) -> Iterable[Check]:
         client, outside = self._client, self._outside
         found: Found = await Brokers(client, outside.srv, outside.names, outside.clock.monotonic).find()
-        trouble = self._prepare()
-        if trouble is not None:
-            return (trouble,)
-        self._servers = found.servers
+        asker = make_asker(BROKERS, self._site, client, outside.clock.wall)
+        if isinstance(asker, Check):
+            return (asker,)
+        self._asker, self._servers = asker, found.servers
         what = f"{', '.join(found.urls)} (from {found.source})"
         if found.sure and not found.in_vain:
             return (fine(BROKERS, what),)
         asked = "; ".join(found.in_vain)
         step = "set plugin.choria.middleware_hosts, or correct the SRV records"
         return (doubtful(BROKERS, f"{what}; asked in vain: {asked}" if asked else what, step),)
-
-    def _prepare(self) -> Check | None:
-        """Whoever asks the brokers; a check that says why not."""
-        site, client = self._site, self._client
-        try:
-            credentials = ClientCredentials(client.token_file, client.seed_file, strict=site.strict)
-            tls = tls_context(client.ca)
-        except CertificateFileError as error:
-            return wrong(BROKERS, f"{error.file}: {error.detail}", "correct plugin.security.choria.ca")
-        claims = credentials.claims
-        given = claims.get("permissions")
-        self._caller = Caller(client.identity, credentials.caller, credentials.token, credentials.sign)
-        self._asker = Asker(
-            credentials=OurLogin(credentials.token, credentials.sign, *nats_user(site, client)),
-            caller=credentials.caller,
-            name=f"{client.identity}-check",
-            version=VERSION,
-            component=site.lifecycle_component,
-            provisioner=isinstance(given, dict) and given.get("provisioner") is True,
-            organization=str(claims.get("ou") or "")[:80],
-            ca=client.ca,
-            tls=tls,
-            within=client.connect_timeout,
-        )
-        return None
 
     async def _broker(self, server: Server) -> None:
         if self._asker is None:
@@ -237,14 +232,19 @@ class _Preflight:
         return await self._side.login(urls)
 
     async def _discover(self) -> Iterable[Check]:
-        if self._probe is None or self._caller is None:
+        if self._probe is None or self._asker is None:
             return ()
-        self._asking = Asking(self._probe.line, self._caller, self._probe.inbox)
+        self._asking = Asking(self._probe.line, self._asker.asks, self._probe.inbox)
         await self._asking.discover()
         ours = self._side.identity if self._side is not None else ""
         others = len([name for name in self._asking.seen if name != ours])
         what = f"{others} node{'' if others == 1 else 's'} in provisioning mode answered"
         return (fine(DISCOVERY, what if others else f"asked; {what}: there may be none now"),)
+
+    async def _election(self) -> Iterable[Check]:
+        if self._probe is None or self._asker is None:
+            return ()
+        return await election.election(self._site, self._probe, self._asker.asks.sender)
 
     async def _reach(self) -> Iterable[Check]:
         if self._asking is None or self._side is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from security.client import TOKEN_SETTING
+from security.certificate import CertificateFacts
 from security.expiry import certificate_warning, token_end, token_warning
 
 
@@ -30,22 +30,46 @@ class Expiry:
         return {"credential": self.credential, "setting": self.setting, "expires": ends, "warning": self.warning}
 
 
+Judge = Callable[[float], Expiry | None]
+"""How a credential stands at a moment (Unix seconds); None if the site does not have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What can expire, as it is in use: the claims of the two tokens, the end of the authority; and the validity."""
+    """What can expire, as it is in use."""
 
-    client: Callable[[], Mapping[str, Any]]
-    signer: Callable[[], Mapping[str, Any]]
-    authority: Callable[[], float | None]
-    validity: int
+    judges: tuple[Judge, ...]
 
     def at(self, now: int) -> tuple[Expiry, ...]:
         """How they stand at `now` (milliseconds); a credential that the site does not have is not there."""
-        moment, client, signer, end = now / 1000, self.client(), self.signer(), self.authority()
-        found = [Expiry("client_token", TOKEN_SETTING, token_end(client), token_warning(client, moment))]
-        if signer:
-            warning = token_warning(signer, moment, self.validity)
-            found.append(Expiry("signer_token", "jwt_signing_token", token_end(signer), warning))
-        if end is not None:
-            found.append(Expiry("authority", "plugin.security.choria.ca", end, certificate_warning(end, moment)))
-        return tuple(found)
+        return tuple(found for judge in self.judges if (found := judge(now / 1000)) is not None)
+
+
+def token(credential: str, setting: str, claims: Callable[[], Mapping[str, Any]], validity: int | None = None) -> Judge:
+    """A token; `validity` is `server_jwt_validity` where it signs server tokens. No claims are no token."""
+
+    def judge(now: float) -> Expiry | None:
+        said = claims()
+        return Expiry(credential, setting, token_end(said), token_warning(said, now, validity)) if said else None
+
+    return judge
+
+
+def certificate(setting: str, facts: Callable[[], CertificateFacts]) -> Judge:
+    """The client certificate."""
+
+    def judge(now: float) -> Expiry | None:
+        said = facts()
+        return Expiry("client_certificate", setting, said.ends, certificate_warning(said.ends, now, said.begins))
+
+    return judge
+
+
+def authority(setting: str, end: Callable[[], float | None]) -> Judge:
+    """The authority of the broker's certificate; no end is no authority."""
+
+    def judge(now: float) -> Expiry | None:
+        ends = end()
+        return None if ends is None else Expiry("authority", setting, ends, certificate_warning(ends, now))
+
+    return judge

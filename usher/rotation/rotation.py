@@ -29,9 +29,10 @@ from usher import logs
 from usher.config.problems import ConfigErrors, Severity
 from usher.effects.tokens import Tokens
 from usher.metrics.families import Family, labels
+from usher.rotation.change import Change, Subject
 from usher.rotation.expiry import Expiry, Judged
 from usher.rotation.known import Known
-from usher.rotation.subjects import Change, SiteSubject, Subject
+from usher.rotation.subjects import SiteSubject
 from usher.rotation.tokens import tokens_entry
 from usher.rotation.watching import Stamp, stamps
 

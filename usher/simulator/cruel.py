@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 
 from security.keys import SigningKey
 from transport.wire import mcorpc
-from transport.wire.v2 import WireRequest
+from transport.wire.versions import WireRequest
 from usher.simulator import crowds, lies, provision
 from usher.simulator import node as machine
-from usher.simulator.cruelty import CRASHES, WILDCARDS, Cruelty, Part
+from usher.simulator.cruelty import CRASHES, KEYING, WILDCARDS, Cruelty, Part
 from usher.simulator.model import SECOND, Announce, Answer, Detach, Ending, Mode, Node, Process, Setup, Step
 
 _LOCKED: Final = "Could not obtain provisioning lock"
@@ -112,7 +112,7 @@ def honest(scene: Scene) -> Played:
 def crashed(scene: Scene) -> Played:
     """What was done stays done, nobody is told, and the process comes back."""
     after = CRASHES[scene.part.cruelty]
-    if scene.action != after or scene.struck >= scene.part.times or not _happened(scene):
+    if scene.action not in after or scene.struck >= scene.part.times or not _happened(scene):
         return honest(scene)
     return Played(Step(_away(scene, scene.honest.node), (Detach(),)), scene.struck + 1)
 
@@ -138,16 +138,20 @@ def died(scene: Scene) -> Played:
 
 def swapped(scene: Scene) -> Played:
     """The seed that is written is not that of the key that is shown."""
-    if scene.action != "gen25519" or not _happened(scene):
+    if scene.action not in KEYING or not _happened(scene):
         return honest(scene)
-    other = SigningKey.from_seed(blake2b(scene.entropy, digest_size=32).digest())
-    files = {**scene.honest.node.files, scene.setup.seed_file: other.seed_hex}
+    if scene.action == "gencsr":  # with the key that it had before, or with none: its certificate will not fit
+        name, text = scene.setup.private_file, scene.before.files.get(scene.setup.private_file, "")
+    else:
+        other = SigningKey.from_seed(blake2b(scene.entropy, digest_size=32).digest())
+        name, text = scene.setup.seed_file, other.seed_hex
+    files = {**scene.honest.node.files, name: text}
     return Played(Step(scene.honest.node._replace(files=files), scene.honest.outputs), scene.struck + 1)
 
 
 def replaced_early(scene: Scene) -> Played:
     """It has answered with its key, and then another machine has its name."""
-    if scene.action != "gen25519" or scene.struck >= scene.part.times or not _happened(scene):
+    if scene.action not in KEYING or scene.struck >= scene.part.times or not _happened(scene):
         return honest(scene)
     node = _away(scene, scene.honest.node._replace(files={}))
     return Played(Step(node, (*scene.honest.outputs, Detach())), scene.struck + 1)

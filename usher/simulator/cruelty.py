@@ -60,7 +60,7 @@ WHAT: Final[Mapping[Cruelty, str]] = {
     Cruelty.CRASH_AFTER_RESTART: "its process dies at the restart instead of answering, and comes back",
     Cruelty.EXEC_IGNORED: "it acknowledges the restart, and nothing happens",
     Cruelty.EXEC_DIES: "it acknowledges the restart, its process ends, and none comes back",
-    Cruelty.WRONG_KEY: "it answers with one key and writes the seed of another",
+    Cruelty.WRONG_KEY: "it answers with one key and writes another",
     Cruelty.NEW_DISK_AFTER_KEY: "it vanishes when it has made its key, and returns with an empty disk",
     Cruelty.NEW_DISK_LATER: "it vanishes when it is provisioned, and returns with an empty disk",
     Cruelty.HOLDS_LOCK: "it always says that another provisioner holds its lock",
@@ -91,13 +91,15 @@ WHAT: Final[Mapping[Cruelty, str]] = {
 }
 """What each does, a sentence each."""
 
-CRASHES: Final[Mapping[Cruelty, str]] = {
-    Cruelty.CRASH_AFTER_JWT: "jwt",
-    Cruelty.CRASH_AFTER_KEY: "gen25519",
-    Cruelty.CRASH_AFTER_CONFIGURE: "configure",
-    Cruelty.CRASH_AFTER_RESTART: "restart",
+KEYING: Final = frozenset({"gen25519", "gencsr"})
+"""The actions that make a key."""
+CRASHES: Final[Mapping[Cruelty, frozenset[str]]] = {
+    Cruelty.CRASH_AFTER_JWT: frozenset({"jwt"}),
+    Cruelty.CRASH_AFTER_KEY: KEYING,
+    Cruelty.CRASH_AFTER_CONFIGURE: frozenset({"configure"}),
+    Cruelty.CRASH_AFTER_RESTART: frozenset({"restart"}),
 }
-"""The action after which the process dies."""
+"""The actions after which the process dies."""
 FLOODS: Final = frozenset({Cruelty.FLOOD_DISCOVERY, Cruelty.FLOOD_EVENTS, Cruelty.FLOOD_REPLIES})
 WILDCARDS: Final = frozenset({Cruelty.WILDCARD_SILENT, Cruelty.WILDCARD_ANSWERS, Cruelty.WILDCARD_FORGES})
 RETURNS: Final = frozenset({*CRASHES, Cruelty.NEW_DISK_AFTER_KEY, Cruelty.NEW_DISK_LATER})

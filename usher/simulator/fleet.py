@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from transport.wire.v2 import WireRequest
+from transport.wire.versions import WireRequest
 from usher.simulator import cruel
 from usher.simulator import node as machine
 from usher.simulator.crowds import gust

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from transport.wire import mcorpc
-from transport.wire.v2 import WireReply, decode_reply, encode_reply
+from transport.wire.versions import WIRES, WireReply, decode_reply, version_of
 from usher.simulator.cruelty import Cruelty
 from usher.simulator.model import Answer
 
@@ -34,7 +34,7 @@ class Said(NamedTuple):
 
     def instead(self, reply: WireReply) -> Answer:
         """Another reply on the same subject."""
-        payload = encode_reply(
+        payload = WIRES[version_of(self.answer.payload)].encode_reply(
             reply.payload,
             request_id=reply.request_id,
             sender=reply.sender,
@@ -70,7 +70,7 @@ def _request(said: Said) -> Answer:
 def _no_json(said: Said) -> Answer:
     if said.action == "discovery":
         return said.answer
-    return said.instead(replace(said.reply, payload=b'\x00{"statuscode": 0,\xff'))
+    return said.instead(replace(said.reply, payload=b'\x00{"statuscode": 0,'))
 
 
 def _no_choria(said: Said) -> Answer:

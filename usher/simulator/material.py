@@ -184,10 +184,10 @@ def helper_script(issuer: str) -> str:
     return f"#!{sys.executable} -IS\n" + source.replace(_BLANK_ISSUER, f'ISSUER = "{issuer}"')
 
 
-def helper_command(script: Path) -> str:
+def helper_command(script: Path, flags: str = "-IS") -> str:
     """The `helper:` key: the script alone, or with its interpreter where the system could not read it from `#!`."""
     readable = len(sys.executable) < _SHEBANG and not any(character.isspace() for character in sys.executable)
-    return shlex.join([str(script)] if readable else [sys.executable, "-IS", str(script)])
+    return shlex.join([str(script)] if readable else [sys.executable, flags, str(script)])
 
 
 def _private(path: Path, text: str, mode: int = 0o600) -> None:

@@ -17,6 +17,9 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from security.node_tls import RsaPair
+from transport.wire.versions import Version
+
 SECOND: Final = 1_000_000_000
 MILLISECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
@@ -33,6 +36,7 @@ class Mode(Enum):
     PROVISIONING = "provisioning"
     SERVER = "server"
     STRANDED = "stranded"  # runs, but its settings let it reach no broker
+    DEAD = "dead"  # ends at its start, and at every start that somebody makes: its files are of no use
     AWAY = "away"  # re-exec: the old process is gone, the new one is not there yet
     STOPPED = "stopped"
 
@@ -46,6 +50,7 @@ class Phase(Enum):
     RESTARTING = "restarting"
     PROVISIONED = "provisioned"
     STRANDED = "stranded"
+    DEAD = "dead"
     STOPPED = "stopped"
 
 
@@ -62,6 +67,8 @@ class Setup:
 
     `token` is the text of provisioning.jwt, `secret` its `cht`, `by_default` its `chpd`, `updates` its `update`
     (wire/provisioning.md §1.3). `facts` is what `chf` would hold, `broker` the URL in the replies' trace header.
+    `version` is the protocol that they speak, `lacks` the actions that their servers are too old for. `keys` are the
+    RSA pairs that `gencsr` draws from, made once, since each takes 70 ms to make; nodes may so have the same one.
     """
 
     token: str
@@ -71,6 +78,9 @@ class Setup:
     facts: Mapping[str, Any] = field(default_factory=dict)
     broker: str = ""
     config_file: str = CONFIG_FILE
+    version: Version = Version.V2
+    lacks: frozenset[str] = frozenset()
+    keys: tuple[RsaPair, ...] = field(default=(), repr=False)
     threads: str = "Go go1.26.8 with 17 go procs on 2 cores"
 
     @cached_property
@@ -87,6 +97,16 @@ class Setup:
     def token_file(self) -> str:
         """Where `configure` writes the server token."""
         return self.beside("server.jwt")
+
+    @property
+    def ssl_directory(self) -> str:
+        """Where `gencsr` writes, and TLS files of a server are (wire/provisioning.md §2.2)."""
+        return self.beside("ssl")
+
+    @cached_property
+    def private_file(self) -> str:
+        """Where `gencsr` writes the private key."""
+        return f"{self.ssl_directory}/private.pem"
 
     def beside(self, name: str) -> str:
         """The path of a file in the directory of the configuration file."""
@@ -115,7 +135,10 @@ class Counters(NamedTuple):
 
 
 class Process(NamedTuple):
-    """What dies with the process; `ending` is set while the agent's mutex is held for a restart or a shutdown."""
+    """What dies with the process; `ending` is set while the agent's mutex is held for a restart or a shutdown.
+
+    `ecdh` is the secret half that the last `jwt` made (32 bytes).
+    """
 
     mode: Mode
     started: int
@@ -125,6 +148,7 @@ class Process(NamedTuple):
     ends: int = 0
     alive_id: bytes = bytes(16)
     alive_at: int = 0
+    ecdh: bytes = b""
 
 
 class Node(NamedTuple):
@@ -142,7 +166,7 @@ class Node(NamedTuple):
     def due(self) -> int | None:
         """When something happens without a message, nanoseconds; None if nothing does."""
         process = self.process
-        if process.mode in (Mode.STOPPED, Mode.STRANDED):
+        if process.mode in (Mode.STOPPED, Mode.STRANDED, Mode.DEAD):
             return None
         if process.ends:
             return min(process.ends, process.alive_at) if process.alive_at else process.ends
@@ -156,12 +180,14 @@ class Node(NamedTuple):
             return _LEAVING[self.process.ending]
         if setup.config_file in self.files:
             return Phase.CONFIGURED
-        return Phase.KEYED if setup.seed_file in self.files else Phase.UNPROVISIONED
+        keyed = setup.seed_file in self.files or setup.private_file in self.files
+        return Phase.KEYED if keyed else Phase.UNPROVISIONED
 
 
 _PHASES: Final = {
     Mode.SERVER: Phase.PROVISIONED,
     Mode.STRANDED: Phase.STRANDED,
+    Mode.DEAD: Phase.DEAD,
     Mode.STOPPED: Phase.STOPPED,
     Mode.AWAY: Phase.RESTARTING,
 }

@@ -15,7 +15,7 @@ from typing import Final
 
 from transport.wire import mcorpc
 from transport.wire.errors import WireError
-from transport.wire.v2 import WireRequest, decode_request, encode_reply
+from transport.wire.versions import WIRES, WireRequest, decode_request
 from usher.simulator import provision, rpcutil
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.matching import matches
@@ -70,9 +70,11 @@ def elapse(node: Node, setup: Setup, now: int, entropy: bytes) -> Step:
 
 
 def receive(node: Node, setup: Setup, request: WireRequest | None, now: int, entropy: bytes) -> Step:
-    """One message; None is one whose bytes did not decode."""
+    """One message; None is one whose bytes did not decode, by either version of the protocol."""
     if node.process.mode not in _LISTENING:
         return Step(node)
+    if request is not None and request.version is not setup.version:
+        request = None  # nobody translates: it is thrown away like bytes that did not decode (§2.9)
     counters, processed = _admit(node, setup, request, now)
     node = node._replace(process=node.process._replace(counters=counters))
     if request is None or not processed:
@@ -144,7 +146,7 @@ def _rpc(node: Node, setup: Setup, request: WireRequest, now: int, entropy: byte
             f"Could not process request: could not parse incoming message as a MCollective SimpleRPC Request: {error}"
         )
         return _answered(node, setup, request, mcorpc.encode_answer("", provision.INVALID_DATA, words, {}), now)
-    if request.agent == "choria_provision" and call.action in provision.ACTIONS:
+    if request.agent == "choria_provision" and call.action in provision.ACTIONS and call.action not in setup.lacks:
         return _provision(node, setup, call.action, provision.Asked(request, call.data, now, entropy))
     if request.agent == "rpcutil" and call.action in rpcutil.ACTIONS:
         data = rpcutil.ACTIONS[call.action](node, setup, call.data, now)
@@ -184,7 +186,7 @@ def _answered(
     node = node._replace(process=node.process._replace(counters=counters))
     if not made or _SUBJECT.fullmatch(request.reply_to) is None:
         return Step(node, before)
-    data = encode_reply(
+    data = WIRES[request.version].encode_reply(
         payload,
         request_id=request.request_id,
         sender=node.identity,

@@ -8,11 +8,14 @@ Rules:
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
 import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +26,11 @@ from fsm.identity import is_safe
 from security.issuing import Issuer, make_provisioning_token
 from security.keys import SigningKey
 from transport.credentials import CertificateFileError, tls_context
+from transport.wire.versions import Version
 from usher.simulator.fleet import Plan
+from usher.simulator.kinds import keys_wanted, made_keys, setups, sized_facts
 from usher.simulator.model import Setup
-from usher.simulator.profile import Profile, ProfileError, cast, excess, read_profile
+from usher.simulator.profile import LARGEST_FACTS, MOST, Profile, ProfileError, cast, excess, read_profile
 from usher.simulator.startup import claims
 from usher.simulator.unkind import Fault, Rule, RuleError, Unkindness, parse_rule
 from usher.simulator.wire_client import Broker, Login
@@ -56,26 +61,33 @@ def make_plan(args: argparse.Namespace) -> Plan:
     rules = [*profile.rules, *_rules(args, mistakes)]
     mistakes += [f"--profile: {args.profile}: {mistake}" for mistake in excess(profile, nodes)]
     facts = _facts(args, mistakes)
-    token = _token(args, mistakes)
-    told = claims(token)
+    tokens = _tokens(args, mistakes)
+    told = claims(next(iter(tokens.values()), ""))
     if told:
         _useful(told, mistakes)
     broker = _broker(args, told, mistakes)
     context = _context(args, mistakes)
     _connections(args, nodes, mistakes)
-    if args.every <= 0:
-        mistakes.append("--every: must be more than 0 seconds")
+    if not 0 < args.every < math.inf:  # nan is neither
+        mistakes.append("--every: must be a number of seconds above 0")
+    if args.rsa_keys is not None and (args.rsa_keys < 0 or args.rsa_keys == 1):
+        mistakes.append("--rsa-keys: 0, or at least 2, since a node that makes another key needs another one")
     if mistakes or broker is None or context is None:
         raise ArgumentsError(mistakes)
+    version = Version(args.protocol or (Version.V2 if told.get("v2") else Version.V1))
     setup = Setup(
-        token=token,
+        token=tokens[version],
         secret=told["cht"],
         by_default=True,
         updates=bool(told.get("update")) or args.upgradable,
         facts=facts,
         broker=str(broker),
+        version=version,
+        lacks=frozenset(args.without),
     )
-    login = Login(token, str(told.get("chusr", "")), str(told.get("chpwd", "")))
+    keys = keys_wanted(setup, profile, args.rsa_keys)
+    setup = replace(setup, keys=made_keys(keys))
+    login = Login(setup.token, str(told.get("chusr", "")), str(told.get("chpwd", "")))
     unkindness, fleet = Unkindness(tuple(rules), seed), _fleet(args, mistakes)
     if mistakes:
         raise ArgumentsError(mistakes)
@@ -91,12 +103,10 @@ def make_plan(args: argparse.Namespace) -> Plan:
         together=args.together,
         server_events=args.server_events,
         parts={name: part for (part, _), group in zip(profile.parts, chosen, strict=True) for name in group},
-        setups=_setups(setup, seed, profile, names),
+        setups=setups(setup, tokens, seed, profile, names),
         churn=profile.churn,
         domain=args.domain,
-        told=(f"{len(names):,} nodes, seed {seed}, as {args.profile} says", *profile.told(len(names)))
-        if args.profile
-        else (),
+        told=tuple(_told(args, seed, profile, len(names), keys)),
         fleet=fleet,
     )
 
@@ -113,6 +123,14 @@ def _fleet(args: argparse.Namespace, mistakes: list[str]) -> Login | None:
     return Login("", args.fleet_user, password)
 
 
+def _told(args: argparse.Namespace, seed: int, profile: Profile, nodes: int, keys: int) -> Iterator[str]:
+    if args.profile:
+        yield f"{nodes:,} nodes, seed {seed}, as {args.profile} says"
+        yield from profile.told(nodes)
+    if keys:
+        yield f"gencsr     draws from {keys} RSA keys that were made once: nodes may have the same one"
+
+
 def _profile(args: argparse.Namespace, mistakes: list[str]) -> Profile:
     try:
         return read_profile(Path(args.profile)) if args.profile else Profile()
@@ -121,17 +139,12 @@ def _profile(args: argparse.Namespace, mistakes: list[str]) -> Profile:
         return Profile()
 
 
-def _setups(setup: Setup, seed: int, profile: Profile, names: list[str]) -> dict[str, Setup]:
-    """Whose facts are others: one setup for each line of the profile, shared by all of its nodes."""
-    groups = cast(seed, "facts", [facts.amount for facts in profile.facts], names)
-    made = [replace(setup, facts=sized_facts({**setup.facts, **facts.given}, facts.size)) for facts in profile.facts]
-    return {name: one for one, group in zip(made, groups, strict=True) for name in group}
-
-
 def _names(args: argparse.Namespace, nodes: int, mistakes: list[str]) -> list[str]:
-    if nodes < 1:
-        mistakes.append("--nodes: at least 1")
+    if not 1 <= nodes <= MOST:
+        mistakes.append(f"--nodes: at least 1, at most {MOST:,}")
         return []
+    if args.first < 0:
+        mistakes.append("--first: at least 0")
     domain = f".{args.domain}" if args.domain else ""
     try:
         names = [f"{args.names.format(number)}{domain}" for number in range(args.first, args.first + nodes)]
@@ -159,8 +172,9 @@ def _rules(args: argparse.Namespace, mistakes: list[str]) -> list[Rule]:
 
 def _facts(args: argparse.Namespace, mistakes: list[str]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
-    if args.facts_size < 0:
-        mistakes.append("--facts-size: at least 0")
+    if not 0 <= args.facts_size <= LARGEST_FACTS:
+        mistakes.append(f"--facts-size: at least 0, at most {LARGEST_FACTS:,} bytes")
+        return facts
     if args.facts:
         try:
             loaded = orjson.loads(Path(args.facts).read_bytes())
@@ -174,32 +188,23 @@ def _facts(args: argparse.Namespace, mistakes: list[str]) -> dict[str, Any]:
     return sized_facts(facts, args.facts_size)
 
 
-def sized_facts(facts: dict[str, Any], size: int) -> dict[str, Any]:
-    """The facts and as much more as makes them about `size` bytes of JSON."""
-    missing = size - len(orjson.dumps(facts))
-    if missing <= 0:
-        return facts
-    each = 100
-    filler = {f"fact_{number:05d}": "x" * (each - 16) for number in range(max(1, missing // each))}
-    return facts | {"simulated": filler}
-
-
-def _token(args: argparse.Namespace, mistakes: list[str]) -> str:
+def _tokens(args: argparse.Namespace, mistakes: list[str]) -> dict[Version, str]:
+    """The provisioning token for each protocol, the same one where it was given; nothing if there is none."""
     if bool(args.token) == bool(args.issuer_seed):
         mistakes.append("give one of --token (a provisioning.jwt) and --issuer-seed (to make one)")
-        return ""
+        return {}
     option, path = ("--token", args.token) if args.token else ("--issuer-seed", args.issuer_seed)
     try:
         text = Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         mistakes.append(f"{option}: {path}: {_problem(error)}")
-        return ""
+        return {}
     if args.token:
         if not claims(text):
             mistakes.append(f"--token: {path} holds no token")
-            return ""
-        return text
-    return _made_token(args, text, mistakes)
+            return {}
+        return dict.fromkeys(Version, text)
+    return _made_tokens(args, text, mistakes)
 
 
 def _useful(told: dict[str, Any], mistakes: list[str]) -> None:
@@ -208,22 +213,21 @@ def _useful(told: dict[str, Any], mistakes: list[str]) -> None:
         mistakes.append("--token: this is not a provisioning token (its purpose is not choria_provisioning)")
     elif not isinstance(told.get("cht"), str) or not told["cht"]:
         mistakes.append("the provisioning token has no `cht`: real servers refuse such a token")
-    elif not told.get("v2"):
-        mistakes.append("the provisioning token is for protocol v1 (no `v2` claim), which is not simulated yet")
     elif not told.get("chpd"):
         mistakes.append("the provisioning token does not set `chpd` (--default): new servers would not use it")
 
 
-def _made_token(args: argparse.Namespace, seed: str, mistakes: list[str]) -> str:
+def _made_tokens(args: argparse.Namespace, seed: str, mistakes: list[str]) -> dict[Version, str]:
     if not args.secret:
         mistakes.append("--issuer-seed: needs --secret, the token that usher's configuration has as `token`")
-        return ""
+        return {}
     try:
         key = SigningKey.from_hex(seed)
     except ValueError as error:
         mistakes.append(f"--issuer-seed: {error}")
-        return ""
-    return make_provisioning_token(
+        return {}
+    made = partial(
+        make_provisioning_token,
         Issuer(key.seed_hex, key.public_hex),
         int(time.time()),
         _YEAR,
@@ -232,6 +236,7 @@ def _made_token(args: argparse.Namespace, seed: str, mistakes: list[str]) -> str
         user=args.user,
         password=args.password,
     )
+    return {Version.V2: made(), Version.V1: made(v2=False)}
 
 
 def _broker(args: argparse.Namespace, told: dict[str, Any], mistakes: list[str]) -> Broker | None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fsm.errors import UsherError
+from transport.wire.versions import Version
 from usher.simulator.cruelty import FLOODS, RETURNS, WHAT, Cruelty, Part
 from usher.simulator.marked import Entry, read_entries
+from usher.simulator.provision import ACTIONS
 from usher.simulator.unkind import Fault, Rule, RuleError, parse_rule
 
 MOST: Final = 1_000_000
@@ -61,6 +63,15 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Servers:
+    """What some of the nodes are: the protocol that they speak (None: as all), and the actions that they lack."""
+
+    amount: Amount
+    version: Version | None
+    lacks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Churn:
     """New names that come and go: so many a second, each stays so many seconds, for so many seconds."""
 
@@ -76,6 +87,7 @@ class Profile:
     nodes: int = 0
     seed: int = 0
     facts: tuple[Facts, ...] = ()
+    servers: tuple[Servers, ...] = ()
     rules: tuple[Rule, ...] = ()
     parts: tuple[tuple[Part, Amount], ...] = ()
     churn: Churn | None = None
@@ -87,6 +99,10 @@ class Profile:
         for facts in self.facts:
             named = f" with {', '.join(sorted(facts.given))}" if facts.given else ""
             yield f"{_nodes(facts.amount.of(nodes))} facts of {facts.size:,} bytes{named}"
+        for servers in self.servers:
+            spoken = [f"speak protocol {servers.version.value}"] if servers.version else []
+            without = [f"are too old for {', '.join(sorted(servers.lacks))}"] if servers.lacks else []
+            yield f"{_nodes(servers.amount.of(nodes))} {' and '.join(spoken + without) or 'as all'}"
         for rule in self.rules:
             times = f", {rule.least:g} to {rule.most:g} s" if rule.most else ""
             yield f"messages   {rule.fault.value} {rule.chance:.3g} of {rule.action}{times}"
@@ -117,6 +133,7 @@ def excess(profile: Profile, nodes: int) -> list[str]:
     groups = (
         ("cruelties", [amount for _, amount in profile.parts]),
         ("facts", [each.amount for each in profile.facts]),
+        ("servers", [each.amount for each in profile.servers]),
     )
     sums = ((name, sum(amount.of(nodes) for amount in amounts)) for name, amounts in groups)
     return [f"{name}: {total} nodes are spoken of, and there are {nodes}" for name, total in sums if total > nodes]
@@ -134,11 +151,12 @@ def read_profile(path: Path) -> Profile:
 
 
 def _profile(top: Entry) -> Profile:
-    keys = top.members("nodes", "seed", "facts", "unkindness", "cruelties", "churn")
+    keys = top.members("nodes", "seed", "facts", "servers", "unkindness", "cruelties", "churn")
     return Profile(
         nodes=keys["nodes"].whole(1, MOST) if "nodes" in keys else 0,
         seed=keys["seed"].whole(0, 1 << 62) if "seed" in keys else 0,
         facts=tuple(_facts(entry) for entry in keys["facts"].items()) if "facts" in keys else (),
+        servers=tuple(_servers(entry) for entry in keys["servers"].items()) if "servers" in keys else (),
         rules=tuple(_rules(keys["unkindness"])) if "unkindness" in keys else (),
         parts=tuple(_parts(keys["cruelties"])) if "cruelties" in keys else (),
         churn=_churn(keys["churn"]) if "churn" in keys else None,
@@ -165,6 +183,24 @@ def _facts(entry: Entry) -> Facts:
     given = keys["set"].mapping() if "set" in keys else {}
     size = keys["size"].whole(0, LARGEST_FACTS) if "size" in keys else 0
     return Facts(_amount(keys["nodes"]) if "nodes" in keys else Amount(number=1), size, given)
+
+
+def _servers(entry: Entry) -> Servers:
+    keys = entry.members("nodes", "protocol", "without", needed=("nodes",))
+    version = keys["protocol"].plain() if "protocol" in keys else None
+    if version is not None and version not in list(Version):
+        keys["protocol"].wrong("is no protocol: v1 or v2")
+        version = None
+    lacks = frozenset(_action(each) for each in keys["without"].items()) if "without" in keys else frozenset()
+    amount = _amount(keys["nodes"]) if "nodes" in keys else Amount(number=1)
+    return Servers(amount, Version(version) if version else None, lacks)
+
+
+def _action(entry: Entry) -> str:
+    given = str(entry.plain())
+    if given not in ACTIONS:
+        entry.wrong(f"is no action of a server: {', '.join(ACTIONS)}")
+    return given
 
 
 def _rules(entry: Entry) -> Iterator[Rule]:

@@ -2,9 +2,9 @@
 
 Rules:
 1. Checks come in the server's order, and what an earlier step wrote stays when a later one fails (§2.2).
-2. A text that is said here was captured or read in the server's source; the simulator invents none but for RSA keys.
+2. A text that is said here was captured or read in the server's source; the simulator invents one, for RSA keys.
 3. Nothing is written to a disk: files are entries of the node.
-4. No RSA key is made, and a private key that the helper sent is kept as it came: both belong to x509 networks.
+4. RSA keys are drawn from a pool that was made once; the one that a node has is not drawn again for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import orjson
 
 from security.exchange import public_of
 from security.keys import SigningKey
-from transport.wire.v2 import WireRequest
+from security.node_tls import unwrapped
+from transport.wire.versions import WireRequest
 from usher.simulator.inputs import INTEGER, TEXT, TEXTS, MisfitError, decode, texts
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.model import SECOND, Announce, Ending, Mode, Node, Setup
@@ -87,7 +88,9 @@ def perform(node: Node, setup: Setup, name: str, asked: Asked) -> Result:
 
 
 def _jwt(node: Node, setup: Setup, asked: Asked, _given: dict[str, Any]) -> Result:
-    return Result(node, data={"jwt": setup.token, "ecdh_public": public_of(asked.entropy[:32]).hex()})
+    secret = asked.entropy[:32]
+    node = node._replace(process=node.process._replace(ecdh=secret))
+    return Result(node, data={"jwt": setup.token, "ecdh_public": public_of(secret).hex()})
 
 
 def _gen25519(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) -> Result:
@@ -99,8 +102,18 @@ def _gen25519(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) -> 
     return Result(node._replace(files=files), data=data)
 
 
-def _gencsr(node: Node, _setup: Setup, _asked: Asked, _given: dict[str, Any]) -> Result:
-    return aborted(node, "Could not create private key: this simulator makes no RSA keys")
+def _gencsr(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) -> Result:
+    others = [pair for pair in setup.keys if pair.private_pem != node.files.get(setup.private_file)]
+    if not others:
+        return aborted(node, "Could not create private key: this simulator was started without RSA keys (--rsa-keys)")
+    pair = others[_draw(asked, len(others))]
+    try:
+        request = pair.request({**given, "cn": given["cn"] or node.identity})
+    except ValueError as error:
+        return aborted(node, f"Could not create CSR bytes: {error}")
+    written = {setup.private_file: pair.private_pem, f"{setup.ssl_directory}/csr.pem": request}
+    data = {"csr": request, "public_key": pair.public_pem, "ssldir": setup.ssl_directory}
+    return Result(node._replace(files={**node.files, **written}), data=data)
 
 
 def _configure(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) -> Result:
@@ -113,8 +126,7 @@ def _configure(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) ->
     except (MisfitError, orjson.JSONDecodeError) as error:
         words = error.words if isinstance(error, MisfitError) else f"invalid JSON: {error}"
         return aborted(node, f"Could not decode configuration data: {words}")
-    files = dict(node.files)
-    text = _write(files, setup, asked, settings, given)
+    files, text = _write(node, setup, asked, settings, given)
     node = node._replace(files=files)
     if text:
         return aborted(node, text)
@@ -124,24 +136,25 @@ def _configure(node: Node, setup: Setup, asked: Asked, given: dict[str, Any]) ->
 
 
 def _write(
-    files: dict[str, str], setup: Setup, asked: Asked, settings: Mapping[str, str], given: Mapping[str, Any]
-) -> str:
-    """Write steps 6 to 10 of configure in their order; the text of the one that failed, or nothing."""
-    if given["certificate"] and given["ssldir"] and given["ca"] and (text := _tls(files, given)):
-        return f"TLS Setup Failed: could not decrypt private key: {text}"
+    node: Node, setup: Setup, asked: Asked, settings: Mapping[str, str], given: Mapping[str, Any]
+) -> tuple[dict[str, str], str]:
+    """Steps 6 to 10 of configure in their order: the files, and the text of the step that failed, or nothing."""
+    files = dict(node.files)
+    if given["certificate"] and given["ssldir"] and given["ca"] and (text := _tls(files, given, node.process.ecdh)):
+        return files, f"TLS Setup Failed: could not decrypt private key: {text}"
     if given["server_jwt"]:
         files[setup.token_file] = given["server_jwt"]
     written = written_config(settings, asked)
     if text := config_error(parse(written)):
-        return f"Could not write config: generated configuration could not be parsed: {text}"
+        return files, f"Could not write config: generated configuration could not be parsed: {text}"
     files[setup.config_file] = written
     for name, folder, extension, what in _POLICIES:
         policies = given[name]
         for misnamed in (policy for policy in policies if not policy.endswith(extension)):
-            return f'Could not save {what}: expected "{misnamed}" to have {extension} extension'
+            return files, f'Could not save {what}: expected "{misnamed}" to have {extension} extension'
         if policies:
             _replace_below(files, setup.beside(folder), policies)
-    return ""
+    return files, ""
 
 
 _POLICIES: Final = (
@@ -150,17 +163,17 @@ _POLICIES: Final = (
 )
 
 
-def _tls(files: dict[str, str], given: Mapping[str, Any]) -> str:
+def _tls(files: dict[str, str], given: Mapping[str, Any], ecdh: bytes) -> str:
+    """Write the files of its TLS; why the key could not be decrypted, or nothing."""
     folder = given["ssldir"].rstrip("/")
     files[f"{folder}/certificate.pem"] = given["certificate"]
     files[f"{folder}/ca.pem"] = given["ca"]
     if not given["key"]:
         return ""
-    if "-----BEGIN" not in given["key"]:
-        return "bad key received"
-    if "ENCRYPTED" not in given["key"]:
-        return "key is not encrypted"
-    files[f"{folder}/private.pem"] = given["key"]
+    try:
+        files[f"{folder}/private.pem"] = unwrapped(given["key"], ecdh, given["ecdh_public"])
+    except ValueError as error:
+        return str(error)
     files.pop(f"{folder}/csr.pem", None)
     return ""
 

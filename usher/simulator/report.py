@@ -18,6 +18,7 @@ import orjson
 
 from fsm.errors import UsherError
 from security.keys import SigningKey
+from security.node_tls import key_fingerprint
 from usher.simulator.model import MILLISECOND, Node, Setup
 from usher.simulator.startup import claims
 
@@ -69,7 +70,11 @@ class Report:
 
 
 def holding(node: Node, setup: Setup) -> dict[str, Any]:
-    """What a node is and holds: `key` is its public key, `token_key` the one that its server token names (hex)."""
+    """What a node is and holds: `key` is its public key, `token_key` the one that its server token names (hex).
+
+    On an x509 network `tls_key` and `certificate_key` are the SHA-256 of the public keys of its private key and of its
+    certificate.
+    """
     seed, token = node.files.get(setup.seed_file), claims(node.files.get(setup.token_file, ""))
     return {
         "node": node.host,
@@ -80,4 +85,6 @@ def holding(node: Node, setup: Setup) -> dict[str, Any]:
         "key": SigningKey.from_hex(seed).public_hex if seed else "",
         "token_key": str(token.get("public_key", "")),
         "token_id": str(token.get("jti", "")),
+        "tls_key": key_fingerprint(node.files.get(setup.private_file, "")),
+        "certificate_key": key_fingerprint(node.files.get(f"{setup.ssl_directory}/certificate.pem", "")),
     }

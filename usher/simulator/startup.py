@@ -4,7 +4,9 @@ Rules:
 1. The mode follows from the files and the provisioning token alone (wire/provisioning.md §6.1, go-choria's server_run).
 2. A seed and a server token that do not belong together, or an expired token, are deleted: back to provisioning.
 3. A server token for another identity is not deleted: such a server runs and is let in nowhere.
-4. Coming up is: subscribe, then say `startup`, then, up to 29 minutes later and each 30, `alive`.
+4. A server of an x509 network whose certificate does not fit its key ends at its start: nothing brings it back but
+   somebody who goes there (§6.8). With a certificate out of its time it runs and is let in nowhere.
+5. Coming up is: subscribe, then say `startup`, then, up to 29 minutes later and each 30, `alive`.
 """
 
 from __future__ import annotations
@@ -20,8 +22,21 @@ import orjson
 
 from security.keys import SigningKey
 from security.node import server_token_misfit
+from security.node_tls import in_its_time, tls_misfit
 from usher.simulator.lifecycle import Kind, event
-from usher.simulator.model import COLLECTIVE, MILLISECOND, MINUTE, Attach, Counters, Mode, Node, Process, Setup, Step
+from usher.simulator.model import (
+    COLLECTIVE,
+    MILLISECOND,
+    MINUTE,
+    SECOND,
+    Attach,
+    Counters,
+    Mode,
+    Node,
+    Process,
+    Setup,
+    Step,
+)
 
 PROVISION_AGENTS: Final = ("choria_provision", "choria_util", "discovery", "rpcutil")
 SERVER_AGENTS: Final = (*PROVISION_AGENTS, "scout")
@@ -30,8 +45,13 @@ _SUBSCRIBED: Final = {  # in the captured order
     Mode.SERVER: ("discovery", "rpcutil", "choria_util", "scout", "choria_provision"),
 }
 _PROVISION: Final = "plugin.choria.server.provision"
-_SEED: Final = "plugin.security.choria.seed_file"
-_TOKEN: Final = "plugin.security.choria.token_file"  # noqa: S105 the name of an option
+_PROVIDER: Final = "plugin.security.provider"
+_ANONYMOUS: Final = "plugin.security.server_anon_tls"
+_FILES: Final = {  # seed and token, by whether TLS is anonymous on an x509 network
+    False: ("plugin.security.choria.seed_file", "plugin.security.choria.token_file"),
+    True: ("plugin.choria.security.server.seed_file", "plugin.choria.security.server.token_file"),
+}
+_TLS: Final = ("certificate", "key", "ca")
 _TRUE: Final = frozenset({"1", "yes", "true", "y", "t"})
 
 
@@ -40,7 +60,7 @@ def boot(node: Node, setup: Setup, now: int, entropy: bytes) -> Step:
     mode, files, collectives, identity = _decide(node, setup, now)
     minutes = entropy[16] % 30
     process = Process(mode, now, counters=Counters(events=1), alive_id=entropy[:16], alive_at=now + minutes * MINUTE)
-    if mode is Mode.STRANDED:
+    if mode in (Mode.STRANDED, Mode.DEAD):
         process = process._replace(counters=Counters(), alive_at=0)
         return Step(node._replace(files=files, process=process))
     node = node._replace(files=files, process=process, collectives=collectives, identity=identity)
@@ -73,7 +93,11 @@ def parse(text: str) -> Mapping[str, str]:
 
 def turns_provisioning_on(options: Mapping[str, str]) -> bool:
     """Whether a configuration says `plugin.choria.server.provision`, and says true."""
-    return options.get(_PROVISION, "").strip().lower() in _TRUE
+    return _says(options, _PROVISION)
+
+
+def _says(options: Mapping[str, str], name: str) -> bool:
+    return options.get(name, "").strip().lower() in _TRUE
 
 
 def _decide(node: Node, setup: Setup, now: int) -> tuple[Mode, Mapping[str, str], tuple[str, ...], str]:
@@ -82,8 +106,10 @@ def _decide(node: Node, setup: Setup, now: int) -> tuple[Mode, Mapping[str, str]
     if text is None:  # a token and no configuration file
         return _by_default(setup), node.files, here, node.host
     options = parse(text)
-    seed, token = options.get(_SEED, setup.seed_file), options.get(_TOKEN, setup.token_file)
-    secured = options.get("plugin.security.provider") == "choria"
+    anonymous = _says(options, _ANONYMOUS)
+    names = _FILES[anonymous]
+    seed, token = options.get(names[0], setup.seed_file), options.get(names[1], setup.token_file)
+    secured = anonymous or options.get(_PROVIDER) == "choria"
     said = _PROVISION in options
     if secured and _unfit(node.files.get(seed), node.files.get(token), now):
         kept = {path: content for path, content in node.files.items() if path not in (seed, token)}
@@ -95,10 +121,22 @@ def _decide(node: Node, setup: Setup, now: int) -> tuple[Mode, Mapping[str, str]
     named = claims(node.files.get(token, "")).get("identity", identity) if secured else identity
     if named != identity:
         return (Mode.STRANDED if said else Mode.PROVISIONING), node.files, here, node.host
-    if not secured:  # another security provider, or an ordinary server without what it needs: not played yet
-        return Mode.STRANDED, node.files, here, node.host
-    collectives = tuple(name.strip() for name in options.get("collectives", "choria").split(",") if name.strip())
+    mode = Mode.SERVER if secured else _certified(options, node.files, now)
+    if mode is not Mode.SERVER:
+        return mode, node.files, here, node.host
+    usual = "choria" if options.get(_PROVIDER) == "choria" else "mcollective"
+    collectives = tuple(name.strip() for name in options.get("collectives", usual).split(",") if name.strip())
     return Mode.SERVER, node.files, collectives, identity
+
+
+def _certified(options: Mapping[str, str], files: Mapping[str, str], now: int) -> Mode:
+    """What the files of an x509 network make of a server."""
+    if options.get(_PROVIDER) != "file":  # others, and an ordinary server without what it needs, are not played
+        return Mode.STRANDED
+    certificate, key, ca = (files.get(options.get(f"plugin.security.file.{name}", "")) for name in _TLS)
+    if tls_misfit(certificate, key, ca) is not None:
+        return Mode.DEAD
+    return Mode.SERVER if certificate and in_its_time(certificate, now // SECOND) else Mode.STRANDED
 
 
 def _by_default(setup: Setup) -> Mode:

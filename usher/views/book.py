@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from store.reader import PAGE, Reader, open_reader
+from store.records import begins
 from store.views import EndView, FleetView, Group, HistoryView, Marked, NodeView
 from usher.views.openings import OpeningView, openings, openings_between
 from usher.views.past import Opened, Past, read
@@ -68,6 +69,24 @@ class Book:
             return []
         opened = {each.seq: each for each in openings(self._reader, node, rows[0].seq, rows[-1].seq)}
         return [_past(row, opened.get(row.seq)) for row in rows]
+
+    def begins(self, node: str) -> tuple[int, int] | None:
+        """The seq that a node's history begins with, and when what was before was pruned (ms); None if it is whole."""
+        return begins(self._reader, node)
+
+    def opening(self, node: str) -> Callable[[int], OpeningView | None]:
+        """What answers which effect a row of this node opened; asked in the rows' order, it reads page by page."""
+        page: dict[int, OpeningView] = {}
+        last = 0
+
+        def find(seq: int) -> OpeningView | None:
+            nonlocal page, last
+            if seq > last:
+                last = seq + PAGE - 1
+                page = {each.seq: each for each in openings(self._reader, node, seq, last)}
+            return page.get(seq)
+
+        return find
 
     def lines(self, node: str, until: int | None = None) -> Iterator[Past]:
         """All lines of a node's history, up to a position, oldest first, a page at a time."""

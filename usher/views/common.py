@@ -72,6 +72,18 @@ def directory(text: str) -> str:
     return text
 
 
+def file(text: str) -> str:
+    """A file that was named: an empty name is a variable that was not set, and never means the default."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: name a file")
+    return text
+
+
+def path(text: str) -> Path:
+    """A file that was named, as a path."""
+    return Path(file(text))
+
+
 def count(text: str) -> int:
     """A number of lines, at least one."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 10**8):

@@ -41,20 +41,23 @@ def run(args: argparse.Namespace) -> int:
 
 def _history(args: argparse.Namespace) -> None:
     with open_book(common.database(args)) as book:
-        past = book.history(args.node, args.limit)
+        past, begun = book.history(args.node, args.limit), book.begins(args.node)
         if not past:
             common.known(book, args.node)
     if args.json:
         common.answer_all(line(each) for each in past)
     else:
         said = closing(past, common.now())
-        common.say([*lines(past, common.width()), *([f"({said})"] if said else [])])
+        common.say([*lines(past, common.width(), begun), *([f"({said})"] if said else [])])
 
 
-def lines(past: Sequence[Past], width: int | None) -> Iterator[str]:
-    """A line a transition, each followed by its note; two lines where the terminal is too narrow."""
+def lines(past: Sequence[Past], width: int | None, begun: tuple[int, int] | None = None) -> Iterator[str]:
+    """A line a transition, each followed by its note; two lines where the terminal is too narrow.
+
+    `begun` is the seq that its history begins with above a floor, and when that was set.
+    """
     if not past:
-        yield "nothing of its history is kept"
+        yield "nothing of its history is kept" + (f": {pruned(begun)}" if begun else "")
         return
     cells = [_cells(each) for each in past]
     wide = fits(HEAD, cells, width)
@@ -64,8 +67,15 @@ def lines(past: Sequence[Past], width: int | None) -> Iterator[str]:
     for each, text in zip(past, told, strict=True):
         yield from (_fitting(line, width) for line in text.splitlines())
         yield from (_fitting(f"    note | {visible(line)}", width) for line in each.note.splitlines())
-    if past[0].seq > 1:
+    if begun and past[0].seq == begun[0]:
+        yield f"({pruned(begun)})"
+    elif past[0].seq > 1:
         yield f"(from seq {past[0].seq}: earlier lines are not shown, see --limit)"
+
+
+def pruned(begun: tuple[int, int]) -> str:
+    """Where a node's history begins, and since when."""
+    return f"its history begins at seq {begun[0]}: what was before was pruned on {local(begun[1])}"
 
 
 def _stacked(cells: Sequence[str]) -> str:

@@ -18,7 +18,9 @@ _SEQ = 9
 
 
 def time(text: str) -> int:
-    """A time in milliseconds since 1970: 2026-11-20T21:52:29, '2026-11-20 21:52', 2026-11-20, or 2h (ago)."""
+    """A time in milliseconds since 1970: 2026-11-20T21:52:29, '2026-11-20 21:52', 2026-11-20, 2h (ago), or now."""
+    if text.strip() == "now":
+        return now()
     try:
         return now() - milliseconds(text)
     except ValueError:

@@ -24,6 +24,7 @@ from usher.state import StateDirectory
 from usher.views import common
 from usher.views.book import open_book
 from usher.views.documents import line, whole
+from usher.views.history import pruned
 from usher.views.past import Past
 from usher.views.signs import Heard, Known, Sign, signs
 from usher.views.story import Story, arrival, story
@@ -53,14 +54,16 @@ def _why(args: argparse.Namespace) -> None:
     with open_book(database) as book:
         snapshot = common.known(book, args.node)
         past = book.history(args.node, DEPTH, snapshot.seq)
-        paused, groups = book.paused(), book.failures()
+        paused, groups, begun = book.paused(), book.failures(), book.begins(args.node)
     now = common.now()
     told = story(snapshot, past, now, paused)
     shown = tuple(signs(Known(snapshot, past, now, heard(database.parent, args.node), groups)))
     if args.json:
-        common.answer(document(snapshot, past, told) | {"signs": [sign.document() for sign in shown]})
+        more = {"signs": [sign.document() for sign in shown], "history_begins": begun[0] if begun else 1}
+        common.answer(document(snapshot, past, told) | more)
     else:
-        common.say(chain(_wrapped(told.paragraph), *(lines(sign) for sign in shown)))
+        before = _wrapped(f"({pruned(begun)})") if begun else []
+        common.say(chain(_wrapped(told.paragraph), before, *(lines(sign) for sign in shown)))
 
 
 def lines(sign: Sign) -> list[str]:

@@ -88,18 +88,21 @@ def clock_skew(known: Known) -> Sign | None:
 
 
 def event_but_no_answer(known: Known) -> Sign | None:
-    """It was seen by event alone, and has never answered."""
+    """It was seen by what it says by itself alone, and has never answered."""
     snapshot, events = known.snapshot, known.events
-    by_event = known.heard is not None or "hint_startup" in events
+    registers = "hint_registration" in events
+    by_event = known.heard is not None or "hint_startup" in events or registers
     if snapshot.answered or snapshot.reason not in _NOBODY or not by_event or "hint_listed" in events:
         return None
     version = f" (Choria {visible(known.heard.version)})" if known.heard and known.heard.version else ""
-    seen = f"it was seen by its startup event alone{version}, discovery never listed it, and it has never answered"
+    by = "its registration data, which only servers of protocol v1 send," if registers else "its startup event"
+    seen = f"it was seen by {by} alone{version}, discovery never listed it, and it has never answered"
     likely = (
         "nobody is subscribed under its name: it is in another collective than `provisioning`, it has left, or the "
         "event was forged"
         if snapshot.reason is Reason.ABSENT
-        else "its clock is off, it speaks another version of the protocol, or it takes part in another collective"
+        else "it speaks the other version of the protocol (x509 networks speak v1, issuer networks v2, and a server as "
+        "the claim `v2` of its provisioning token says), its clock is off, or it is in another collective"
     )
     return Sign(event_but_no_answer.__name__, f"{seen}: {likely}.", _AS_NODE)
 

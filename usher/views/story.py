@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fsm.effects import SPECS
+from fsm.effects import SPECS, Effect
 from fsm.events import DueKind
 from fsm.reasons import WHAT, Reason
 from fsm.snapshot import Awaited, Snapshot
@@ -190,7 +190,12 @@ def _first(snapshot: Snapshot) -> str:
 
 
 def _quiet(snapshot: Snapshot, now: int) -> str:
-    quiet = snapshot.quiet
-    if quiet is None or quiet.until <= now or snapshot.awaited is None or snapshot.awaited.kind is not DueKind.STEP:
+    if snapshot.awaited is None or snapshot.awaited.kind is not DueKind.STEP:
         return ""
-    return f" An earlier request that changes the node got no answer and may be alive until {when(quiet.until, now)}."
+    doing = snapshot.doing
+    exchange = doing is not None and doing.effect is Effect.EXCHANGE_KEY
+    still = snapshot.pairing if exchange else snapshot.quiet
+    if still is None or still.until <= now:
+        return ""
+    what = "has it make a half of a secret" if exchange else "changes the node"
+    return f" An earlier request that {what} got no answer and may be alive until {when(still.until, now)}."

@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from fsm.certifying import Examined, Supplied
 from fsm.effects import Effect
-from fsm.events import CsrFacts, Done, InventoryFacts
+from fsm.errors import TokenError
+from fsm.events import CsrFacts, Done, HelperFacts, InventoryFacts, WrapFacts
 from fsm.ports import HelperReply
 from fsm.snapshot import Snapshot
 from helpers.protocol import encode_call
 from security.csr import RequestVerifier
 from security.keyfiles import verify_key
+from security.supplied import SuppliedVerifier
 from security.verifier import TokenVerifier
 from tests.fakes.effects import IDENTITY, EffectsBench
 from tests.fakes.rpc import Said
@@ -80,6 +83,13 @@ class Renamed(RequestVerifier):
         return super().certificate_request(text, public_key, identity.replace(IDENTITY, NODE))
 
 
+class RenamedCertificates(SuppliedVerifier):
+    """Asks whether the certificate is v1a's."""
+
+    def supplied(self, offer: Supplied, now: int) -> Examined:
+        return super().supplied(replace(offer, names=(NODE, *offer.names[1:])), now)
+
+
 async def test_a_request_is_asked_for_as_captured_and_the_captured_one_passes_every_check(
     bench: EffectsBench, pairs: dict[str, Pair]
 ):
@@ -136,3 +146,54 @@ async def test_a_configuration_is_sent_as_captured(bench: EffectsBench, pairs: d
     assert isinstance(body, Done), body
     assert len(asked) == 10
     assert dict(bench.sent.data) == asked
+
+
+def supplied(pairs: dict[str, Pair], **changes: str) -> HelperReply:
+    """What the helper of the capture answered, as far as the node was sent it."""
+    asked, _ = pairs["configure"]
+    given = {name: asked[name] for name in ("certificate", "ca", "action_policies", "opa_policies")} | changes
+    return HelperReply(configuration=json.loads(asked["config"]), **given)
+
+
+async def test_the_certificate_of_the_capture_passes_every_check(bench: EffectsBench, pairs: dict[str, Pair]):
+    snapshot = await held(bench, Effect.RUN_HELPER)
+    bench.hand.keep(snapshot, Name.CLAIMS, {})
+    bench.certificates = RenamedCertificates(DENIED, strict=True)
+    bench.helper.reply = supplied(pairs)
+    body = (await bench.perform(Effect.RUN_HELPER, snapshot)).body
+    assert isinstance(body, Done), body
+    assert isinstance(body.facts, HelperFacts)
+    assert (body.facts.key, body.facts.checks) == (False, "")
+
+
+async def test_a_site_that_supplied_keys_sends_the_same_ten_inputs_and_the_two_of_the_key_filled(
+    bench: EffectsBench, pairs: dict[str, Pair]
+):
+    asked, _ = pairs["configure"]
+    snapshot = await held(bench, Effect.CONFIGURE)
+    bench.hand.keep_reply(snapshot, supplied(pairs))
+    wrapped = {"key": "-----BEGIN RSA PRIVATE KEY-----", "ecdh_public": "ab" * 32}
+    bench.hand.keep(snapshot, Name.WRAPPED, wrapped)
+    facts = replace(snapshot.facts, wrap=WrapFacts("0a" * 32))
+    body = (await bench.perform(Effect.CONFIGURE, replace(snapshot, facts=facts))).body
+    assert isinstance(body, Done), body
+    assert dict(bench.sent.data) == asked | wrapped
+
+
+def test_the_provisioning_token_of_the_capture_verifies_with_the_rsa_certificate_and_no_other_key(shared: Path):
+    keys = shared / "wire" / "keys"
+    text, certificate = (keys / "provisioning-v1-rs256.jwt").read_text(), keys / "provisioning-v1-signer.pem"
+    verified = TokenVerifier(verify_key(str(certificate))).provisioning_token(text, CAPTURED_AT)
+    assert verified.claims["purpose"] == "choria_provisioning"
+    for other in ("ca.pem", "issuer-ed25519-public.hex"):
+        with pytest.raises(TokenError):
+            TokenVerifier(verify_key(str(keys / other))).provisioning_token(text, CAPTURED_AT)
+
+
+def test_it_verifies_with_the_bare_public_key_too(shared: Path, tmp_path: Path):
+    keys = shared / "wire" / "keys"
+    certificate = x509.load_pem_x509_certificate((keys / "provisioning-v1-signer.pem").read_bytes())
+    public = tmp_path / "public.pem"
+    public.write_bytes(certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    text = (keys / "provisioning-v1-rs256.jwt").read_text()
+    assert TokenVerifier(verify_key(str(public))).provisioning_token(text, CAPTURED_AT).jti

@@ -16,7 +16,9 @@ from security.keys import SigningKey, signed_by
 from tests.fakes.shapes import LATER, LAYERS, shape
 from tests.fakes.simulated import Bench, setup
 from transport.wire.mcorpc import decode_answer, decode_call, encode_call
-from transport.wire.v2 import Filter, WireRequest, decode_reply, decode_request
+from transport.wire.messages import Filter
+from transport.wire.v2 import decode_reply, decode_request
+from transport.wire.versions import Version, WireRequest
 from usher.simulator.model import SECOND, Announce, Answer, Attach, Mode, Node, Setup
 from usher.simulator.node import elapse, receive, start
 from usher.simulator.startup import claims, subjects
@@ -31,10 +33,12 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def request(entry: dict[str, Any], at: int) -> WireRequest:
     call = entry["request"]
     return WireRequest(
+        version=Version.V2,
+        header_sender=entry["caller"],
         request_id="r",
         sender=entry["caller"],
         caller=entry["caller"],
-        token="t",
+        credential="t",
         signature=b"s",
         signed=b"r",
         collective="provisioning",

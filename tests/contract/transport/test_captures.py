@@ -18,6 +18,7 @@ from transport.discovery import AGENT
 from transport.wire import mcorpc, v2
 from transport.wire.caller import Caller
 from transport.wire.events import LifecycleEvent, decode_event, encode_startup
+from transport.wire.messages import Filter, Version
 
 V2 = ("v2-ed25519.jsonl", "v2-rare.jsonl", "v2-fleet-side.jsonl")
 Row = dict[str, Any]
@@ -74,8 +75,8 @@ def test_every_request_decodes_and_its_signature_verifies(wire, published):
     for row in requests(published):
         request = v2.decode_request(row["payload"].encode())
         public.verify(request.signed, request.signature)
-        assert request.token == (wire / "keys/provisioner-client.jwt").read_text().strip()
-        assert request.filter == v2.Filter(agent=("choria_provision" if request.agent == AGENT else request.agent,))
+        assert request.credential == (wire / "keys/provisioner-client.jwt").read_text().strip()
+        assert request.filter == Filter(agent=("choria_provision" if request.agent == AGENT else request.agent,))
         assert request.reply_to == subjects.reply(request.caller, request.request_id)
         if request.agent == AGENT:
             assert request.payload == mcorpc.DISCOVERY_PING
@@ -106,7 +107,9 @@ def test_a_request_of_ours_is_theirs_byte_for_byte(published):
     for row in requests(published):
         theirs = v2.decode_request(row["payload"].encode())
         trace = json.loads(row["payload"])["headers"]["trace"]
-        caller = Caller(theirs.sender, theirs.caller, theirs.token, lambda _data, theirs=theirs: theirs.signature)
+        caller = Caller(
+            Version.V2, theirs.sender, theirs.caller, theirs.credential, lambda _data, theirs=theirs: theirs.signature
+        )
         payload = theirs.payload
         if theirs.agent != AGENT:
             call = mcorpc.decode_call(payload)

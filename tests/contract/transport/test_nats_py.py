@@ -65,7 +65,7 @@ async def test_our_attributes_are_not_theirs():
         "_complained",
         "_informed",
         "_handlers",
-        "_tls",
+        "_tls_wanted",
         "_done",
         "_reading",
     }

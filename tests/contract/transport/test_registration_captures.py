@@ -42,7 +42,7 @@ def test_every_request_decodes(captured):
         request = v1.decode_request(json.dumps(message).encode())
         assert request.sender == request.header_sender == theirs["envelope"]["senderid"]
         assert request.collective == "provisioning"
-        assert (request.agent, request.payload) == (theirs["envelope"]["agent"], theirs["message"])
+        assert (request.agent, request.payload.decode()) == (theirs["envelope"]["agent"], theirs["message"])
 
 
 def test_what_is_no_request_is_none(captured):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from usher.children import usher
 
 pytestmark = pytest.mark.network
@@ -36,8 +37,8 @@ def descendants(pid: int) -> list[int]:
 
 
 def all_ended(handles: list[int]) -> bool:
-    """Whether all these processes end within ten seconds each."""
-    ended = [bool(select.select([handle], [], [], 10)[0]) for handle in handles]
+    """Whether all these processes end."""
+    ended = [bool(select.select([handle], [], [], PATIENCE)[0]) for handle in handles]
     for handle in handles:
         os.close(handle)
     return all(ended)
@@ -64,11 +65,11 @@ def test_all_are_provisioned_and_what_it_says_is_true(tmp_path: Path):
         tried = [line.split()[1:] for line in lines if line.startswith("  usher ")]
         for words in tried:
             assert words[-2:] == ["--state", str(state)]
-            done = subprocess.run(usher(*words), capture_output=True, text=True, check=False, timeout=60)
+            done = subprocess.run(usher(*words), capture_output=True, text=True, check=False, timeout=PATIENCE)
             assert (done.returncode, done.stderr) == (0, ""), words
         below = [os.pidfd_open(pid) for pid in descendants(running.pid)]
         running.send_signal(signal.SIGINT)
-        _, wrong = running.communicate(timeout=60)
+        _, wrong = running.communicate(timeout=PATIENCE)
     assert (running.returncode, wrong) == (0, "")
     assert len(tried) >= 4
     assert len(below) >= 3
@@ -81,7 +82,7 @@ def test_nothing_is_left_of_it_whatever_ends_it(tmp_path: Path, number: signal.S
         until(running, "0 of 20 provisioned")
         below = [os.pidfd_open(pid) for pid in descendants(running.pid)]
         running.send_signal(number)
-        running.communicate(timeout=60)
+        running.communicate(timeout=PATIENCE)
     assert len(below) >= 3
     assert all_ended(below)
     assert running.returncode == code
@@ -90,7 +91,7 @@ def test_nothing_is_left_of_it_whatever_ends_it(tmp_path: Path, number: signal.S
 def test_a_directory_that_is_not_empty_is_refused(tmp_path: Path):
     (tmp_path / "thesis.txt").write_text("mine")
     with demo(tmp_path) as running:
-        said, wrong = running.communicate(timeout=60)
+        said, wrong = running.communicate(timeout=PATIENCE)
     assert (running.returncode, said) == (2, "")
     assert "not empty" in wrong
     assert "Traceback" not in wrong
@@ -98,6 +99,6 @@ def test_a_directory_that_is_not_empty_is_refused(tmp_path: Path):
 
 def test_numbers_that_are_none_are_refused(tmp_path: Path):
     with demo(tmp_path / "demo", "--nodes", "many") as running:
-        _, wrong = running.communicate(timeout=60)
+        _, wrong = running.communicate(timeout=PATIENCE)
     assert running.returncode == 2
     assert "'many' is not a number of nodes" in wrong

@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.errors import NoRespondersError
 
 from security.issuing import make_broker_certificate
+from tests.patience import PATIENCE
 from usher.simulator.broker import HOST, BrokerFailedError, EmbeddedBroker
 
 pytestmark = pytest.mark.network
@@ -89,7 +90,7 @@ async def test_a_node_may_not_speak_to_other_nodes(broker: EmbeddedBroker):
     noted = Noted()
     node = await client(broker, "node", broker.passwords.node, noted)
     await node.publish("provisioning.node.other.example.net", b"ask")
-    said = await asyncio.wait_for(noted.errors.get(), 10)
+    said = await asyncio.wait_for(noted.errors.get(), PATIENCE)
     assert "permissions violation for publish" in said.lower()
     await node.close()
 
@@ -98,7 +99,7 @@ async def test_a_node_may_not_listen_to_replies(broker: EmbeddedBroker):
     noted = Noted()
     node = await client(broker, "node", broker.passwords.node, noted)
     await node.subscribe("provisioning.reply.>")
-    said = await asyncio.wait_for(noted.errors.get(), 10)
+    said = await asyncio.wait_for(noted.errors.get(), PATIENCE)
     assert "permissions violation for subscription" in said.lower()
     await node.close()
 
@@ -193,6 +194,6 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path, root: Path):
         assert parent.stdout is not None
         child = os.pidfd_open(int(parent.stdout.readline()))
         parent.send_signal(signal.SIGKILL)
-        ended, _, _ = select.select([child], [], [], 10)
+        ended, _, _ = select.select([child], [], [], PATIENCE)
         os.close(child)
     assert ended, "the broker outlived its parent"

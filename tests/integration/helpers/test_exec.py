@@ -14,9 +14,7 @@ from fsm.errors import HelperError
 from fsm.ports import HelperCall, HelperReply
 from fsm.reasons import Reason
 from helpers.runners.exec import ExecHelper, ExecSettings
-
-PATIENCE = 30.0
-"""Seconds after which a test that waits for something gives up."""
+from tests.patience import PATIENCE
 
 
 class Fifo:

@@ -31,6 +31,7 @@ from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
 from tests.fakes.runtime import CONNECTION, done, names
+from tests.patience import PATIENCE
 from usher.logs import Lines
 
 FLEET = 25
@@ -109,7 +110,7 @@ class Stage:
         self.fatal.append(error)
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -139,10 +140,12 @@ async def staged(path: Path) -> AsyncIterator[Stage]:
     engine = Engine(journal, SystemClock(), Well(), policy, epoch, Telling(), fatal.append)  # type: ignore[arg-type]
     stage.append(Stage(disk, engine, journal, fullness, fatal))
     engine.start()
-    yield stage[0]
-    disk.full = ""
-    await engine.stop(1.0)
-    await journal.close()
+    try:
+        yield stage[0]
+    finally:
+        disk.full = ""
+        await engine.stop(1.0)
+        await journal.close()
 
 
 @pytest.mark.parametrize("where", ["begin", "batch", "commit"])
@@ -176,7 +179,7 @@ async def test_full_in_the_middle_of_everything_and_then_not(tmp_path: Path, whe
 
 async def stage_tries(stage: Stage, where: str, least: int) -> None:
     """Until it was tried so often: the journal tries by itself, and tells nobody."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while stage.disk.hit[where] < least:  # noqa: ASYNC110 as above
             await asyncio.sleep(0)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.fakes.control import FakeDaemon
 from tests.fakes.whole import free_port
+from tests.patience import PATIENCE
 from usher.control import server as control
 from usher.control.client import ask
 from usher.control.protocol import Ask, Command
@@ -37,14 +38,14 @@ async def exporting(text: str = "a 1\n") -> AsyncIterator[tuple[Exporter, int]]:
 async def healthy(port: int) -> bool:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /healthz HTTP/1.1\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(), 20)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
     writer.close()
     return b"alive" in answer
 
 
 async def ended(peer: Ends) -> None:
     with contextlib.suppress(ConnectionError):
-        await asyncio.wait_for(peer[0].read(), 20)
+        await asyncio.wait_for(peer[0].read(), PATIENCE)
 
 
 async def test_a_crowd_at_the_monitor_port_takes_no_more_than_its_places():
@@ -64,15 +65,15 @@ async def test_a_peer_that_never_reads_its_answer_is_cut_in_the_end():
     async with exporting(HUGE) as (exporter, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not exporter._places:  # noqa: ASYNC110 nobody tells it
                 await asyncio.sleep(0)
         (talk,) = exporter._places._taken
         part(talk, 0.0)
         with contextlib.suppress(ConnectionError):
-            assert len(await asyncio.wait_for(reader.read(), 20)) < len(HUGE)
+            assert len(await asyncio.wait_for(reader.read(), PATIENCE)) < len(HUGE)
         assert talk.transport.get_write_buffer_size() == 0
-        assert await asyncio.wait_for(_none_left(exporter._places), 20)
+        assert await asyncio.wait_for(_none_left(exporter._places), PATIENCE)
         writer.close()
 
 
@@ -96,7 +97,7 @@ async def test_the_newest_peer_is_seated_and_the_oldest_leaves():
     for number in range(3):
         there.clear()
         peers.append(await asyncio.open_connection("127.0.0.1", port))
-        await asyncio.wait_for(there.wait(), 20)
+        await asyncio.wait_for(there.wait(), PATIENCE)
         places.take(seen[number])
     assert len(places) == 2
     await ended(peers[0])
@@ -117,11 +118,11 @@ async def test_a_crowd_at_the_control_socket_is_told_so_and_harms_nobody(tmp_pat
     await server.start()
     crowd = [await asyncio.open_unix_connection(str(state.socket)) for _ in range(control.MOST)]
     reader, writer = await asyncio.open_unix_connection(str(state.socket))
-    assert b"too many commands wait" in await asyncio.wait_for(reader.read(), 20)
+    assert b"too many commands wait" in await asyncio.wait_for(reader.read(), PATIENCE)
     writer.close()
     for _, each in crowd:
         each.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while server._talks:  # noqa: ASYNC110 nobody tells it
             await asyncio.sleep(0)
     assert (await asyncio.to_thread(ask, state, Ask(Command.STATUS)))["ok"]

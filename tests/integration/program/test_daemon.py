@@ -16,6 +16,7 @@ from fsm.states import State
 from store.reader import open_reader
 from tests.fakes.link import connection
 from tests.fakes.whole import Whole, fetched, free_port, whole
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.network
 
@@ -28,7 +29,7 @@ async def garbage(made: Whole) -> None:
     broker = made.broker
     link = connection("impostor", broker.url, "node", broker.passwords.node)
     await link.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await link.ready()
     for name in UNSAFE:
         event = {"specversion": "1.0", "type": "io.choria.lifecycle.v1.startup", "source": "io.choria.lifecycle"}

@@ -186,13 +186,18 @@ async def test_another_organization_issuer(tmp_path: Path):
         replaced(made.site.helper, helper_script(issuer.public_hex))
         replaced(made.site.site / "signer.seed", signer.seed_hex)
         replaced(made.site.site / "signer.jwt", signer.token)
-        changed(made, {"jwt_verify_cert": issuer.public_hex})
+        before = settings(made)["jwt_verify_cert"]
+        changed(made, {"jwt_verify_cert": [issuer.public_hex, before]})
         os.kill(daemon.pid, signal.SIGHUP)
-        await said(made, daemon, f"jwt_verify_cert: the key {issuer.public_hex[:16]} from now on")
+        both = f"the keys {issuer.public_hex[:16]} and {before[:16]}, in this order,"
+        await said(made, daemon, f"jwt_verify_cert: {both} from now on")
         await said(made, daemon, "server tokens are signed by")
         fleet(made, "a", node_token(made, issuer, settings(made)["token"], "new.jwt"), 1)
-        await made.until(1, *SENT)
-        fleet(made, "b", made.site.provisioning_token, 1)  # verified by the issuer before
+        fleet(made, "b", made.site.provisioning_token, 1)
+        await made.until(2, *SENT)
+        changed(made, {"jwt_verify_cert": issuer.public_hex})
+        await said(made, daemon, f"jwt_verify_cert: the key {issuer.public_hex[:16]} from now on")
+        fleet(made, "c", made.site.provisioning_token, 1)  # verified by the issuer before
         await made.until(1, State.FAILED)
         assert "token_invalid" in (await made.ask("nodes", "list", "--in", "failed")).out
 

@@ -75,6 +75,7 @@ class Stage:
 
     def _views(self, nodes: int) -> Iterator[tuple[str, bytes]]:
         words = [("status",), ("nodes", "list"), ("diagram", "--full"), ("diagram", "--counts")]
+        words += [("audit", "verify"), ("audit", "key"), ("audit", "issued", "--between", "1d", "now")]
         for number in range(1, nodes + 1):
             node = f"node-{number:04d}.example.net"
             words += [("nodes", verb, node) for verb in ("show", "why", "contents")] + [
@@ -104,6 +105,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
     settings = {
         "token": planted.word("site_token"), "helper": helper, "loglevel": "debug", "workers": 2,
         "logfile": str(folder / "logs" / "usher.log"), "monitor_port": port, "monitor_address": "127.0.0.1",
+        "audit": {"checkpoint_command": f"/bin/sh -c 'cat >> {folder / 'logs' / 'checkpoints.jsonl'}'"},
     }  # fmt: skip
     async with whole(folder / "w", **settings) as made:
         key = SigningKey.from_hex((made.site.site / "issuer.seed").read_text())

@@ -54,6 +54,7 @@ async def test_no_canary_is_found_anywhere(tmp_path: Path):
         daemon = stage.daemon()
         await stage.made.until_so(lambda: settled(stage))
         seen = [*await stage.views(NODES), *await scraped(stage)]
+        assert (await stage.made.ask("audit", "export", "--out", str(tmp_path / "tmp" / "bundle"))).code == 0
         assert (await stage.made.ask("db", "backup")).code == 0
         assert found(stage.canaries, seen) == []
         assert all("unrecognized" not in text.decode() for _, text in seen)
@@ -62,6 +63,10 @@ async def test_no_canary_is_found_anywhere(tmp_path: Path):
         assert await daemon.ended == 0
         assert found(stage.canaries, [*stage.left_behind(), *await stage.views(NODES)]) == []
         assert "backups" in {path.name for path in stage.state.iterdir()}
+        outside = list(files(stage.folder / "logs", stage.folder / "tmp"))
+        assert {"history.jsonl", "checkpoints.jsonl", "SHA256SUMS.sig"} <= {name for name, _ in outside}
+        seed = (stage.state / "audit.key").read_text().splitlines()[-1]
+        assert found([("audit_seed", seed)], outside) == []
 
 
 def passed_through(stage: Stage) -> None:
@@ -82,7 +87,7 @@ def passed_through(stage: Stage) -> None:
     quoted = stage.told("history", QUOTES)[1]
     assert "no room for" in quoted
     assert "[redacted] [redacted] of [redacted]" in quoted
-    for number, reason in ((4, "helper_unsupported"), (6, "helper_bad_output"), (8, "unsafe_configuration")):
+    for number, reason in ((4, "helper_key_invalid"), (6, "helper_bad_output"), (8, "unsafe_configuration")):
         assert reason in stage.told("history", f"node-{number:04d}.example.net")[1]
 
 

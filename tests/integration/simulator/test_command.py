@@ -16,6 +16,7 @@ import pytest
 from security.issuing import make_issuer
 from tests.fakes.provisioning import asking, enrol
 from tests.fakes.simulated import SECRET
+from tests.patience import PATIENCE
 from usher.simulator.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.network
@@ -45,7 +46,7 @@ async def simulating(*words: str) -> AsyncIterator[Process]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_progress_and_a_clean_end(words: list[str], broker: EmbeddedBroker, number: signal.Signals) -> None:
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(PATIENCE),
         simulating(*words, "--password", broker.passwords.node, "--json") as child,
     ):
         assert child.stdout is not None
@@ -62,7 +63,7 @@ async def test_progress_and_a_clean_end(words: list[str], broker: EmbeddedBroker
 
 
 async def test_lines_for_people(words: list[str], broker: EmbeddedBroker) -> None:
-    async with asyncio.timeout(20), simulating(*words, "--password", broker.passwords.node) as child:
+    async with asyncio.timeout(PATIENCE), simulating(*words, "--password", broker.passwords.node) as child:
         assert child.stdout is not None
         line = ""
         while "3 unprovisioned" not in line:
@@ -72,7 +73,7 @@ async def test_lines_for_people(words: list[str], broker: EmbeddedBroker) -> Non
 
 
 async def test_a_broker_that_refuses(words: list[str]) -> None:
-    async with asyncio.timeout(20), simulating(*words, "--password", "wrong") as child:
+    async with asyncio.timeout(PATIENCE), simulating(*words, "--password", "wrong") as child:
         _, complaints = await child.communicate()
         assert child.returncode == 1
         assert complaints.decode().count("\n") == 1
@@ -81,7 +82,7 @@ async def test_a_broker_that_refuses(words: list[str]) -> None:
 
 async def test_once_ends_when_all_have_left(words: list[str], broker: EmbeddedBroker) -> None:
     more = ["--password", broker.passwords.node, "--json", "--once", "--nodes", "2", "--connections", "1"]
-    async with asyncio.timeout(20), simulating(*words, *more) as child, asking(broker) as (rpc, _):
+    async with asyncio.timeout(PATIENCE), simulating(*words, *more) as child, asking(broker) as (rpc, _):
         assert child.stdout is not None
         while b'"unprovisioned":2' not in await child.stdout.readline():
             pass
@@ -94,7 +95,7 @@ async def test_once_ends_when_all_have_left(words: list[str], broker: EmbeddedBr
 async def test_a_report_of_what_each_node_holds(words: list[str], broker: EmbeddedBroker, tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
     more = ["--password", broker.passwords.node, "--json", "--once", "--nodes", "2", "--report", str(report)]
-    async with asyncio.timeout(20), simulating(*words, *more) as child, asking(broker) as (rpc, _):
+    async with asyncio.timeout(PATIENCE), simulating(*words, *more) as child, asking(broker) as (rpc, _):
         assert child.stdout is not None
         while b'"unprovisioned":2' not in await child.stdout.readline():
             pass
@@ -116,7 +117,7 @@ async def test_a_report_of_what_each_node_holds(words: list[str], broker: Embedd
 
 async def test_a_report_that_cannot_be_written_ends_it_at_once(words: list[str], broker: EmbeddedBroker) -> None:
     more = ["--password", broker.passwords.node, "--report", "/nowhere/report"]
-    async with asyncio.timeout(20), simulating(*words, *more) as child:
+    async with asyncio.timeout(PATIENCE), simulating(*words, *more) as child:
         said, complaints = await child.communicate()
         assert (child.returncode, said) == (1, b"")
         assert complaints.decode().count("\n") == 1

@@ -26,7 +26,7 @@ from usher.simulator.profile import Amount, cast
 
 pytestmark = pytest.mark.network
 HONEST = 4
-WITHIN = 60.0
+WITHIN = 240.0
 ROW = re.compile(r"^\| `([a-z-]+)` \| ([^|]*) \| ([^|]*)\| ([^|]*)\| ([^|]*)\|$", re.MULTILINE)
 PAGE = (ROOT / "docs" / "simulator.md").read_text()
 DRIVER = "tests.integration.simulator.hasty"

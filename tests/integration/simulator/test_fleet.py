@@ -15,11 +15,13 @@ from fsm.errors import CallError
 from fsm.events import Certainty
 from fsm.reasons import Reason
 from fsm.runtime.clock import SystemClock
-from tests.fakes.link import CALLER, Discarded, Heard, connection, running
+from tests.fakes.link import Discarded, Heard, connection, running
 from tests.fakes.provisioning import ask, asking, enrol, nobody
 from tests.fakes.proxy import FaultProxy
 from tests.fakes.simulated import SECRET, TOKEN
+from tests.patience import PATIENCE
 from transport.discovery import Discovery
+from transport.wire.caller import Caller
 from usher.simulator.broker import EmbeddedBroker
 from usher.simulator.fleet import Figures, Fleet, Plan
 from usher.simulator.model import Setup
@@ -45,7 +47,7 @@ class Watched:
         self.fleet = Fleet(plan_, self._news.set)
 
     async def until(self, enough: Callable[[Figures], bool]) -> Figures:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not enough(self.fleet.figures()):
                 self._news.clear()
                 await self._news.wait()
@@ -66,11 +68,12 @@ async def playing(plan_: Plan) -> AsyncIterator[Watched]:
 
 
 @pytest.mark.parametrize("connections", [2, 5])
-async def test_it_is_discovered_and_answers(broker: EmbeddedBroker, connections: int) -> None:
-    async with playing(plan(broker, connections=connections)) as watched, asking(broker) as (rpc, link):
+async def test_it_is_discovered_and_answers(broker: EmbeddedBroker, caller: Caller, connections: int) -> None:
+    fleet = plan(broker, connections=connections, setup=replace(SETUP, version=caller.version))
+    async with playing(fleet) as watched, asking(broker, caller) as (rpc, link):
         assert watched.fleet.figures().connected == connections
         seen: list[str] = []
-        discovery = Discovery(link, CALLER, SystemClock(), on_seen=seen.append, discards=Discarded())
+        discovery = Discovery(link, caller, SystemClock(), on_seen=seen.append, discards=Discarded())
         await discovery.start()
         assert (await discovery.run()).answers == len(NAMES)
         assert sorted(seen) == NAMES

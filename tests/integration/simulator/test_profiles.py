@@ -12,6 +12,7 @@ import pytest
 
 from tests.architecture.house import ROOT
 from tests.integration.simulator.test_command import simulating, words
+from tests.patience import PATIENCE
 from usher.simulator.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.network
@@ -42,7 +43,7 @@ async def test_what_is_shipped_runs(
 ) -> None:
     plain = [word for pair in zip(words[::2], words[1::2], strict=True) if pair[0] != "--nodes" for word in pair]
     profile = PROFILES / f"{name}.yaml"
-    async with asyncio.timeout(30), simulating(*plain, *options(broker, profile, nodes)) as child:
+    async with asyncio.timeout(PATIENCE), simulating(*plain, *options(broker, profile, nodes)) as child:
         await until(child, lambda line: line["phases"]["unprovisioned"] >= machines)
         child.send_signal(signal.SIGTERM)
         _, told = await child.communicate()
@@ -53,7 +54,7 @@ async def test_what_is_shipped_runs(
 async def test_names_come_and_go(words: list[str], broker: EmbeddedBroker, tmp_path: Path) -> None:
     profile = tmp_path / "churn.json"
     profile.write_text('{"churn": {"each_second": 100, "stays": 0.2, "seconds": 1}}')
-    async with asyncio.timeout(30), simulating(*words, *options(broker, profile)) as child:
+    async with asyncio.timeout(PATIENCE), simulating(*words, *options(broker, profile)) as child:
         most = 0
 
         def over(line: dict[str, Any]) -> bool:
@@ -73,7 +74,7 @@ async def test_mistakes_are_told_at_once_and_nothing_is_sent(
 ) -> None:
     profile = tmp_path / "profile.yaml"
     profile.write_text("nodes: 0\ncruelties: {twins: 3}\n")
-    async with asyncio.timeout(30), simulating(*words, *options(broker, profile)) as child:
+    async with asyncio.timeout(PATIENCE), simulating(*words, *options(broker, profile)) as child:
         said, told = await child.communicate()
         assert (child.returncode, said) == (2, b"")
         assert told.decode().splitlines() == [

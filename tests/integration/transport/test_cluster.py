@@ -10,6 +10,7 @@ import pytest
 from fsm.runtime.clock import SystemClock
 from tests.fakes.cluster import Member, cluster
 from tests.fakes.link import CALLER, QUICK, Discarded, Heard, Known, asking, connection, responder, running
+from tests.patience import PATIENCE
 from transport.connection import Connection
 from transport.credentials import tls_context
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
@@ -36,7 +37,7 @@ def learned(rounds: Rounds) -> set[str]:
 
 async def knows(each: Connection, url: str) -> None:
     """Wait until the broker has named a server; each pass is an answer of the broker."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while url not in learned(each._rounds):
             login = each._login
             assert login is not None
@@ -97,7 +98,7 @@ async def test_a_lame_duck_is_left_before_it_goes_and_what_it_carried_still_arri
 
 async def reachable(client: RpcClient, asked: Heard[object]) -> None:
     """Wait until the routes of the cluster carry requests to the node; until then nobody is there."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not asked.items:
             call = asyncio.ensure_future(client.call(asking(NODE)))
             heard = asyncio.ensure_future(asked.until(bool))

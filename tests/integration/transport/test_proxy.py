@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.fakes.proxy import FaultProxy, Way
+from tests.patience import PATIENCE
 
 HOST = "127.0.0.1"
 
@@ -37,13 +38,13 @@ class Far:
             writer.close()
 
     async def until(self, text: bytes) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while b"".join(self.pieces) != text:
                 self.changed.clear()
                 await self.changed.wait()
 
     async def until_ended(self) -> str:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not self.ends:
                 self.changed.clear()
                 await self.changed.wait()
@@ -75,7 +76,7 @@ async def staged() -> AsyncIterator[Near]:
 
 async def echo(near: Near, text: bytes) -> bytes:
     near.writer.write(text)
-    return await asyncio.wait_for(near.reader.readexactly(len(text)), 20)
+    return await asyncio.wait_for(near.reader.readexactly(len(text)), PATIENCE)
 
 
 async def test_without_a_fault_everything_passes_both_ways():
@@ -116,7 +117,7 @@ async def test_a_cut_is_a_reset_for_both_ends():
         await echo(near, b"x")
         near.proxy.cut()
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(near.reader.read(1), 20)
+            await asyncio.wait_for(near.reader.read(1), PATIENCE)
         assert await near.far.until_ended() == "reset"
 
 
@@ -130,7 +131,7 @@ async def test_half_open_connections_stay_and_carry_nothing():
         assert not waiting.done()
         assert (near.far.pieces, near.far.ends) == ([b"x"], [])
         near.proxy.resume()
-        assert await asyncio.wait_for(waiting, 20) == b"y"
+        assert await asyncio.wait_for(waiting, PATIENCE) == b"y"
 
 
 async def test_one_way_alone_can_be_silent():
@@ -142,7 +143,7 @@ async def test_one_way_alone_can_be_silent():
         await asyncio.wait({waiting}, timeout=0.05)
         assert not waiting.done()
         near.proxy.resume()
-        assert await asyncio.wait_for(waiting, 20) == b"y"
+        assert await asyncio.wait_for(waiting, PATIENCE) == b"y"
 
 
 @pytest.mark.parametrize("passes", [0, 1, 7])
@@ -161,7 +162,7 @@ async def test_the_end_may_be_in_what_comes_back():
         near.proxy.faults.cut_after[Way.DOWN] = 4
         near.writer.write(b"a message")
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)) as caught:
-            await asyncio.wait_for(near.reader.readexactly(9), 20)
+            await asyncio.wait_for(near.reader.readexactly(9), PATIENCE)
         if isinstance(caught.value, asyncio.IncompleteReadError):
             assert caught.value.partial == b"a me"
         assert near.proxy.passed[Way.DOWN] == 4
@@ -172,6 +173,6 @@ async def test_refused_connections_end_at_once():
         near.proxy.refuse()
         reader, writer = await asyncio.open_connection(HOST, near.proxy.port)
         with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(1), 20) == b""
+            assert await asyncio.wait_for(reader.read(1), PATIENCE) == b""
         writer.close()
         assert await echo(near, b"the others stay") == b"the others stay"

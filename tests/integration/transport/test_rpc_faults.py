@@ -11,14 +11,15 @@ from fsm.reasons import Reason
 from tests.fakes.link import Heard, asking, fill, handed_over, provisioner, started
 from tests.fakes.proxy import Way
 from tests.fakes.scene import staged
+from tests.patience import PATIENCE
 from transport.connection import Options
 from transport.reports import Connected, Disconnected, Refused, Report
 
 pytestmark = pytest.mark.network
 
 
-async def test_a_request_in_flight_outlives_its_login(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
+async def test_a_request_in_flight_outlives_its_login(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         call = scene.call("jwt")
         asked = await scene.next()
         first = scene.link.connection
@@ -31,8 +32,8 @@ async def test_a_request_in_flight_outlives_its_login(broker, proxy):
         assert reply.sent.connection == first != scene.link.connection
 
 
-async def test_an_answer_that_fell_into_the_gap_is_the_ways_fault(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
+async def test_an_answer_that_fell_into_the_gap_is_the_ways_fault(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         call = scene.call(within=0.3)
         asked = await scene.next()
         proxy.refuse()
@@ -44,8 +45,8 @@ async def test_an_answer_that_fell_into_the_gap_is_the_ways_fault(broker, proxy)
         assert error.sent is not None
 
 
-async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
+async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         await fill(scene.link, proxy)
         call = scene.call("restart")
         await asyncio.sleep(0)
@@ -60,9 +61,9 @@ async def test_a_request_that_never_left_is_not_sent_and_never_arrives(broker, p
         assert [asked.call.action for asked in scene.asked.items] == ["ping"]
 
 
-async def test_a_node_is_silent_only_if_the_broker_is_not(broker, proxy):
+async def test_a_node_is_silent_only_if_the_broker_is_not(broker, caller, proxy):
     """Half open, and not noticed yet: no ping has been missed, and no node is to blame."""
-    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=0.3)) as scene:
+    async with staged(broker, proxy.url, caller=caller, way=Options(backoff=(0.01,), connect_timeout=3.0)) as scene:
         silent = scene.call("restart", within=0.02)
         await scene.next()
         error = await scene.fails(silent)
@@ -76,8 +77,8 @@ async def test_a_node_is_silent_only_if_the_broker_is_not(broker, proxy):
         proxy.resume()
 
 
-async def test_an_answer_that_comes_while_the_broker_is_asked_counts(broker, proxy):
-    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=20.0)) as scene:
+async def test_an_answer_that_comes_while_the_broker_is_asked_counts(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller, way=Options(backoff=(0.01,), connect_timeout=20.0)) as scene:
         call = scene.call("jwt", within=0.3)
         asked = await scene.next()
         proxy.silence()
@@ -88,8 +89,8 @@ async def test_an_answer_that_comes_while_the_broker_is_asked_counts(broker, pro
         assert (await call).data == {"jwt": "x"}
 
 
-async def test_a_broker_that_was_away_for_a_while_makes_no_node_silent(broker):
-    async with staged(broker) as scene:
+async def test_a_broker_that_was_away_for_a_while_makes_no_node_silent(broker, caller):
+    async with staged(broker, caller=caller) as scene:
         call = scene.call("restart", within=0.05)
         await scene.next()
         login = scene.link._login
@@ -99,8 +100,8 @@ async def test_a_broker_that_was_away_for_a_while_makes_no_node_silent(broker):
         assert (await scene.fails(scene.call("restart", within=0.05))).certainty is Certainty.UNKNOWN
 
 
-async def test_a_client_that_ends_leaves_nobody_waiting(broker, proxy):
-    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), connect_timeout=20.0)) as scene:
+async def test_a_client_that_ends_leaves_nobody_waiting(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller, way=Options(backoff=(0.01,), connect_timeout=20.0)) as scene:
         proxy.silence()
         call = scene.call("jwt", within=0.02)
         await scene.doubts()
@@ -108,8 +109,8 @@ async def test_a_client_that_ends_leaves_nobody_waiting(broker, proxy):
         assert (await scene.fails(call)).certainty is Certainty.UNKNOWN
 
 
-async def test_a_request_into_a_dead_socket_is_the_ways_fault(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
+async def test_a_request_into_a_dead_socket_is_the_ways_fault(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         proxy.silence()
         call = scene.call("restart", within=0.3)
         await handed_over(scene.link)
@@ -124,8 +125,8 @@ async def test_a_request_into_a_dead_socket_is_the_ways_fault(broker, proxy):
         assert [asked.call.action for asked in scene.asked.items] == ["ping"]
 
 
-async def test_a_request_that_a_stuck_broker_did_not_take_is_taken_back(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
+async def test_a_request_that_a_stuck_broker_did_not_take_is_taken_back(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         await fill(scene.link, proxy)
         error = await scene.fails(scene.call("restart", within=0.02))
         assert (error.certainty, error.reason, error.sent) == (Certainty.NOT_SENT, Reason.DISCONNECTED, None)
@@ -140,9 +141,9 @@ async def test_a_request_that_a_stuck_broker_did_not_take_is_taken_back(broker, 
         assert [asked.call.action for asked in scene.asked.items] == ["ping"]
 
 
-async def test_after_an_outage_nobody_is_absent_before_nodes_had_the_time_to_come_back(broker, proxy):
+async def test_after_an_outage_nobody_is_absent_before_nodes_had_the_time_to_come_back(broker, caller, proxy):
     settling = Options(backoff=(0.01,), settling=35.0)
-    async with staged(broker, proxy.url, way=settling) as scene:
+    async with staged(broker, proxy.url, caller=caller, way=settling) as scene:
         before = await scene.fails(asyncio.ensure_future(scene.rpc.call(asking("n2.example.net"))))
         assert (before.certainty, before.reason) == (Certainty.NOT_DELIVERED, Reason.ABSENT)
         proxy.cut()
@@ -165,15 +166,15 @@ async def test_a_broker_that_was_away_at_the_start_was_away_for_the_nodes_too(br
         assert not link.settling.is_back("n1")
 
 
-async def test_who_has_answered_since_the_outage_and_is_gone_is_gone(broker, proxy):
-    async with staged(broker, proxy.url, way=Options(backoff=(0.01,), settling=35.0)) as scene:
+async def test_who_has_answered_since_the_outage_and_is_gone_is_gone(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller, way=Options(backoff=(0.01,), settling=35.0)) as scene:
         proxy.cut()
         await scene.report.kind(Connected, 2)
         call = scene.call("restart")
         (await scene.next()).answer()
         await call
         await scene.node.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (
                 error := await scene.fails(scene.call("daemon_stats", within=0.2))
             ).certainty is not Certainty.NOT_DELIVERED:
@@ -182,8 +183,8 @@ async def test_who_has_answered_since_the_outage_and_is_gone_is_gone(broker, pro
 
 
 @pytest.mark.parametrize("passes", [1, 60, 900])
-async def test_an_end_in_the_middle_of_an_answer_is_the_ways_fault_and_the_next_login_is_whole(broker, proxy, passes):
-    async with staged(broker, proxy.url) as scene:
+async def test_an_end_in_the_middle_of_an_answer_is_the_ways_fault_and_no_more(broker, caller, proxy, passes):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         call = scene.call("jwt", within=0.5)
         asked = await scene.next()
         proxy.faults.cut_after[Way.DOWN] = passes
@@ -197,8 +198,8 @@ async def test_an_end_in_the_middle_of_an_answer_is_the_ways_fault_and_the_next_
 
 
 @pytest.mark.parametrize("passes", [1, 60, 900])
-async def test_an_end_in_the_middle_of_a_request_delivers_nothing_of_it(broker, proxy, passes):
-    async with staged(broker, proxy.url) as scene:
+async def test_an_end_in_the_middle_of_a_request_delivers_nothing_of_it(broker, caller, proxy, passes):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         proxy.faults.cut_after[Way.UP] = passes
         error = await scene.fails(scene.call("configure", within=0.5, config="x" * 2000))
         assert error.certainty in {Certainty.INTERRUPTED, Certainty.NOT_SENT}
@@ -209,8 +210,8 @@ async def test_an_end_in_the_middle_of_a_request_delivers_nothing_of_it(broker, 
         assert [asked.call.action for asked in scene.asked.items] == ["ping"]
 
 
-async def test_slow_and_in_small_pieces_everything_arrives_whole(broker, proxy):
-    async with staged(broker, proxy.url) as scene:
+async def test_slow_and_in_small_pieces_everything_arrives_whole(broker, caller, proxy):
+    async with staged(broker, proxy.url, caller=caller) as scene:
         proxy.faults.latency, proxy.faults.pieces, proxy.faults.bandwidth = 0.0002, 97, 5_000_000.0
         call = scene.call("jwt", config="z" * 5000)
         asked = await scene.next()

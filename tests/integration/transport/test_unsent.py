@@ -79,7 +79,7 @@ async def test_what_the_sockets_hold_is_not_delivered_after_the_end(broker, prox
     """A broker that was silent and wakes up must not find what asyncio and the kernel kept for it."""
     heard: Heard[bytes] = Heard()
     report: Heard[Report] = Heard()
-    options = Options(backoff=(0.01,), ping=0.05, connect_timeout=20.0)
+    options = Options(backoff=(0.01,), ping=0.5, connect_timeout=20.0)
     link = provisioner(proxy.url, broker, report=report, options=options)
     async with running(receiver(broker, heard)), running(link):
         sent = await fill(link, proxy, SUBJECT)

@@ -12,6 +12,7 @@ import pytest
 from fsm.states import State
 from tests.fakes.link import connection
 from tests.fakes.whole import whole
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.network
 SUBJECT = "choria.lifecycle.event.startup.provision_mode_server"
@@ -25,7 +26,7 @@ async def test_a_clock_that_is_an_hour_behind_is_a_sign(tmp_path: Path):
         assert (await made.ask("pause", "--reason", "nobody shall be asked")).code == 0
         link = connection("late", made.broker.url, "node", made.broker.passwords.node)
         await link.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await link.ready()
         body = {"protocol": "io.choria.lifecycle.v1.startup", "id": "x", "identity": LATE, "version": "0.30.2"}
         body |= {"component": "provision_mode_server", "timestamp": int(time.time()) - 3600}

@@ -24,12 +24,14 @@ from fsm.events import (
     JwtFacts,
     KeyFacts,
     Operator,
+    PairFacts,
     Payload,
     Sent,
     Sighting,
     TokenFacts,
     Verb,
     Verdict,
+    WrapFacts,
 )
 from fsm.policy import Policy
 from fsm.reasons import Reason
@@ -61,8 +63,11 @@ jwts = st.builds(JwtFacts, digests, st.just("3MNtG812Kz7PHsNFHl1wiN1Tooq"), st.b
 inventories = st.builds(InventoryFacts, digests, st.just("0.30.2"), st.booleans())
 keys = st.builds(KeyFacts, digests, st.just("/etc/choria"))
 csrs = st.builds(CsrFacts, digests, digests, st.just("/etc/choria/ssl"), st.sampled_from(["", "csr_foreign_name"]))
-helpers = st.builds(HelperFacts, digests, st.sampled_from(Verdict), texts, st.booleans())
+checks = st.sampled_from(["", "certificate_name certificate_chain"])
+helpers = st.builds(HelperFacts, digests, st.sampled_from(Verdict), texts, st.booleans(), st.booleans(), checks)
 tokens = st.builds(TokenFacts, st.just("3MNtG812Kz7PHsNFHl1wiN1Tooq"), digests, st.just(1_826_738_754), st.just("s1"))
+pairs = st.builds(PairFacts, st.just("6a" * 8), st.just("7b" * 8))
+wraps = st.builds(WrapFacts, digests)
 acks = st.builds(Ack, texts, digests)
 sightings = st.builds(Sighting, st.booleans(), st.integers(0, 200_000))
 OF: dict[Effect, st.SearchStrategy[Payload]] = {
@@ -72,6 +77,8 @@ OF: dict[Effect, st.SearchStrategy[Payload]] = {
     Effect.NEW_CSR: csrs,
     Effect.RUN_HELPER: helpers,
     Effect.SIGN_TOKEN: tokens,
+    Effect.EXCHANGE_KEY: pairs,
+    Effect.WRAP_KEY: wraps,
     Effect.CONFIGURE: acks,
     Effect.RESTART: acks,
     Effect.SHUTDOWN: acks,
@@ -110,7 +117,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         awaited=due if what == "due" else None,
         facts=draw(st.builds(
             Facts, maybe, st.none() | jwts, st.none() | inventories, st.none() | keys, st.none() | helpers,
-            st.none() | tokens, st.sampled_from(["", "a.b"]), st.none() | csrs,
+            st.none() | tokens, st.sampled_from(["", "a.b"]), st.none() | csrs, st.none() | pairs, st.none() | wraps,
+            st.integers(0, 3),
         )),
         quiet=draw(st.none() | st.builds(Quiet, times, connections, times, st.sampled_from(["", "x", "0a" * 8 + "."]))),
         parting=draw(st.builds(Parting, maybe, st.booleans(), st.integers(0, 3))),
@@ -122,6 +130,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         held=held,
         failed_from=draw(st.none() | st.sampled_from(State)),
         reason=draw(st.none() | st.sampled_from(Reason)),
+        pairing=draw(st.none() | st.builds(Quiet, times, connections, times, st.just(""))),
     )  # fmt: skip
 
 

@@ -119,10 +119,15 @@ class Machines:
 
 
 async def provision(
-    store: LawfulStore, seed: int, ends: Sequence[float], count: int = 30, policy: Policy = X509
+    store: LawfulStore,
+    seed: int,
+    ends: Sequence[float],
+    count: int = 30,
+    policy: Policy = X509,
+    kind: type[Machines] = Machines,
 ) -> tuple[Machines, Rig]:
     """So many machines, and an usher that ends after these seconds, and again."""
-    nodes, clock, machines = names(count), JumpingClock(seed), Machines(random.Random(seed))  # noqa: S311 it repeats
+    nodes, clock, machines = names(count), JumpingClock(seed), kind(random.Random(seed))  # noqa: S311 it repeats
     rig = machines.play(Rig(clock, store, policy))
     rig.seen(*nodes)
     for seconds in ends:

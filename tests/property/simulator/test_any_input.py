@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.fakes.simulated import SECRET, Bench, wire_request
 from transport.wire.errors import WireError
-from transport.wire.v2 import Filter, decode_reply, decode_request
+from transport.wire.messages import Filter
+from transport.wire.v2 import decode_reply, decode_request
 from usher.simulator.model import Answer, Mode
 from usher.simulator.node import action_of
 from usher.simulator.provision import ACTIONS

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.link import CALLER
+from tests.fakes.link import CALLERS
 from transport.wire import events, mcorpc, v2
 from transport.wire.errors import WireError
+from transport.wire.messages import Filter
+from transport.wire.versions import WIRES, Version, decode_request
 
 DECODERS: dict[str, Callable[[bytes], object]] = {
     "reply": v2.decode_reply,
@@ -179,27 +181,35 @@ def test_a_reply_whose_hash_does_not_fit_is_none():
         v2.decode_reply(dumps(message))
 
 
-@given(agent=TEXT, action=TEXT, data=DATA, ttl=st.integers(1, 3600), time=st.integers(1, 2**62), more=st.lists(TEXT))
-def test_a_request_comes_out_as_it_went_in(agent, action, data, ttl, time, more):
-    message = v2.encode_request(
-        mcorpc.encode_call(agent, action, data), caller=CALLER, agent=agent, request_id="3MN", reply_to="a.b", ttl=ttl,
-        time_ns=time, filter_agents=more,
+@pytest.mark.parametrize("caller", CALLERS.values(), ids=CALLERS)
+@given(agent=TEXT, action=TEXT, data=DATA, ttl=st.integers(30, 3600), time=st.integers(1, 2**62), more=st.lists(TEXT))
+def test_a_request_comes_out_as_it_went_in(caller, agent, action, data, ttl, time, more):
+    wire = WIRES[caller.version]
+    request_id = wire.make_id(time // 10**6, b"")
+    message = wire.encode_request(
+        mcorpc.encode_call(agent, action, data), caller=caller, agent=agent, request_id=request_id, reply_to="a.b",
+        ttl=ttl, time_ns=time, filter_agents=more,
     )  # fmt: skip
-    got = v2.decode_request(message)
-    assert (got.sender, got.caller, got.token) == (CALLER.sender, CALLER.caller, CALLER.token)
-    assert (got.agent, got.ttl, got.time_ns, got.request_id, got.reply_to) == (agent, ttl, time, "3MN", "a.b")
+    got = decode_request(message)
+    assert (got.version, got.sender, got.caller, got.credential) == (
+        caller.version, caller.sender, caller.caller, caller.credential,
+    )  # fmt: skip
+    assert (got.header_sender, got.agent, got.ttl, got.request_id) == (caller.sender, agent, ttl, request_id)
+    assert got.reply_to == "a.b"
+    assert got.time_ns == (time if caller.version is Version.V2 else time // 10**9 * 10**9)
     assert got.collective == "provisioning"
-    assert got.signature == CALLER.sign(got.signed)
-    assert got.filter == v2.Filter(agent=tuple(more))
+    assert got.signature == caller.sign(got.signed)
+    assert got.filter == Filter(agent=tuple(more))
     call = mcorpc.decode_call(got.payload)
     assert (call.agent, call.action, call.data) == (agent, action, orjson.loads(orjson.dumps(data)))
 
 
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
 @given(name=NAMES, action=st.text(max_size=8), code=st.integers(0, 255), message=st.text(max_size=20), data=DATA)
-def test_a_reply_comes_out_as_it_went_in(name, action, code, message, data):
+def test_a_reply_comes_out_as_it_went_in(wire, name, action, code, message, data):
     payload = mcorpc.encode_answer(action, code, message, data)
-    got = v2.decode_reply(v2.encode_reply(payload, request_id="3MN", sender=name, agent="rpcutil", time_ns=5))
-    assert (got.header_sender, got.sender, got.request_id, got.agent, got.time_ns) == (name, name, "3MN", "rpcutil", 5)
+    got = wire.decode_reply(wire.encode_reply(payload, request_id="3MN", sender=name, agent="rpcutil", time_ns=5))
+    assert (got.header_sender, got.sender, got.request_id, got.agent) == (name, name, "3MN", "rpcutil")
     answer = mcorpc.decode_answer(got.payload)
     assert (answer.action, answer.code, answer.message) == (action, code, message)
     assert answer.data == orjson.loads(orjson.dumps(data))

@@ -6,20 +6,26 @@ import argparse
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from fsm.effects import Feature
 from security import tokens
 from security.issuing import make_broker_certificate
+from tests.fakes.authority import SERVER, key_pem, make_authority, pem, put, rsa_key
 from tests.fakes.names import FixedNames
 from tests.fakes.site import ISSUER, NODE, NOW, ORGANIZATION, SIGNER, changed, claims_of, signer_files
+from tests.fakes.verifying import file_settings
 from usher.config import check
+from usher.config.appearance import CertificateFiles, TokenFiles, Unsecured
 from usher.config.loading import Configuration, Findings, Surroundings, inspect, load
 from usher.config.problems import ConfigErrors, Severity
 from usher.config.servers import Lookup
 
 DAY = 86_400_000
+CA, OTHER = make_authority(), make_authority("other-ca")
 
 
 class SiteFiles:
@@ -79,7 +85,7 @@ def test_a_site_in_order_has_nothing_to_be_said_about(site: SiteFiles):
     loaded = site.load()
     assert loaded.problems == ()
     assert loaded.site.command == (str(site.helper),)
-    assert loaded.client.ca == site.ca
+    assert loaded.client.appearance == TokenFiles(site.token, site.seed, site.ca)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_a_token_that_the_broker_would_not_like_is_a_warning(site: SiteFiles):
 def test_an_authority_that_is_not_there_means_no_verification_and_strict_refuses_it(site: SiteFiles):
     site.ca.unlink()
     assert any("is not verified" in line for line in site.said(Severity.WARNING))
-    assert site.load().client.ca is None
+    assert site.load().client.appearance == TokenFiles(site.token, site.seed, None)
     site.write("strictness: strict\n")
     assert any("strictness is strict" in line for line in site.said(Severity.ERROR))
 
@@ -144,10 +150,14 @@ def test_a_state_directory_open_to_everybody_is_a_warning(site: SiteFiles):
 
 
 def test_mistakes_of_all_files_are_found_at_once(site: SiteFiles):
-    site.write("workers: -1\nfeatures: {pki: true}\n", "identity = a b\n")
+    site.write("workers: -1\nfeatures: {upgrades: true}\n", "identity = a b\n")
     with pytest.raises(ConfigErrors) as caught:
         site.load()
-    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["features.pki", "workers", "identity"]
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "features.upgrades",
+        "workers",
+        "identity",
+    ]
 
 
 def now_valid(site: SiteFiles) -> None:
@@ -204,14 +214,74 @@ def test_the_reference_site_starts_unchanged_but_for_paths(site: SiteFiles, shar
     assert (loaded.site.logfile, loaded.site.site, loaded.site.token) == ("/dev/stdout", "testing", "s3cret")
 
 
-def test_the_packaged_configuration_is_refused_by_name(site: SiteFiles, shared: Path):
-    packaged = shared / "reference" / "packaged-config.yaml"
-    with pytest.raises(ConfigErrors) as caught:
-        load(packaged, site.cfg, site.around())
-    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["choria_insecure", "features.pki"]
+def packaged(site: SiteFiles, shared: Path) -> Path:
+    """The packaged configuration, with the files that it names elsewhere."""
+    text = (shared / "reference" / "packaged-config.yaml").read_text()
+    text = text.replace("/etc/choria-provisioner/helper", str(site.helper))
+    site.yaml.write_text(text.replace("/etc/choria-provisioner/jwt-verify.pem", str(site.where / "verify.pem")))
+    (site.where / "verify.pem").write_text(ISSUER.public_hex)
+    return site.yaml
 
 
-def test_the_client_configuration_of_an_x509_network_is_refused_by_name(site: SiteFiles, shared: Path):
+def test_the_packaged_configuration_starts_unchanged_but_for_paths(site: SiteFiles, shared: Path):
+    loaded = load(packaged(site, shared), site.cfg, site.around())
+    assert loaded.client.appearance == Unsecured("provisioner_signer")
+    assert (loaded.site.choria_insecure, loaded.site.features) == (True, {Feature.JWT, Feature.PKI})
+    assert loaded.site.logfile == "/var/log/{{cpkg_name}}.log"
+    said = [str(problem) for problem in loaded.problems]
+    assert {problem.severity for problem in loaded.problems} == {Severity.WARNING}
+    assert any("choria_insecure: requests are not signed and TLS is not asked for" in line for line in said)
+
+
+def test_as_it_is_packaged_it_lacks_only_the_files_that_it_names(site: SiteFiles, shared: Path):
     with pytest.raises(ConfigErrors) as caught:
-        load(site.yaml, shared / "reference" / "x509-network.cfg", site.around())
-    assert "the security provider file is not supported yet" in str(caught.value)
+        load(shared / "reference" / "packaged-config.yaml", site.cfg, site.around())
+    helper, verify = str(caught.value).splitlines()
+    assert "helper: there is no file /etc/choria-provisioner/helper" in helper
+    assert verify.startswith("jwt_verify_cert (/etc/choria-provisioner/jwt-verify.pem): ")
+
+
+def test_the_client_configuration_of_an_x509_network(site: SiteFiles, shared: Path):
+    text = (shared / "reference" / "x509-network.cfg").read_text()
+    site.cfg.write_text(text.replace("/etc/choria-provisioner/ssl", str(site.where / "ssl")))
+    (site.where / "ssl").mkdir()
+    put(site.where / "ssl", pem(CA.issue("provisioner.mcollective")), key_pem(rsa_key()), pem(CA.certificate))
+    loaded = site.load()
+    assert isinstance(loaded.client.appearance, CertificateFiles)
+    assert [problem.severity for problem in loaded.problems] == [Severity.WARNING]  # no brokers are written
+    (site.where / "ssl" / "key.pem").chmod(0o644)
+    assert any("everybody may read it (mode 0644)" in line for line in site.said(Severity.WARNING))
+    (site.where / "ssl" / "cert.pem").write_text(pem(OTHER.issue("provisioner.mcollective", uses=(SERVER,))))
+    said = site.said(Severity.WARNING)
+    assert any("(refused with strictness: strict, check certificate_chain)" in line for line in said)
+    assert any("(refused with strictness: strict, check certificate_purpose)" in line for line in said)
+    site.write("strictness: strict\n")
+    site.cfg.write_text(text.replace("/etc/choria-provisioner/ssl", str(site.where / "ssl")))
+    assert len(site.said(Severity.ERROR)) == 3
+    (site.where / "ssl" / "ca.pem").unlink()
+    assert any("plugin.security.file.ca" in line and "no such file" in line for line in site.said(Severity.ERROR))
+
+
+def test_a_certificate_and_an_authority_that_end_soon(site: SiteFiles):
+    begin = datetime.fromtimestamp(NOW / 1000, UTC) - 345 * timedelta(days=1)
+    aging = make_authority("aging", begin, 365)
+    site.write()
+    site.cfg.write_text(
+        "identity = me\nplugin.choria.middleware_hosts = broker:4222\n"
+        + file_settings(put(site.where, pem(aging.issue("x")), key_pem(rsa_key()), pem(aging.certificate)))
+    )
+    said = site.said(Severity.WARNING)
+    assert [line.split(" ")[0] for line in said] == ["plugin.security.file.certificate", "plugin.security.file.ca"]
+    assert all("it expires in 20d" in line and "docs/rotation.md" in line for line in said)
+    assert any("it expired at" in line for line in site.said(Severity.ERROR, NOW + 21 * DAY))
+
+
+def test_the_audit_key_that_is_named_and_the_command_are_looked_at(site: SiteFiles):
+    site.write(f"audit:\n  key_file: {site.where}/none\n  checkpoint_command: /nowhere/keep it\n")
+    assert any("audit.key_file" in said and "there is no such file" in said for said in site.said(Severity.ERROR))
+    assert any("nobody would get checkpoints" in said for said in site.said(Severity.WARNING))
+    key = site.where / "audit.key"
+    key.write_text("0f" * 32)
+    key.chmod(0o600)
+    site.write(f"audit:\n  key_file: {key}\n  checkpoint_command: /bin/cat\n")
+    assert not [said for said in site.said(Severity.ERROR) + site.said(Severity.WARNING) if "audit" in said]

@@ -8,7 +8,9 @@ import pytest
 
 from tests.fakes.client_file import GOOD, usable, without
 from tests.fakes.names import FixedNames
-from usher.config.client import HOSTS, PROVIDER, load_client, read_client
+from usher.config.appearance import PROVIDER, SSL_DIRECTORY, TokenFiles
+from usher.config.client import load_client, read_client
+from usher.config.hosts import HOSTS
 from usher.config.options import user_file
 from usher.config.problems import ConfigErrors, Severity
 from usher.config.servers import Server
@@ -17,7 +19,7 @@ from usher.config.servers import Server
 def test_an_ordinary_file(read):
     client = usable(read(GOOD))
     assert client.identity == "me.example.net"
-    assert (client.token_file, client.seed_file, client.ca) == (Path("/etc/t.jwt"), Path("/etc/s.seed"), None)
+    assert client.appearance == TokenFiles(Path("/etc/t.jwt"), Path("/etc/s.seed"), None)
     assert client.servers == (Server("broker", 4222),)
     assert (client.connect_timeout, client.user, client.password, client.problems) == (2, "", "", ())
 
@@ -30,7 +32,8 @@ def test_lines_are_read_as_go_choria_reads_them(read, tmp_path: Path):
     (tmp_path / "ca.pem").write_text("")
     client = usable(read(text, HOME=str(tmp_path)))
     assert client.identity == "second"
-    assert (client.user, client.password, client.ca) == ("a = b", "p", tmp_path / "ca.pem")
+    assert isinstance(client.appearance, TokenFiles)
+    assert (client.user, client.password, client.appearance.ca) == ("a = b", "p", tmp_path / "ca.pem")
     assert client.connect_timeout == 5
     assert client.problems == ()
 
@@ -82,9 +85,8 @@ def test_an_identity_that_is_not_written_is_the_machines(read, names: FixedNames
 @pytest.mark.parametrize(
     ("text", "setting", "says"),
     [
-        (without("plugin.security.provider"), "plugin.security.provider", "puppet, go-choria's default, is not"),
-        (GOOD.replace("= choria", "= file"), "plugin.security.provider", "provider file is not supported yet"),
-        (GOOD.replace("= choria", "= pkcs11"), "plugin.security.provider", "provider pkcs11 is not supported yet"),
+        (GOOD.replace("= choria", "= pkcs11"), "plugin.security.provider", "provider pkcs11 (keys in hardware)"),
+        (GOOD.replace("= choria", "= certmanager"), "plugin.security.provider", "the security provider certmanager"),
         (GOOD.replace("= choria", "= x"), "plugin.security.provider", "there is no security provider 'x'"),
         (without("plugin.security.choria.token"), "plugin.security.choria.token_file", "it is missing"),
         (without("plugin.security.choria.seed"), "plugin.security.choria.seed_file", "it is missing"),
@@ -116,8 +118,9 @@ def test_everything_is_found_at_once(tmp_path: Path):
     with pytest.raises(ConfigErrors) as caught:
         load_client(path, {}, tmp_path, FixedNames("host"))
     assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
-        PROVIDER,
         "identity",
+        PROVIDER,
+        SSL_DIRECTORY,
         HOSTS,
     ]
 

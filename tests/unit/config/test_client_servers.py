@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.client_file import GOOD, usable, without
-from usher.config.client import HOSTS
+from usher.config.hosts import HOSTS
 from usher.config.problems import Severity
 from usher.config.servers import Lookup, Server, parse_server
 

@@ -150,8 +150,8 @@ def test_the_state_directory_follows_the_service_manager(load, environ: dict[str
         ("lifecycle_component: a.b", "lifecycle_component", "'a.b' is not one token of a subject"),
         ("cert_deny_list: [ok, '*x']", "cert_deny_list[1]", "no regular expression"),
         ("cert_deny_list: ok", "cert_deny_list", "it is text, it must be a list of texts"),
-        ("leader_election: true", "leader_election", "it is not supported yet"),
-        ("choria_insecure: on", "choria_insecure", "it is not supported yet"),
+        ("leader_election: on\nelection_name: a b", "election_name", "'a b' is not a safe name"),
+        ("sender_identity: '*'", "sender_identity", "'*' is not a safe name"),
         ("choria_insecure: 1", "choria_insecure", "it must be true or false"),
         ("strictness: lax", "strictness", "'lax' is neither"),
         ("state_directory: here", "state_directory", "not an absolute path"),
@@ -178,11 +178,14 @@ def test_a_wrong_value_is_an_error_that_names_it(found, line: str, setting: str,
         (GOOD.replace("'one word'", "'one word"), "helper", "a single quote is not closed"),
         (GOOD.replace("jwt_signing_key: /etc/signer.seed", ""), "jwt_signing_key", "it is missing"),
         (GOOD.replace("jwt_verify_cert", "# "), "jwt_verify_cert", "it is missing"),
-        (GOOD.replace("{ed25519: true}", "{jwt: true}"), "features.ed25519", "usher provisions networks with"),
-        (GOOD.replace("{ed25519: true}", "{}"), "features.ed25519", "set features.ed25519: true"),
         (GOOD.replace("{ed25519: true}", "[ed25519]"), "features", "it is a list"),
         (GOOD.replace("true}", "true, upgrades: true}"), "features.upgrades", "it is not supported yet"),
-        (GOOD.replace("ed25519: true", "pki: true"), "features.pki", "it is not supported yet"),
+        (GOOD.replace("ed25519: true", "pki: true, upgrades: true"), "features.upgrades", "it is not supported yet"),
+        (
+            GOOD.replace("ed25519: true", "pki: true, jwt: true").replace("jwt_verify_cert", "# "),
+            "jwt_verify_cert",
+            "it is missing",
+        ),
     ],
 )
 def test_what_is_missing_or_not_supported_stops_the_start(found, good: str, setting: str, says: str):
@@ -261,10 +264,12 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path):
 
 def test_all_mistakes_are_found_at_once_and_none_shows_a_secret(write):
     with pytest.raises(ConfigErrors) as caught:
-        load_site(write("workers: -1\ninterval: 1x\ntoken: s3cret\nleader_election: true\nfeatures: {pki: true}\n"), {})
+        load_site(
+            write("workers: -1\ninterval: 1x\ntoken: s3cret\nelection_name: '>'\nfeatures: {upgrades: true}\n"), {}
+        )
     lines = str(caught.value).splitlines()
     assert [line.split(": ")[1] for line in lines] == [
-        "interval", "leader_election", "features.pki", "workers", "helper",
+        "interval", "features.upgrades", "workers", "helper", "election_name",
     ]  # fmt: skip
     assert "s3cret" not in str(caught.value)
 

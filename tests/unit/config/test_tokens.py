@@ -1,4 +1,4 @@
-"""The setting `token`: a text, or a list of them."""
+"""The settings that are a text, or a list of them: `token` and `jwt_verify_cert`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from usher.config.site import Site, load_site
 
 @pytest.fixture
 def load(tmp_path: Path):
-    def load(token: str) -> Site:
+    def load(token: str, key: str = "e7" * 32) -> Site:
         path = tmp_path / "usher.yaml"
         path.write_text(
-            f"helper: /etc/helper\ntoken: {token}\nbroker_provisioning_password: pass\njwt_verify_cert: {'e7' * 32}\n"
+            f"helper: /etc/helper\ntoken: {token}\nbroker_provisioning_password: pass\njwt_verify_cert: {key}\n"
             "jwt_signing_key: /etc/signer.seed\nfeatures: {ed25519: true}\n"
         )
         return load_site(path, {})
@@ -52,3 +52,24 @@ def test_a_token_that_stands_twice_is_a_mistake_and_no_token_a_warning(load):
     twice = next(each for each in load("[a, b, a]").problems if each.where.endswith("token[2]"))
     assert (twice.what, twice.severity) == ("it stands twice", Severity.MISTAKE)
     assert "it is empty" in [each.what for each in load("[]").problems if each.where.endswith("token")]
+
+
+def test_the_key_of_provisioning_tokens_may_be_a_list_too(load):
+    assert load("t").jwt_verify_cert == ("e7" * 32,)
+    assert load("t", key="[/etc/old.pem, /etc/new.pem]").jwt_verify_cert == ("/etc/old.pem", "/etc/new.pem")
+    twice = [each for each in load("t", key="[/k, /k]").problems if each.where.endswith("jwt_verify_cert[1]")]
+    assert [(each.what, each.severity) for each in twice] == [("it stands twice", Severity.MISTAKE)]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("[]", "jwt_verify_cert: it is missing"),
+        ("['']", "jwt_verify_cert: it is missing"),
+        ("[/k, '']", r"jwt_verify_cert\[1\]: it is empty"),
+        ("[/k, 7]", "jwt_verify_cert: it is a list, it must be text, or a list of texts"),
+    ],
+)
+def test_a_list_of_keys_that_is_wrong_is_named(load, written: str, said: str):
+    with pytest.raises(ConfigErrors, match=said):
+        load("t", key=written)

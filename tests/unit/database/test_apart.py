@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.fakes.written import write_database
 from usher.database.apart import run_apart
 from usher.database.check import examined
-from usher.database.jobs import JobError
+from usher.database.jobs import Document, JobError
 from usher.state import DATABASE
 
 NOW = 1_795_200_000_000
@@ -21,19 +22,23 @@ def path(tmp_path: Path) -> Path:
     return asyncio.run(write_database(tmp_path, NOW)) / DATABASE
 
 
+def apart(path: Path, keys: list[str] | None, say: Callable[[str], None]) -> Document:
+    return run_apart("usher.database.check", {"path": str(path), "keys": keys}, say)
+
+
 def test_it_says_what_a_check_here_says(path: Path):
     said: list[str] = []
-    assert run_apart(path, None, said.append) == examined(path, None, said.append)
+    assert apart(path, None, said.append) == examined(path, None, said.append)
     assert len(said) == 2 * len(set(said)) > 0
 
 
 def test_a_key_that_is_missing_is_found_there_too(path: Path):
-    assert not run_apart(path, [], lambda _: None)["sound"]
+    assert not apart(path, [], lambda _: None)["sound"]
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path):
     with pytest.raises(JobError, match="there is no database"):
-        run_apart(tmp_path / "none.db", None, lambda _: None)
+        apart(tmp_path / "none.db", None, lambda _: None)
 
 
 def test_it_ends_with_whoever_asked(path: Path):
@@ -41,4 +46,4 @@ def test_it_ends_with_whoever_asked(path: Path):
         raise JobError("usher ended meanwhile")
 
     with pytest.raises(JobError, match="usher ended meanwhile"):
-        run_apart(path, None, ends)
+        apart(path, None, ends)

@@ -44,6 +44,15 @@ def test_a_backup_goes_where_it_is_told_and_overwrites_nothing(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["here.db", "state"]
 
 
+@pytest.mark.parametrize("words", [("backup", ""), ("check", " "), ("restore", "", "--reason", "x"),
+                                   ("rekey", "--reason", "x", "--key-file=")])  # fmt: skip
+def test_an_empty_name_is_no_file(state: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["db", *words, "--state", str(state)])
+    assert ended.value.code == 2
+    assert "it is empty: name a file" in capsys.readouterr().err
+
+
 def test_a_path_is_made_absolute_by_the_command(
     state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -58,6 +67,16 @@ def test_a_sound_database_is_decided_again(state: Path, capsys: pytest.CaptureFi
     answer = asked(capsys, state, "check")
     assert (answer["sound"], answer["faults"], answer["rows"], answer["decided_again"]) == (True, [], 34, 34)
     assert "34 rows were decided again and lead to what is held" in told(capsys, state, "check")
+
+
+def test_a_backup_is_checked_where_no_usher_ever_was(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    asked(capsys, state, "backup", str(tmp_path / "copy.db"))
+    nowhere = tmp_path / "nowhere"
+    assert asked(capsys, nowhere, "check", str(tmp_path / "copy.db"))["sound"] is True
+    (tmp_path / "other.db").write_bytes(b"no database" * 100)
+    assert "is no SQLite database" in told(capsys, nowhere, "check", str(tmp_path / "other.db"), code=1)
+    assert "no usher answers" in told(capsys, nowhere, "check", code=3)
+    assert not nowhere.exists()
 
 
 TWICE = """
@@ -100,7 +119,7 @@ def test_rows_that_cannot_be_decided_again_are_counted(state: Path, capsys: pyte
     change(state / "usher.db", "UPDATE history SET payload = NULL WHERE node = 'web1.example.net'")
     answer = asked(capsys, state, "check")
     assert (answer["nodes_not_decided"], answer["sound"]) == (1, True)
-    assert "1 nodes have rows of another version, or without payload" in told(capsys, state, "check")
+    assert "1 nodes have rows that cannot be decided again: usher replay NODE" in told(capsys, state, "check")
 
 
 def test_a_broken_page_is_found(state: Path, capsys: pytest.CaptureFixture[str]):

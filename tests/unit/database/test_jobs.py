@@ -20,6 +20,7 @@ from store.reader import open_reader
 from store.repository import open_store
 from tests.fakes.control import FakeDaemon
 from tests.fakes.written import write_database
+from tests.patience import PATIENCE
 from usher import cli
 from usher.control.client import RefusedError, ask
 from usher.control.protocol import Ask, Command
@@ -38,10 +39,12 @@ async def kept(folder: Path) -> AsyncIterator[tuple[StateDirectory, Journal, Job
     jobs = Jobs(state, lambda: journal, lambda: NOW, lambda: None)
     server = ControlServer(state.socket, daemon, daemon, jobs)
     await server.start()
-    yield state, journal, jobs
-    await server.close()
-    await jobs.close()
-    await journal.close()
+    try:
+        yield state, journal, jobs
+    finally:
+        await server.close()
+        await jobs.close()
+        await journal.close()
 
 
 async def test_a_job_is_done_by_the_daemon_under_the_peers_name(tmp_path: Path):
@@ -87,7 +90,7 @@ class Slow:
 
         def hold(_: sqlite3.Connection) -> None:
             loop.call_soon_threadsafe(self.began.set)
-            assert self.go_on.wait(10)
+            assert self.go_on.wait(PATIENCE)
 
         self.held = journal.maintain(hold)
 
@@ -107,8 +110,9 @@ async def test_one_job_at_a_time_and_the_socket_answers_meanwhile(tmp_path: Path
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a thread of the daemon, which tells nobody."""
-    while not condition():  # noqa: ASYNC110 what is waited for has no event
-        await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 what is waited for has no event
+            await asyncio.sleep(0)
 
 
 def under_way(jobs: Jobs) -> bool:

@@ -53,10 +53,12 @@ async def desks(folder: Path, place: KeyPlace | None = None) -> AsyncIterator[tu
     if place.ours:
         write_ring(place.path, KeyRing((OLD,)))
     vault, journal = SealedVault(KeyRing((OLD,))), open_store(folder / "usher.db")
-    await hold(journal, vault)
-    jobs = Jobs(StateDirectory(folder), lambda: journal, lambda: NOW, sealing=Sealing(place, vault))
-    yield jobs, vault, journal
-    await journal.close()
+    try:
+        await hold(journal, vault)
+        jobs = Jobs(StateDirectory(folder), lambda: journal, lambda: NOW, sealing=Sealing(place, vault))
+        yield jobs, vault, journal
+    finally:
+        await journal.close()
 
 
 def entries(folder: Path) -> dict[str, bytes]:

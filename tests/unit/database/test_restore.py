@@ -23,7 +23,7 @@ from usher import cli
     [
         (lambda path: change(path, "PRAGMA user_version = 9"), "schema version 9, this usher knows"),
         (lambda path: change(path, "PRAGMA application_id = 1"), "another program's database: move it away (mv "),
-        (lambda path: path.write_bytes(b"text" * 5000), "no SQLite database: restore a backup (usher db restore "),
+        (lambda path: path.write_bytes(b"text" * 5000), "restore a backup (usher db restore "),
         (lambda path: path.write_bytes(b""), "is empty, what was in it is lost: restore a backup (usher db restore "),
         (lambda path: (path.unlink(), path.mkdir()), "is no file (a directory): move it away (mv "),
         (lambda path: (path.unlink(), path.symlink_to(path)), "is no file (a link that leads to itself)"),

@@ -22,6 +22,7 @@ from store.reader import open_reader
 from store.repository import open_store
 from store.restoring import RESTORED, stage
 from tests.fakes.written import write_database
+from tests.patience import PATIENCE
 from usher.database.start import SETTLED, Aftermath, open_database
 
 NOW = 1_795_200_000_000
@@ -168,7 +169,7 @@ async def test_a_clock_that_went_back_holds_for_no_longer_than_a_request_lives(t
     async with AsyncExitStack() as stack:
         Aftermath(FakeDaemon(FakeClock(NOW), engine, journal), path, 1, stack).hold()  # type: ignore[arg-type]
         assert engine.held == {Reason.RESTORED}
-        await asyncio.wait_for(engine.free.wait(), 10)
+        await asyncio.wait_for(engine.free.wait(), PATIENCE)
     await journal.close()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from usher.children import Child, usher
 
 IDLE = "import signal; signal.pause()"
@@ -62,7 +63,7 @@ async def test_nothing_of_its_group_is_left(tmp_path: Path, ear: Path):
     child.start()
     grandchild = os.pidfd_open(int(await asyncio.to_thread(ear.read_text)))
     await child.stop()
-    ended, _, _ = select.select([grandchild], [], [], 10)
+    ended, _, _ = select.select([grandchild], [], [], PATIENCE)
     os.close(grandchild)
     assert ended
 
@@ -89,7 +90,7 @@ async def test_it_ends_when_its_owner_is_killed(tmp_path: Path, root: Path):
     child = os.pidfd_open(int(await owner.stdout.readline()))
     owner.kill()
     await owner.wait()
-    ended, _, _ = select.select([child], [], [], 10)
+    ended, _, _ = select.select([child], [], [], PATIENCE)
     os.close(child)
     assert ended, "the child outlived its owner"
 

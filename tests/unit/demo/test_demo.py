@@ -33,6 +33,15 @@ def test_what_is_no_number_of_nodes_is_refused(text: str, capsys: pytest.Capture
     assert f"'{text}' is not a number of nodes between 1 and 100000" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "-inf", "1e999", "soon", ""])
+def test_what_is_no_number_of_seconds_is_refused(text: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        parsed(f"--limit={text}")
+    assert ended.value.code == 2
+    assert f"'{text}' is not a number of seconds above 0" in capsys.readouterr().err
+    assert parsed("--limit", "0.5").limit == 0.5
+
+
 def test_the_document_says_how_it_ended_and_where_everything_is():
     options = Options(3, Path("/srv/demo"), keep=False, as_json=True, limit=60.0)
     view = View(3, {State.PROVISIONED: 2}, 1.23456)

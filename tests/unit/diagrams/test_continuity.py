@@ -89,11 +89,12 @@ def test_what_was_sent_is_repeated_as_it_was_or_looked_for(place, life):
 
 
 @every_opening
-def test_only_new_csr_waits_until_quiet(place, life):
+def test_only_new_csr_and_the_exchange_wait_until_nothing_else_is_alive(place, life):
     after, effect = killed(life, started=True), place[1]
-    waits_for_quiet = [row.name for row in after.rows if row.name == "step-not-yet"]
-    if effect is Effect.NEW_CSR:
-        assert waits_for_quiet
+    waits = {"step-not-yet": Effect.NEW_CSR, "exchange-later": Effect.EXCHANGE_KEY}
+    waits_for_quiet = [waits[row.name] for row in after.rows if row.name in waits]
+    if effect in waits.values():
+        assert waits_for_quiet == [effect]
         assert after.waited == Policy().request_life
     else:
         assert not waits_for_quiet

@@ -88,7 +88,7 @@ def test_every_trigger_has_a_group(trigger: Trigger):
         ("admit", State.DISCOVERED, [Effect.FETCH_JWT, Effect.FETCH_INVENTORY]),
         ("read-on", State.DISCOVERED, [Effect.FETCH_INVENTORY]),
         ("inventoried", State.DISCOVERED, [Effect.NEW_KEY, Effect.NEW_CSR, Effect.RUN_HELPER]),
-        ("enrol-on", State.INVENTORIED, [Effect.RUN_HELPER, Effect.SIGN_TOKEN]),
+        ("enrol-on", State.INVENTORIED, [Effect.RUN_HELPER, Effect.SIGN_TOKEN, Effect.EXCHANGE_KEY, Effect.WRAP_KEY]),
         ("enrolled", State.INVENTORIED, [Effect.CONFIGURE]),
         ("configured", State.ENROLLED, [Effect.RESTART]),
         ("shut-down", State.INVENTORIED, [Effect.SHUTDOWN]),

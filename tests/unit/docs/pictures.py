@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from diagrams import dot, steps
 from diagrams.model import Diagram, draw
 from fsm.events import Ack, Certainty, Due, DueKind, HelperFacts, Sighting, TokenFacts, Verdict
 from fsm.reasons import Reason
+from tests.fakes import written
 from tests.fakes.written import DIGEST, Author, deferred, failing, held, provisioned, write_database
 from usher import graphviz
 from usher.state import DATABASE
@@ -72,16 +74,26 @@ OF_THE_TABLE: Mapping[str, Callable[[], Diagram]] = {
     "machine": draw, "full": lambda: draw(full=True), "effects": steps.draw,
 }  # fmt: skip
 OF_A_DATABASE: Mapping[str, Callable[[Book], Diagram]] = {"path": _path, "fleet": _fleet}
+OF_THE_EXAMPLES: Mapping[str, Callable[[Book], Diagram]] = {"failed": _path}
+"""Of the database that the examples of the pages are run on."""
+NAMES = (*OF_THE_TABLE, *OF_A_DATABASE, *OF_THE_EXAMPLES)
 
 
 def sources() -> dict[str, str]:
     """The DOT of each picture, by its name."""
     found = {name: dot.render(make()) for name, make in OF_THE_TABLE.items()}
-    with TemporaryDirectory() as folder:
-        asyncio.run(write_database(Path(folder), AT, lives=LIVES))
-        with open_book(Path(folder) / DATABASE) as book:
-            found |= {name: dot.render(make(book)) for name, make in OF_A_DATABASE.items()}
+    for lives, pictures in ((LIVES, OF_A_DATABASE), (written.LIVES, OF_THE_EXAMPLES)):
+        with _written(lives) as book:
+            found |= {name: dot.render(make(book)) for name, make in pictures.items()}
     return found
+
+
+@contextmanager
+def _written(lives: Mapping[str, written.Live]) -> Iterator[Book]:
+    with TemporaryDirectory() as folder:
+        asyncio.run(write_database(Path(folder), AT, lives=lives))
+        with open_book(Path(folder) / DATABASE) as book:
+            yield book
 
 
 def mark(text: str) -> str:

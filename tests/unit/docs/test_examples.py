@@ -38,7 +38,10 @@ def test_a_command_that_is_named_exists_with_its_options(words):
 def test_there_is_something_to_run():
     assert len(EXAMPLES) >= 10
     assert len(COMMANDS) >= 8
-    pages = {"README.md", "database.md", "install.md", "operating.md", "operations.md", "recovery.md", "stuck.md"}
+    pages = {
+        "README.md", "certificates.md", "database.md", "debugging.md", "install.md", "operating.md", "operations.md",
+        "recovery.md", "stuck.md",
+    }  # fmt: skip
     assert {example.page for example in EXAMPLES} == pages
 
 

@@ -166,7 +166,8 @@ async def test_deferring_wins_over_a_shutdown_and_that_over_the_rest(
     ("reply", "reason", "named"),
     [
         (HelperReply(), Reason.EMPTY_CONFIGURATION, "configuration"),
-        (HelperReply(configuration={"a": "b"}, key="PEM"), Reason.HELPER_UNSUPPORTED, "key"),
+        (HelperReply(configuration={"a": "b"}, key="PEM"), Reason.HELPER_KEY_INVALID, "key"),
+        (HelperReply(configuration={"a": "b"}, certificate="PEM"), Reason.CERTIFICATE_INVALID, "certificate"),
         (HelperReply(configuration={"a": "b\nc = d"}), Reason.UNSAFE_CONFIGURATION, "a"),
         (HelperReply(configuration={"a\r": "b"}), Reason.UNSAFE_CONFIGURATION, "a"),
     ],

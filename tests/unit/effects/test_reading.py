@@ -37,7 +37,7 @@ async def test_a_token_is_verified_and_its_claims_are_kept_as_a_secret(bench: Ef
     outcome = await bench.perform(Effect.FETCH_JWT)
     assert bench.sent.data == {"token": SECRET}
     assert (bench.sent.agent, bench.sent.action, bench.sent.ttl, bench.sent.timeout) == (
-        "choria_provision", "jwt", 60, 22.0,
+        "choria_provision", "jwt", 30, 22.0,
     )  # fmt: skip
     facts = (await bench.done(Effect.FETCH_JWT)).facts
     assert isinstance(facts, JwtFacts)

@@ -22,12 +22,14 @@ from fsm.events import (
     JwtFacts,
     KeyFacts,
     Operator,
+    PairFacts,
     Payload,
     Sent,
     Sighting,
     TokenFacts,
     Verb,
     Verdict,
+    WrapFacts,
 )
 from fsm.machine import Decision, Rejected, decide
 from fsm.policy import Policy
@@ -44,6 +46,8 @@ NEW = Sighting(present=True, age=1_000)
 KEY = "0a" * 32
 X509 = Policy(features=frozenset({Feature.JWT, Feature.PKI}))
 """A network whose nodes have certificates."""
+CARRIED = Policy(features=frozenset({Feature.JWT}))
+"""A network whose helper supplies certificates, and the keys for them."""
 
 
 @dataclass
@@ -57,6 +61,7 @@ class Scene:
     epoch: int = 1
     entropy: bytes = bytes(16)
     last: Decision | Rejected | None = None
+    supplied: bool = False
 
     def post(self, body: Body) -> Scene:
         """Something happens now."""
@@ -122,9 +127,13 @@ class Scene:
             case Effect.NEW_CSR:
                 return CsrFacts("5f" * 32, KEY, "/etc/choria/ssl")
             case Effect.RUN_HELPER:
-                return helper(Verdict.CONFIGURE)
+                return helper(Verdict.CONFIGURE, key=self.supplied)
             case Effect.SIGN_TOKEN:
                 return TokenFacts("token", "3d" * 32, 1_826_738_754, self.policy.signer)
+            case Effect.EXCHANGE_KEY:
+                return PairFacts("6a" * 8, "7b" * 8)
+            case Effect.WRAP_KEY:
+                return WrapFacts(f"{self.snapshot.facts.pairs:064x}")
             case Effect.CONFIGURE:
                 return Ack("Wrote 9 lines", configuration(self.snapshot.facts))
             case Effect.RESTART | Effect.SHUTDOWN:
@@ -184,13 +193,15 @@ class Scene:
         return self.snapshot.awaited.kind, self.snapshot.awaited.at - self.now
 
 
-def helper(verdict: Verdict, *, keeps: bool = False) -> HelperFacts:
+def helper(verdict: Verdict, *, keeps: bool = False, key: bool = False) -> HelperFacts:
     """What a helper answers."""
-    return HelperFacts("4e" * 32, verdict, "a word", keeps)
+    return HelperFacts("4e" * 32, verdict, "a word", keeps, key)
 
 
 def through(effect: Effect) -> Scene:
     """A node for which this effect is open, in its first generation."""
+    if effect in {Effect.EXCHANGE_KEY, Effect.WRAP_KEY}:
+        return Scene(CARRIED, supplied=True).until(effect)
     return (Scene(X509) if effect is Effect.NEW_CSR else Scene()).until(effect)
 
 

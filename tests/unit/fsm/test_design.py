@@ -252,6 +252,9 @@ def test_an_outage_or_our_own_crash_costs_no_try(certainty: Certainty, effect: E
         if effect is Effect.NEW_CSR and certainty is Certainty.INTERRUPTED:
             assert (scene.row, scene.wait) == ("step-not-yet", (DueKind.STEP, 60_000))
             scene.due()
+        if effect is Effect.EXCHANGE_KEY and certainty is Certainty.INTERRUPTED:
+            assert (scene.row, scene.wait) == ("exchange-later", (DueKind.STEP, 60_000))
+            scene.due()
         assert scene.doing is effect
     assert scene.snapshot.doing is not None
     assert scene.snapshot.doing.tries == 1

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from fsm import actions, demands, guards, waits
+from fsm import actions, guards, partings, transports, waits
 from fsm.effects import STEPS, Effect
 from fsm.events import (
     Ack,
@@ -37,7 +37,7 @@ from fsm.table import ROWS
 from tests.model.interpreter import cells
 from tests.model.search import search
 from tests.model.usher import Rules
-from tests.unit.fsm.scenes import GONE, NEW, OLD, Scene, helper, reached, through
+from tests.unit.fsm.scenes import CARRIED, GONE, NEW, OLD, Scene, helper, reached, through
 
 CELLS = cells(ROWS)
 QUIET = 60_000
@@ -74,7 +74,7 @@ def test_a_guard_or_an_action_is_a_sentence_of_its_own(row: Row):
         assert not said.endswith(".")
 
 
-@pytest.mark.parametrize("room", [actions, waits, guards, demands], ids=lambda room: room.__name__)
+@pytest.mark.parametrize("room", [actions, waits, guards, partings, transports], ids=lambda room: room.__name__)
 def test_no_action_or_guard_is_kept_that_no_row_names(room: object):
     named = {part for row in ROWS for part in (*row.actions, row.guard) if part is not None}
     helpers = {"wait", "because", "facts_too_old", "costs_nothing"}
@@ -162,6 +162,17 @@ def doubted(verb: Verb = Verb.REPROVISION) -> Scene:
     return demanded(verb).fails(Certainty.UNKNOWN).due()
 
 
+def not_decrypted() -> Scene:
+    """A helper's key that the node could not decrypt."""
+    scene = through(Effect.WRAP_KEY).until(Effect.CONFIGURE)
+    return scene.fails(Certainty.REFUSED, Reason.KEY_NOT_DECRYPTED, transient=False)
+
+
+def exchanged_late() -> Scene:
+    """A helper's key, and usher was killed while it read the node's token."""
+    return Scene(CARRIED, supplied=True).until(Effect.FETCH_JWT).crash().until(HELPER).done()
+
+
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
     "asked-before": lambda: demanded().asks(Verb.REPROVISION, 1),
@@ -189,6 +200,9 @@ EXAMPLES = {
     "no-effect": lambda: doubted().done(OLD).due().done(OLD),
     "returned-as-asked": lambda: doubted().done(GONE).done(OLD),
     "looked-for-in-vain": lambda: doubted().done(GONE).done(GONE),
+    "exchange-anew": not_decrypted,
+    "exchange-not-yet": exchanged_late,
+    "exchange-later": lambda: through(Effect.EXCHANGE_KEY).fails(Certainty.UNKNOWN).due(),
     "look-first": told_long_ago,
     "still-there": lambda: told_long_ago().done(OLD),
     "inventoried-not-yet": unanswered_csr,
@@ -210,6 +224,10 @@ EXAMPLES = {
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_rare_row_happens(name: str):
     assert EXAMPLES[name]().row == name
+
+
+def test_the_return_that_has_it_held_as_looping_is_counted():
+    assert looping().snapshot.returns == 1
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from usher.preflight.refusal import Alone, Tried, client_refused, node_refused
+from usher.preflight.refusal import Alone, Shown, Tried, client_refused, node_refused
 
 CLIENT_PASSWORD = "plugin.choria.network.provisioning.client_password"
 
@@ -13,15 +13,19 @@ CLIENT_PASSWORD = "plugin.choria.network.provisioning.client_password"
     ("tried", "says", "then"),
     [
         (
-            Tried("provisioner", Alone.ACCEPTED, True, "choria"),
+            Tried("provisioner", Alone.ACCEPTED, Shown(True, "choria")),
             "that one is good: the password of user",
             CLIENT_PASSWORD,
         ),
-        (Tried("provisioner", Alone.REFUSED, True, "acme"), "another organization or issuer", "issuer.acme.public"),
-        (Tried("provisioner", Alone.REFUSED, True, ""), "expired by the broker's clock", "issuer.OU.public"),
-        (Tried("provisioner", Alone.UNKNOWN, True, "choria"), "or provisioning is not enabled", CLIENT_PASSWORD),
-        (Tried("provisioner", Alone.ACCEPTED, False, "choria"), "lacks the permission", "--server-provisioner"),
-        (Tried("", Alone.REFUSED, True, "choria"), "no user is sent", CLIENT_PASSWORD),
+        (
+            Tried("provisioner", Alone.REFUSED, Shown(True, "acme")),
+            "another organization or issuer",
+            "issuer.acme.public",
+        ),
+        (Tried("provisioner", Alone.REFUSED, Shown(True, "")), "expired by the broker's clock", "issuer.OU.public"),
+        (Tried("provisioner", Alone.UNKNOWN, Shown(True, "choria")), "or provisioning is not enabled", CLIENT_PASSWORD),
+        (Tried("provisioner", Alone.ACCEPTED, Shown(False, "choria")), "lacks the permission", "--server-provisioner"),
+        (Tried("", Alone.REFUSED, Shown(True, "choria")), "no user is sent", CLIENT_PASSWORD),
     ],
 )
 def test_our_own(tried, says, then):

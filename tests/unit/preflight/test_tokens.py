@@ -11,6 +11,8 @@ from security import tokens as jwt
 from security.issuing import make_issuer, make_provisioning_token, make_signer
 from tests.fakes.site import DAY, ISSUER, NOW, NOW_S, ORGANIZATION, YEAR, changed, claims_of, signer_files, written
 from tests.unit.preflight.sites import SECRET, client_of, site_of
+from transport.wire.versions import Version
+from usher.config.appearance import TokenFiles
 from usher.preflight.tokens import NodeToken, client_token, moment, node_token, read_node_token, span
 from usher.preflight.verdicts import Check, Verdict
 
@@ -29,6 +31,12 @@ def altered(**changes: object) -> NodeToken:
     return NodeToken(text, claims_of(text))
 
 
+def files_of(where: Path) -> TokenFiles:
+    files = client_of(where).appearance
+    assert isinstance(files, TokenFiles)
+    return files
+
+
 def worst(checks: list[Check]) -> tuple[Verdict, str]:
     order = (Verdict.WRONG, Verdict.WARNING, Verdict.OK)
     check = min(checks, key=lambda check: order.index(check.verdict))
@@ -37,7 +45,7 @@ def worst(checks: list[Check]) -> tuple[Verdict, str]:
 
 def test_our_token_says_who_we_are(tmp_path):
     site = site_of(tmp_path)
-    said, chain = client_token(site, client_of(tmp_path), NOW)
+    said, chain = client_token(site, files_of(tmp_path), NOW)
     assert (said.verdict, chain.verdict) == (Verdict.OK, Verdict.OK)
     assert all(word in said.what for word in ("provisioner_signer", "organization choria", "I-", "provisioner", "365"))
 
@@ -45,26 +53,26 @@ def test_our_token_says_who_we_are(tmp_path):
 @pytest.mark.parametrize(("days", "verdict"), [(364, Verdict.WARNING), (366, Verdict.WRONG), (100, Verdict.OK)])
 def test_its_end_is_near_or_past(tmp_path, days, verdict):
     site = site_of(tmp_path)
-    assert next(client_token(site, client_of(tmp_path), NOW + days * DAY * 1000)).verdict is verdict
+    assert next(client_token(site, files_of(tmp_path), NOW + days * DAY * 1000)).verdict is verdict
 
 
 def test_a_token_of_another_issuer_is_said(tmp_path):
     site = site_of(tmp_path)
-    client = client_of(tmp_path)
+    files = files_of(tmp_path)
     signer_files(tmp_path, make_signer(OTHER, "me", NOW_S, YEAR))
-    verdict, what = worst(list(client_token(site, client, NOW)))
+    verdict, what = worst(list(client_token(site, files, NOW)))
     assert (verdict, "did not issue it" in what) == (Verdict.WARNING, True)
 
 
 def test_a_pair_that_does_not_fit(tmp_path):
-    site, client = site_of(tmp_path), client_of(tmp_path)
-    written(client.seed_file, make_signer(OTHER, "me", NOW_S, YEAR).seed_hex)
-    (check,) = client_token(site, client, NOW)
+    site, files = site_of(tmp_path), files_of(tmp_path)
+    written(files.seed, make_signer(OTHER, "me", NOW_S, YEAR).seed_hex)
+    (check,) = client_token(site, files, NOW)
     assert (check.verdict, "names the public key" in check.what) == (Verdict.WRONG, True)
 
 
 def test_a_nodes_token_that_is_fine(tmp_path):
-    checks = list(node_token(site_of(tmp_path), node(), NOW))
+    checks = list(node_token(site_of(tmp_path), node(), Version.V2, NOW))
     assert {check.verdict for check in checks} == {Verdict.OK}
     assert SECRET not in str(checks)
 
@@ -77,25 +85,31 @@ def test_a_nodes_token_that_is_fine(tmp_path):
         (node(OTHER), Verdict.WRONG, "token_invalid"),
         (node(seconds=-60), Verdict.WRONG, "token_expired"),
         (node(seconds=DAY), Verdict.WARNING, "24.0 hours left"),
-        (altered(v2=...), Verdict.WRONG, "not for protocol v2"),
+        (altered(v2=...), Verdict.WRONG, "nodes with it speak protocol v1, usher as it is configured v2"),
         (altered(chusr="node"), Verdict.WARNING, "only one of user and password"),
         (altered(purpose="choria_server", sub="choria_server"), Verdict.WRONG, "token_purpose"),
     ],
 )
 def test_what_is_wrong_with_a_nodes_token(tmp_path, token, verdict, says):
-    found = worst(list(node_token(site_of(tmp_path), token, NOW)))
+    found = worst(list(node_token(site_of(tmp_path), token, Version.V2, NOW)))
     assert found[0] is verdict
     assert says in found[1]
+
+
+def test_a_token_of_protocol_v1_is_for_a_client_of_v1(tmp_path):
+    checks = list(node_token(site_of(tmp_path), altered(v2=...), Version.V1, NOW))
+    assert {check.verdict for check in checks} == {Verdict.OK}
+    assert worst(list(node_token(site_of(tmp_path), node(), Version.V1, NOW)))[0] is Verdict.WRONG
 
 
 def test_every_token_of_the_site_is_one(tmp_path):
     site = site_of(tmp_path)
     both = replace(site, tokens=("new", SECRET))
-    assert {check.verdict for check in node_token(both, node(), NOW)} == {Verdict.OK}
+    assert {check.verdict for check in node_token(both, node(), Version.V2, NOW)} == {Verdict.OK}
 
 
 def test_a_verify_key_that_is_none(tmp_path):
-    (check,) = node_token(site_of(tmp_path, jwt_verify_cert="abc"), node(), NOW)
+    (check,) = node_token(site_of(tmp_path, jwt_verify_cert="abc"), node(), Version.V2, NOW)
     assert check.verdict is Verdict.WRONG
 
 

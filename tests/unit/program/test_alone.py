@@ -93,14 +93,28 @@ def test_every_verb_does_what_it_does_with_a_daemon(state: Path, capsys: pytest.
 
 def test_many_nodes_are_answered_as_one_document(state: Path, capsys: pytest.CaptureFixture[str]):
     many = [f"n{number}.example.net" for number in range(2001)]
-    assert usher(state, "nodes", "quarantine", *many, "--json") == operate.WELL
+    assert usher(state, "nodes", "quarantine", "--force", *many, "--json") == operate.WELL
     answers = json.loads(capsys.readouterr().out)
     assert list(answers) == many
     assert {answer["state"] for answer in answers.values()} == {"failed"}
 
 
-def test_a_name_that_nobody_knows_is_held_and_that_is_said(state: Path, capsys: pytest.CaptureFixture[str]):
-    assert usher(state, "nodes", "quarantine", "nobody.example.net") == operate.WELL
+def test_a_name_that_was_never_seen_is_not_held_by_mistake(state: Path, capsys: pytest.CaptureFixture[str]):
+    assert usher(state, "nodes", "quarantine", "web2.example.net", "wbe1.example.net", "--json") == operate.TROUBLE
+    said = capsys.readouterr()
+    assert said.out == ""
+    told = "usher: nobody was held: no node is known by the name wbe1.example.net; did you mean web"
+    assert said.err.startswith(told)
+    assert said.err.endswith("? To hold a name before it is seen, say --force\n")
+    assert not snapshot(state, "web2.example.net").held
+    with open_reader(state / "usher.db") as reader:
+        assert reader.node("wbe1.example.net") is None
+
+
+def test_a_name_that_nobody_knows_is_held_where_that_is_meant_and_it_is_said(
+    state: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert usher(state, "nodes", "quarantine", "nobody.example.net", "--force") == operate.WELL
     said = capsys.readouterr().out
     assert said.startswith("nobody.example.net: failed: no such node is known; its name is held from now on")
     assert snapshot(state, "nobody.example.net").held
@@ -111,12 +125,12 @@ def test_a_name_that_nobody_knows_is_held_and_that_is_said(state: Path, capsys: 
 # -- what a killed daemon left open -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["retry", "quarantine", "forget"])
+@pytest.mark.parametrize("verb", ["retry", "quarantine --force", "forget"])
 @pytest.mark.parametrize("node", ["web1.example.net", "nobody.example.net"])
 def test_nodes_that_are_not_asked_for_keep_what_is_open(state: Path, verb: str, node: str):
     marked_as_started(state)
     before = snapshot(state)
-    usher(state, "nodes", verb, node)
+    usher(state, "nodes", *verb.split(), node)
     assert before.open is not None
     assert snapshot(state) == before
     with open_reader(state / "usher.db") as reader:
@@ -180,7 +194,9 @@ def test_what_may_be_alive_at_the_node_is_waited_for_after_a_release(tmp_path: P
     assert usher(state, "nodes", verb.value, UNDER_WAY) == operate.WELL
     after = snapshot(state)
     assert after.quiet is not None
-    assert after.quiet.until - after.since == POLICY.request_life
+    with open_reader(state / "usher.db") as reader:
+        closed, *_ = reader.history(UNDER_WAY)[-2:]
+    assert (closed.event, after.quiet.until - closed.at) == ("failed", POLICY.request_life), "since it was closed"
 
 
 # -- by which policy --------------------------------------------------------------------------------------------------

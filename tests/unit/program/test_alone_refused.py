@@ -20,6 +20,7 @@ from store.reader import open_reader
 from store.repository import open_store
 from tests.fakes.written import write_database
 from tests.integration.recovery.hurried import Disk
+from tests.patience import PATIENCE
 from tests.unit.program.alone import NOW, UNDER_WAY, made, usher
 from usher import operate
 from usher.alone import do
@@ -34,7 +35,7 @@ def state(tmp_path: Path) -> Path:
     return made(tmp_path / "state")
 
 
-COMMANDS = [("pause",), ("resume",), ("nodes", "retry", UNDER_WAY), ("nodes", "quarantine", "new.example.net")]
+COMMANDS = [("pause",), ("resume",), ("nodes", "retry", UNDER_WAY), ("nodes", "quarantine", "--force", "n.example.net")]
 
 
 @pytest.mark.parametrize("words", COMMANDS)
@@ -86,7 +87,7 @@ async def test_a_full_disk_is_refused_and_not_waited_for(tmp_path: Path):
     state = StateDirectory(folder)
     many = tuple(f"{'x' * 200}{number}" for number in range(500))
     opening = partial(open_store, connect=Disk(0).connect)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(RefusedError, match="disk of the state directory is full"):
             await do(state, Ask(Command.NODES, "smoke", Verb.QUARANTINE, many), opening)
     with closing(sqlite3.connect(state.database)) as db:
@@ -110,7 +111,7 @@ async def test_a_database_that_breaks_meanwhile_is_said_and_not_waited_for(tmp_p
     await write_database(folder, NOW)
     opening = partial(open_store, connect=lambda path: connect(path, Broken))
     request = Ask(Command.NODES, "smoke", Verb.QUARANTINE, ("one.example.net", "two.example.net"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(RefusedError, match="malformed; see what is wrong with it: usher db check --state "):
             await do(StateDirectory(folder), request, opening)
     with open_reader(folder / "usher.db") as reader:

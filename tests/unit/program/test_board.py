@@ -20,7 +20,7 @@ from usher.state import StateDirectory
 from usher.views import common
 from usher.views.moving import Moved
 from usher.views.past import Past
-from usher.views.text import columns
+from usher.views.text import columns, utc
 
 NOW = AT + 3_600_000
 MOVED = Moved(
@@ -135,7 +135,7 @@ def test_programs_get_a_document_a_look(capsys: pytest.CaptureFixture[str]):
     in_a_pipe(lambda: BOARD, looks(2), as_json=True)
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert first == second
-    assert (first["pid"], first["at"], first["a_minute"]) == (4711, NOW, {"provisioned": 60, "gone": 2})
+    assert (first["pid"], first["at"], first["a_minute"]) == (4711, utc(NOW), {"provisioned": 60, "gone": 2})
     assert first["last"][0]["node"] == "web1.example.net"
 
 

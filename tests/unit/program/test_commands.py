@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.control import FakeDaemon, listening
+from tests.fakes.control import STATUS, FakeDaemon, listening
 from usher import children, cli, operate
 from usher.control.protocol import LONGEST_REASON
+from usher.standing import programs
 
 NODE = "n1.example.net"
 
@@ -57,6 +58,19 @@ def test_json_is_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert usher(tmp_path, "nodes", "quarantine", NODE, "n2", "--reason", "smoke", "--json") == operate.WELL
     answers = json.loads(capsys.readouterr().out)
     assert {node: answer["state"] for node, answer in answers.items()} == {NODE: "failed", "n2": "failed"}
+
+
+def test_programs_get_times_as_every_view_has_them():
+    paused = {"since": 1_795_200_000_000, "by": "anna", "reason": "x"}
+    credentials = [{"setting": "token", "expires": None}, {"setting": "key", "expires": 1000}]
+    document = STATUS | {"started": 1_795_200_000_123, "oldest_waiting": None, "paused": paused}
+    said = programs(document | {"credentials": credentials})
+    assert (said["started"], said["oldest_waiting"]) == ("2026-11-20T18:40:00.123Z", None)
+    assert said["paused"] == {"since": "2026-11-20T18:40:00.000Z", "by": "anna", "reason": "x"}
+    assert [each["expires"] for each in said["credentials"]] == [None, "1970-01-01T00:00:01.000Z"]
+    times = {"started", "paused", "oldest_waiting", "credentials"}
+    assert all(said[name] == STATUS[name] for name in STATUS.keys() - times)
+    assert programs(STATUS)["paused"] is None
 
 
 @pytest.mark.usefixtures("daemon")

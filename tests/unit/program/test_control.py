@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from fsm.events import Verb
 from tests.fakes.control import FakeDaemon
 from tests.fakes.runtime import names
+from tests.patience import PATIENCE
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
 from usher.control.protocol import LONGEST_LINE, LONGEST_REASON, MOST, Ask, AskError, Command, decode
 from usher.control.server import ControlServer, SocketError
@@ -32,8 +33,10 @@ async def served(where: Path, daemon: FakeDaemon | None = None) -> AsyncIterator
     state, daemon = StateDirectory(where), daemon or FakeDaemon()
     server = ControlServer(state.socket, daemon, daemon)
     await server.start()
-    yield state, daemon
-    await server.close()
+    try:
+        yield state, daemon
+    finally:
+        await server.close()
     assert not state.socket.exists()
 
 
@@ -178,7 +181,7 @@ async def test_who_waits_when_it_ends_is_told(tmp_path: Path):
     async with served(tmp_path, daemon) as (state, _):
         reader, writer = await asyncio.open_unix_connection(str(state.socket))
         writer.write(Ask(Command.NODES, "why", Verb.RETRY, (NODE,)).encode())
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(asked.wait(), PATIENCE)
     assert b"usher is ending" in await reader.read()
     writer.close()
 

@@ -56,8 +56,10 @@ async def exporting() -> AsyncIterator[int]:
     await probe.wait_closed()
     exporter = Exporter(lambda: "choria_provisioner_paused 0\n", lambda: "", "127.0.0.1", port)
     await exporter.start()
-    yield port
-    await exporter.close()
+    try:
+        yield port
+    finally:
+        await exporter.close()
 
 
 async def asked(port: int, request: bytes) -> bytes:

@@ -17,7 +17,10 @@ from tests.fakes.clock import pass_time
 from tests.fakes.runtime import Rig, failed, names, virtual
 from tests.fakes.scrape import Scrape
 from transport.counting import ReplyCounts
+from transport.lease import Role
 from transport.reports import Complaint, Connected, Disconnected, Refused
+from transport.wire.versions import WIRES, Version
+from usher.leading import Standing
 from usher.metrics.catalogue import PREFIX, families
 from usher.metrics.library import NOT_EXPORTED, library
 from usher.metrics.links import Links
@@ -65,8 +68,8 @@ async def test_what_failed_is_told_by_reason_and_by_effect(rig: Rig):
 async def test_replies_and_transactions_are_read_from_those_who_keep_them(rig: Rig, tmp_path: Path):
     scrape = Scrape(rig, tmp_path / "usher.db")
     (tmp_path / "usher.db").write_bytes(bytes(4096))
-    scrape.network.rpc.counts = ReplyCounts(valid=3, invalid=1)
-    scrape.network.discovery.counts = ReplyCounts(valid=4, unparsable=2, errors=2)
+    scrape.network.rpc.counts = ReplyCounts(WIRES[Version.V2], valid=3, invalid=1)
+    scrape.network.discovery.counts = ReplyCounts(WIRES[Version.V2], valid=4, unparsable=2, errors=2)
     scrape.journal = SimpleNamespace(commits=5, waiting=6)
     values = scrape.values()
     assert values["choria_protocol_valid{version=2}"] == 7
@@ -77,6 +80,8 @@ async def test_replies_and_transactions_are_read_from_those_who_keep_them(rig: R
     assert values["usher_database_bytes{file=main}"] == 4096
     assert "usher_database_bytes{file=wal}" not in values
     assert values["usher_state_free_bytes"] > 0
+    scrape.network.version = Version.V1
+    assert scrape.values()["choria_protocol_valid{version=1}"] == 7
 
 
 @virtual
@@ -141,18 +146,36 @@ OLDER = {
     "choria_connector_initial_connect_time": ("summary", ()),
     "choria_connector_initial_connection_attempts": ("counter", ()),
     "choria_connector_reconnections": ("counter", ()),
+    "choria_election_campaigns": ("counter", ("election", "identity", "state")),
+    "choria_election_interval_seconds": ("gauge", ("election", "identity")),
+    "choria_election_leader": ("gauge", ("election", "identity")),
     "choria_protocol_error": ("counter", ("version",)),
     "choria_protocol_invalid": ("counter", ("version",)),
     "choria_protocol_json_parse_failures": ("counter", ("version",)),
     "choria_protocol_valid": ("counter", ("version",)),
 }
-"""What a real choria-provisioner serves of its libraries after a fleet without an election."""
+"""What a real choria-provisioner serves of its libraries after a fleet, and with an election."""
 
 
 def test_the_library_is_that_of_the_older_program():
     for name, family in library().items():
         assert (family.kind.value, family.names, family.site) == (*OLDER[name], False), name
     assert OLDER.keys() <= library().keys() | NOT_EXPORTED.keys()
+
+
+@virtual
+async def test_an_election_is_told_under_the_older_programs_names(rig: Rig):
+    scrape = Scrape(rig)
+    standing = Standing(Role.LEADER, True, 59.5, 0.5, {"candidate": 3, "leader": 20})
+    scrape.leadership = SimpleNamespace(name="u1", standing=lambda: standing)
+    values = scrape.values()
+    where = "election=provisioner,identity=u1"
+    assert values[f"choria_election_campaigns{{{where},state=leader}}"] == 20
+    assert values[f"choria_election_campaigns{{{where},state=candidate}}"] == 3
+    assert values[f"choria_election_leader{{{where}}}"] == 1
+    assert values[f"choria_election_interval_seconds{{{where}}}"] == 0.5
+    assert (values["usher_election_role{role=leader}"], values["usher_election_role{role=opening}"]) == (1, 0)
+    assert values["usher_election_lease_seconds"] == 59.5
 
 
 @virtual

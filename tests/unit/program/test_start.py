@@ -79,7 +79,7 @@ def test_everything_that_is_wrong_is_found_at_once(site: DemoSite, capsys: pytes
         (lambda site: (site.site / "signer.jwt").write_text("a.b"), "signer.jwt"),
         (lambda site: site.ca.write_text("no certificate"), "tls.pem"),
         (lambda site: change(site, jwt_verify_cert="/nowhere"), "jwt_verify_cert"),
-        (lambda site: change(site, leader_election=True), "leader_election"),
+        (lambda site: change(site, leader_election=True, election_name="*"), "election_name"),
         (lambda site: site.choria_config.unlink(), "choria.cfg"),
         (lambda site: site.config.unlink(), "usher.yaml"),
         (lambda site: site.config.write_text("- a\n"), "usher.yaml"),

@@ -28,7 +28,9 @@ from usher.standing import lines, taken_up
 X509 = Policy(features=frozenset({Feature.JWT, Feature.PKI}))
 NODES = names(12)
 PLACES = 5
-ED25519 = [effect for effect in Effect if effect not in ON_DEMAND | {Effect.NEW_CSR}]
+CARRIED = frozenset({Effect.EXCHANGE_KEY, Effect.WRAP_KEY})
+ED25519 = [effect for effect in Effect if effect not in CARRIED | ON_DEMAND | {Effect.NEW_CSR}]
+KEY = HelperFacts(DIGEST, Verdict.CONFIGURE, "", key=True)
 
 
 class Start:
@@ -98,6 +100,8 @@ async def ended_in(effect: Effect, policy: Policy = POLICY) -> tuple[LawfulStore
     if effect is Effect.SHUTDOWN:
         shutdown = HelperFacts(DIGEST, Verdict.SHUTDOWN, "")
         rig.performer.scripts[Effect.RUN_HELPER] = lambda intent: done(intent, shutdown)
+    if effect in CARRIED:
+        rig.performer.scripts[Effect.RUN_HELPER] = lambda intent: done(intent, KEY)
     rig.performer.scripts[effect] = never
     rig.seen(*NODES)
     await rig.until(lambda: open_in(rig.store, effect) == len(NODES), within=300)
@@ -143,6 +147,27 @@ async def test_on_x509_those_interrupted_in_new_csr_wait_a_minute_and_nobody_els
     await begun.rig.until_all(State.PROVISIONED, len(NODES) - PLACES, within=X509.request_life / 1000 - 1)
     assert len(begun.rig.performer.named(Effect.NEW_CSR)) == len(NODES) - PLACES
     await begun.rig.until_all(State.PROVISIONED, len(NODES), within=90)
+
+
+@virtual
+async def test_those_interrupted_in_the_exchange_of_a_key_wait_a_minute_and_nobody_else():
+    store, clock = await ended_in(Effect.EXCHANGE_KEY)
+    begun = Start(store, clock)
+    begun.start()
+    assert (await begun.settled())["waiting"] == PLACES
+    assert begun.waited(Effect.EXCHANGE_KEY) == PLACES
+    await begun.rig.until_all(State.PROVISIONED, len(NODES) - PLACES, within=POLICY.request_life / 1000 - 1)
+    await begun.rig.until_all(State.PROVISIONED, len(NODES), within=90)
+
+
+@virtual
+async def test_those_interrupted_in_wrapping_one_do_not_wait():
+    policy = Policy(features=frozenset({Feature.JWT}))
+    store, clock = await ended_in(Effect.WRAP_KEY, policy)
+    begun = Start(store, clock, policy)
+    begun.start()
+    assert (await begun.settled())["waiting"] == 0
+    await begun.rig.until_all(State.PROVISIONED, len(NODES), within=60)
 
 
 @virtual
@@ -221,10 +246,10 @@ def test_the_sum_in_words():
     )
 
 
-def test_only_new_csr_waits_until_quiet_at_once():
+def test_only_new_csr_and_the_exchange_wait_at_once():
     for (_, effect), life in openings().items():
         after = killed(life, started=True).first.snapshot
-        assert waits_until_quiet(after) is (effect is Effect.NEW_CSR), effect
+        assert waits_until_quiet(after) is (effect in {Effect.NEW_CSR, Effect.EXCHANGE_KEY}), effect
         assert not waits_until_quiet(killed(life, started=False).first.snapshot)
 
 

@@ -6,12 +6,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from fsm.effects import Effect, Intent
-from fsm.events import Certainty, HelperFacts, HintKind, TokenFacts, Verb, Verdict
+import pytest
+
+from fsm.effects import Effect, Feature, Intent
+from fsm.events import Certainty, CsrFacts, HelperFacts, HintKind, TokenFacts, Verb, Verdict
+from fsm.policy import Policy
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
-from tests.fakes.clock import pass_time
+from tests.fakes.clock import JumpingClock, pass_time
 from tests.fakes.log import Log
 from tests.fakes.runtime import DIGEST, FACTS, NODE, Rig, done, failed, names, virtual
 from usher.compat import Compat
@@ -124,6 +127,38 @@ def test_a_node_is_warned_about_once_and_each_check_counts(log: Log):
     said = sorted((line["node"][:5], line["msg"]) for line in log.lines if line["component"] == "compat")
     assert said == [("n0000", "a collective has spaces"), ("n0001", "exp is a point in time")]
     assert counted == {"collective_spaces": 2}
+
+
+@pytest.mark.parametrize(
+    ("effect", "facts", "said"),
+    [
+        (Effect.NEW_CSR, CsrFacts(DIGEST, DIGEST, "/ssl", "csr_foreign_name"), "its certificate request has"),
+        (
+            Effect.RUN_HELPER,
+            HelperFacts(DIGEST, Verdict.CONFIGURE, "", checks="certificate_name certificate_chain"),
+            "the helper's certificate has",
+        ),
+    ],
+)
+def test_what_a_certificate_is_let_pass_with_is_said_once_and_counted(
+    log: Log, effect: Effect, facts: CsrFacts | HelperFacts, said: str
+):
+    counted: Counter[str] = Counter()
+
+    @virtual
+    async def play() -> None:
+        rig = Rig(JumpingClock(), policy=Policy(features=frozenset({Feature.JWT, Feature.PKI})))
+        plain = CsrFacts(DIGEST, DIGEST, "/ssl")
+        rig.performer.scripts[Effect.NEW_CSR] = lambda intent: done(intent, plain)
+        rig.performer.scripts[effect] = lambda intent: done(intent, facts)
+        observed(rig, Compat(lambda check: counted.update([check])))
+        rig.seen(NODE)
+        await rig.until_state(State.PROVISIONED)
+
+    play()
+    (line,) = [line for line in log.lines if line["component"] == "compat"]
+    assert line["msg"].startswith(said)
+    assert (line["checks"], counted) == (facts.checks, Counter(facts.checks.split()))
 
 
 @virtual

@@ -40,8 +40,23 @@ def test_a_database_that_cannot_be_read_is_said_beside_the_daemon_that_is_not_th
     (tmp_path / "usher.db").write_bytes(b"no database" * 100)
     assert cli.main(["status", "--state", str(tmp_path)]) == operate.NO_DAEMON
     said = capsys.readouterr().err.splitlines()
-    assert "is no SQLite database: restore a backup (usher db restore " in said[0]
+    assert "is no SQLite database: name usher's state directory with --state, or if this is it restore" in said[0]
     assert "start it with usher run" in said[1]
+
+
+@pytest.mark.parametrize("option", ["--config", "--choria-config", "--as-node", "--sample"])
+def test_an_empty_file_is_not_the_working_directory(option: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["check-config", "--config", "x", option, ""])
+    assert caught.value.code == 2
+    assert f"argument {option}: it is empty: name a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "3601", "nan", "soon", ""])
+def test_what_is_no_limit_of_a_preflight_is_refused(text: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        cli.main(["check-config", "--config", "x", "--connect", f"--within={text}"])
+    assert "it must be a number of seconds from 1 to 3600" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["status"], ["db", "check"], ["nodes", "list"], ["run", "--config", "x"]])

@@ -57,8 +57,9 @@ def test_where_none_was_named_one_is_made_once_for_its_owner_alone(state: StateD
 
 
 def test_one_that_cannot_be_made_is_said_in_words(tmp_path: Path):
-    with pytest.raises(VaultKeyError, match="No such file"):
+    with pytest.raises(VaultKeyError, match="No such file") as caught:
         open_ring(KeyPlace(tmp_path / "none" / "vault.key", ours=True))
+    assert str(caught.value).endswith("that the disk has room, or name another place with vault_key_file")
 
 
 async def test_a_key_that_was_lost_costs_what_it_sealed_and_nothing_else(tmp_path: Path, log: Log):

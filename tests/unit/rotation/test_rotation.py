@@ -105,7 +105,7 @@ async def test_a_client_token_is_used_for_logins_and_requests_unless_it_is_for_a
     new = material()
     bench.signs_with("client", new)
     await bench.rotation.look()
-    assert way.credentials.token == way.caller.token == new.token
+    assert way.credentials.token == way.caller.credential == new.token
     assert way.caller.sign(b"x") == way.credentials.sign_nonce(b"x")
     assert new.seed_hex in bench.outside.secrets
 
@@ -188,7 +188,7 @@ async def test_what_expires_soon_is_said_measured_and_shown(bench: Bench, caplog
 def test_a_key_of_provisioning_tokens_in_a_file_is_read_again(tmp_path: Path):
     file, other = written(tmp_path / "issuer.public", ISSUER.public_hex), make_issuer()
     verifier = TokenVerifier(verify_key(str(file)))
-    subject = VerifySubject(str(file), verifier)
+    subject = VerifySubject((str(file),), verifier)
     ours, theirs = (
         make_provisioning_token(each, NOW_S, YEAR, token="x", urls=["nats://b"]) for each in (ISSUER, other)
     )

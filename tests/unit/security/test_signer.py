@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fsm.errors import TokenError
 from fsm.reasons import Reason
@@ -227,14 +225,6 @@ def test_a_readable_seed_warns_and_strict_refuses(tmp_path: Path):
     assert [problem.check for problem in FileSigner(*files, YEAR).warnings] == ["secret_readable"]
     with pytest.raises(CredentialError, match="everybody may read"):
         FileSigner(*files, YEAR, strict=True)
-
-
-def test_an_rsa_signing_key_is_refused_by_name(tmp_path: Path):
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    with pytest.raises(CredentialError, match="RSA") as caught:
-        FileSigner(written(tmp_path / "key.pem", pem), None, YEAR)
-    assert caught.value.problem.check == "rsa_signing_key"
 
 
 def test_the_id_names_key_and_token_and_nothing_else(tmp_path: Path):

@@ -70,6 +70,20 @@ def test_another_key_is_refused(verifier: TokenVerifier):
     assert refusal(verifier, forged) is Reason.TOKEN_INVALID
 
 
+def test_several_keys_are_tried_in_order_and_another_is_none_of_them():
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    verifier = TokenVerifier(RsaKey(private.public_key()), VERIFIES)
+    theirs = jwt.encode(claims_of(TOKEN), private, algorithm="RS256")
+    assert {verifier.provisioning_token(text, NOW).jti for text in (TOKEN, theirs)} == {claims_of(TOKEN)["jti"]}
+    with pytest.raises(TokenError) as caught:
+        verifier.provisioning_token(tokens.sign(claims_of(TOKEN), NODE), NOW)
+    assert caught.value.reason is Reason.TOKEN_INVALID
+    assert caught.value.detail.startswith("none of 2 keys verifies it; by the first it is signed with EdDSA")
+    verifier.use(VERIFIES)
+    assert refusal(verifier, theirs) is Reason.TOKEN_INVALID, "a key that is taken out verifies nothing more"
+    assert verifier.provisioning_token(TOKEN, NOW).jti
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
 def test_an_rsa_key_verifies_rsa_tokens(algorithm: str):
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

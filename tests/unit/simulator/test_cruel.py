@@ -11,7 +11,9 @@ from security.keys import SigningKey
 from tests.fakes.simulated import ENTROPY, IDENTITY, SECRET, Bench, server_token, wire_request
 from transport.subjects import broadcast
 from transport.wire.mcorpc import DISCOVERY_PING, decode_answer
-from transport.wire.v2 import Filter, WireRequest, decode_reply
+from transport.wire.messages import Filter
+from transport.wire.v2 import decode_reply
+from transport.wire.versions import WireRequest
 from usher.simulator import cruel
 from usher.simulator.crowds import CROWDS, gust
 from usher.simulator.cruelty import CRASHES, WILDCARDS, Cruelty, Part
@@ -71,7 +73,7 @@ def test_a_crash_leaves_what_was_done_and_says_nothing(cruelty: Cruelty) -> None
     data = {"jwt": {}, "gen25519": {"nonce": "n"}, "configure": {"config": config}, "restart": {}}
     for action, given in data.items():
         said = on.hear(request(on, action, **given))
-        if action == CRASHES[cruelty]:
+        if action in CRASHES[cruelty]:
             break
         assert any(isinstance(output, Answer) for output in said)
     assert said == (Detach(),)

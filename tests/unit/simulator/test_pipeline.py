@@ -8,7 +8,8 @@ import pytest
 
 from tests.fakes.simulated import NOW, Bench, setup, wire_request
 from transport.wire.mcorpc import DISCOVERY_PING, encode_call
-from transport.wire.v2 import Filter, decode_reply
+from transport.wire.messages import Filter
+from transport.wire.v2 import decode_reply
 from usher.simulator.model import SECOND, Answer
 from usher.simulator.node import action_of, refuse
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ from security import tokens
 from security.issuing import make_issuer, make_provisioning_token
 from security.keys import SigningKey
 from tests.fakes.simulated import NOW_S, SECRET, TOKEN
+from transport.wire.versions import Version
 from usher.simulator.command import add_arguments, run
-from usher.simulator.plan import ArgumentsError, make_plan, sized_facts
+from usher.simulator.kinds import KEYS, keys_wanted, sized_facts
+from usher.simulator.model import Setup
+from usher.simulator.plan import ArgumentsError, make_plan
+from usher.simulator.profile import Amount, Profile, Servers
 from usher.simulator.startup import claims
 from usher.simulator.unkind import Fault, Rule
 from usher.simulator.wire_client import Broker
@@ -65,6 +70,55 @@ def test_a_token_is_made_with_an_issuers_seed(tmp_path: Path) -> None:
     told = claims(plan.login.token)
     assert (told["cht"], told["chu"], told["chusr"], told["chpwd"], told["v2"]) == ("s", "nats://h:1", "u", "p", True)
     assert plan.login.user == "u"
+    assert plan.setup.version is Version.V2
+
+
+def test_a_token_of_each_protocol_is_made_and_shown_by_who_speaks_it(tmp_path: Path) -> None:
+    seed, profile = tmp_path / "issuer.seed", tmp_path / "profile.yaml"
+    seed.write_text(make_issuer(bytes(32)).seed_hex)
+    profile.write_text("nodes: 4\nservers: [{nodes: 1, protocol: v2}, {nodes: 1, without: [gen25519, release_update]}]")
+    words = [
+        "--issuer-seed",
+        str(seed),
+        "--secret",
+        "s",
+        "--protocol",
+        "v1",
+        "--rsa-keys",
+        "2",
+        "--without",
+        "shutdown",
+    ]
+    plan = make_plan(options(*words, "--profile", str(profile)))
+    assert (plan.setup.version, len(plan.setup.keys)) == (Version.V1, 2)
+    assert "v2" not in claims(plan.setup.token)
+    newer, older = sorted(plan.setups.values(), key=lambda one: len(one.lacks))
+    assert (newer.version, claims(newer.token)["v2"], newer.lacks) == (Version.V2, True, {"shutdown"})
+    assert (older.version, older.token) == (Version.V1, plan.setup.token)
+    assert older.lacks == {"shutdown", "gen25519", "release_update"}
+    assert plan.told[1:] == (
+        "     1 of them: speak protocol v2",
+        "     1 of them: are too old for gen25519, release_update",
+        "gencsr     draws from 2 RSA keys that were made once: nodes may have the same one",
+    )
+
+
+@pytest.mark.parametrize(
+    ("v2", "words", "spoken"), [(True, [], "v2"), (False, [], "v1"), (True, ["--protocol", "v1"], "v1")]
+)
+def test_nodes_speak_what_their_token_says_unless_an_option_does(tmp_path: Path, v2, words, spoken) -> None:
+    path = tmp_path / "token"
+    path.write_text(token_with(v2=v2))
+    plan = make_plan(options("--token", str(path), "--rsa-keys", "0", *words))
+    assert (plan.setup.version.value, plan.setup.keys, plan.told) == (spoken, (), ())
+
+
+def test_a_fleet_that_speaks_v1_has_rsa_keys_and_another_has_none() -> None:
+    fleet, mixed = Setup("t", "s"), Profile(servers=(Servers(Amount(number=1), Version.V1, frozenset()),))
+    assert keys_wanted(fleet, Profile(), None) == 0
+    assert keys_wanted(replace(fleet, version=Version.V1), Profile(), None) == KEYS
+    assert keys_wanted(fleet, mixed, None) == KEYS
+    assert keys_wanted(fleet, mixed, 5) == 5
 
 
 def test_every_mistake_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,6 +134,11 @@ def test_every_mistake_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("words", "named"),
     [
+        (["--every", "nan"], "--every: must be a number of seconds above 0"),
+        (["--every", "inf"], "--every"),
+        (["--nodes", "1000001"], "--nodes: at least 1, at most 1,000,000"),
+        (["--first", "-1"], "--first: at least 0"),
+        (["--facts-size", "400001"], "--facts-size: at least 0, at most 400,000 bytes"),
         (["--names", "{x}"], "--names"),
         (["--names", "same"], "several nodes one name"),
         (["--names", "a b{}"], "no safe name"),
@@ -87,6 +146,8 @@ def test_every_mistake_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> No
         (["--issuer-seed", "x"], "--issuer-seed"),
         (["--broker", "nats://"], "--broker"),
         (["--broker", "nats://h:99999"], "--broker"),
+        (["--rsa-keys", "1"], "--rsa-keys"),
+        (["--rsa-keys", "-2"], "--rsa-keys"),
     ],
 )
 def test_mistakes(token: str, words: list[str], named: str) -> None:
@@ -101,7 +162,6 @@ def test_mistakes(token: str, words: list[str], named: str) -> None:
         ("garbage", "holds no token"),
         (token_with(token=""), "no `cht`"),
         (token_with(urls=[""]), "names no broker"),
-        (token_with(v2=False), "v1"),
         (token_with(default=False), "`chpd`"),
         (tokens.sign({"purpose": "choria_client_id"}, SigningKey.from_seed(bytes(32))), "not a provisioning token"),
     ],

@@ -126,18 +126,20 @@ churn: {each_second: 1, stays: soon}
         (b"[" * 1500, "it is not YAML"),
         (b"nodes: 1\x1b[2J", "it is not YAML"),
         (b"#" * (1 << 20) + b"##", "it is larger than 1,048,576 bytes"),
-        (b"7", "must have members: nodes, seed, facts, unkindness, ..."),
+        (b"7", "must have members: nodes, seed, facts, servers, ..."),
         (b"- nodes: 1", "must have members"),
         (b"nodes: 1\n---\nnodes: 2", "line 2: it is not YAML"),
         (b"facts: [{nodes: 1, set: {1: 2}}]", "facts[1].set: must be members that JSON can hold"),
         (b"facts: [{nodes: 1, set: {a: 2020-01-01}}]", "facts[1].set: must be members that JSON can hold"),
         (b"facts: [{nodes: 1, set: {a: !!python/object:os.x 1}}]", "facts[1].set: is no plain value"),
+        (b"servers: [{nodes: 1, protocol: v3}]", "servers[1].protocol: 'v3' is no protocol: v1 or v2"),
+        (b"servers: [{nodes: 1, without: [fly]}]", "is no action of a server: configure, gen25519"),
         (b"seed: !!int x", "seed: 'x' is no plain value"),
         (b'"a\\x1b[2Jb": 1', "'a\\x1b[2Jb' is not known"),
         (b"cruelties: [twin]", "cruelties: must have members: crash-after-jwt"),
         (b"cruelties: {twin: {nodes: [1]}}", "cruelties.twin.nodes: must be a single value"),
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_files_that_are_no_profile(tmp_path: Path, text: bytes, said: str) -> None:
     found = mistakes(profile(tmp_path, text))

@@ -144,8 +144,8 @@ def test_configure_says_provisioned_before_it_answers() -> None:
         ({"config": "[]"}, "Could not decode configuration data: json: cannot unmarshal array into Go value of"),
         ({"config": "{"}, "Could not decode configuration data: "),
         (
-            {"config": "{}", "key": "k", "ecdh_public": "e", "certificate": "c", "ca": "a", "ssldir": "/s"},
-            "TLS Setup Failed: could not decrypt private key: bad key received",
+            {"config": "{}", "key": "k", "ecdh_public": "ee", "certificate": "c", "ca": "a", "ssldir": "/s"},
+            "TLS Setup Failed: could not decrypt private key: private key not set",
         ),
         (
             {"config": '{"plugin.security.client_anon_tls":"1"}'},
@@ -212,9 +212,10 @@ def test_an_upgrade_without_a_repository_fails() -> None:
     assert answer.message.startswith("Update to version 1 failed, release rolled back: ")
 
 
-def test_no_rsa_key_is_made_and_the_text_says_so() -> None:
+def test_without_rsa_keys_there_is_no_request_and_the_text_says_so() -> None:
     answer = Bench().told("gencsr", cn=IDENTITY)
-    assert (answer.code, answer.message) == (1, "Could not create private key: this simulator makes no RSA keys")
+    words = "Could not create private key: this simulator was started without RSA keys (--rsa-keys)"
+    assert (answer.code, answer.message) == (1, words)
 
 
 def test_a_provisioned_server_refuses_and_can_be_reprovisioned() -> None:

@@ -26,7 +26,7 @@ def keyed(**files: str) -> Node:
 def test_a_bare_node_holds_nothing() -> None:
     assert holding(BARE, SETUP) == {
         "node": "n1.example.net", "identity": "n1.example.net", "phase": "unprovisioned", "process": "provisioning",
-        "started": 5, "key": "", "token_key": "", "token_id": "",
+        "started": 5, "key": "", "token_key": "", "token_id": "", "tls_key": "", "certificate_key": "",
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from tests.patience import PATIENCE
 from transport.credentials import tls_context
 from usher.simulator.tls import Tls, TlsError
 from usher.simulator.wire_client import Broker, Link, LinkError, Login, publication
@@ -35,7 +36,7 @@ async def served(serve: Serve) -> AsyncIterator[Broker]:
     server = await asyncio.start_server(once, "127.0.0.1", 0)
     async with server:
         yield Broker("127.0.0.1", server.sockets[0].getsockname()[1], plain=True)
-        await done.wait()
+        await asyncio.wait_for(done.wait(), PATIENCE)
 
 
 async def link_to(broker: Broker, heard: list[tuple[int, bytes]]) -> Link:

@@ -14,6 +14,7 @@ from fsm.states import State
 from store.repository import open_store
 from store.upkeep import vacuum
 from tests.fakes.units import Life
+from tests.patience import PATIENCE
 
 
 async def test_a_job_is_alone_and_commits_wait_in_their_order(tmp_path: Path):
@@ -22,7 +23,7 @@ async def test_a_job_is_alone_and_commits_wait_in_their_order(tmp_path: Path):
 
     def job(db: sqlite3.Connection) -> int:
         loop.call_soon_threadsafe(began.set)
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         assert not db.in_transaction
         return db.execute("SELECT count(*) FROM history").fetchall()[0][0]
 

@@ -17,6 +17,7 @@ from fsm.events import DueKind
 from fsm.reasons import Reason
 from fsm.states import State
 from store.entries import FleetEntry, Status
+from store.identity import refused
 from store.journal import Journal
 from store.reader import Reader, open_reader
 from store.repository import open_store
@@ -180,7 +181,7 @@ async def test_a_file_that_is_no_database_is_refused(path: Path):
 
 
 @pytest.mark.parametrize(
-    ("version", "step"), [(9, "version 9, this usher knows 2: run the usher that wrote it"), (0, "no schema version")]
+    ("version", "step"), [(9, "version 9, this usher knows 3: run the usher that wrote it"), (0, "no schema version")]
 )
 async def test_another_version_is_refused(journal: Journal, path: Path, version: int, step: str):
     await journal.close()
@@ -217,3 +218,29 @@ async def test_somebody_else_is_told_who_may(journal: Journal, path: Path, tmp_p
     command = [sys.executable, "-c", AS_SOMEBODY_ELSE, path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: ASYNC221 nothing else runs
     assert f"run this as the user that runs usher (uid {os.geteuid()}), or as root" in done.stdout, done.stderr
+
+
+def failed(code: int) -> sqlite3.OperationalError:
+    """What SQLite says, with its code."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    return error
+
+
+FULL = Path("/proc/usher.db")
+"""A file system without a free block."""
+NO_ROOM_FOR_THE_INDEX = sqlite3.SQLITE_IOERR | (19 << 8)
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "said"),
+    [
+        (FULL, sqlite3.SQLITE_IOERR, "the disk is full"),
+        (FULL, sqlite3.SQLITE_CANTOPEN, "the disk is full"),
+        (Path(__file__), NO_ROOM_FOR_THE_INDEX, "the disk is full"),
+        (FULL, sqlite3.SQLITE_CORRUPT, "is damaged"),
+        (Path(__file__), sqlite3.SQLITE_IOERR, "is damaged"),
+    ],
+)
+def test_a_full_disk_is_no_damaged_database(where: Path, code: int, said: str):
+    assert said in str(refused(failed(code), where, reading=True))

@@ -134,7 +134,7 @@ def refused(path: Path, words: str) -> None:
 async def test_a_newer_database_is_refused(path: Path):
     await made(path)
     change(path, "PRAGMA user_version = 9")
-    refused(path, "schema version 9, this usher knows 2: run the usher that wrote it")
+    refused(path, "schema version 9, this usher knows 3: run the usher that wrote it")
 
 
 async def test_a_foreign_database_is_refused(path: Path):

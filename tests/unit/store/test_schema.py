@@ -67,7 +67,7 @@ def test_history_is_not_replaced(db: sqlite3.Connection):
 
 
 def test_below_a_signed_floor_history_goes(db: sqlite3.Connection):
-    db.execute("INSERT INTO floor VALUES (2, 1, x'00', 'auditor', zeroblob(64))")
+    db.execute("INSERT INTO floor VALUES (2, 1, x'00', 'auditor', zeroblob(64), NULL)")
     with pytest.raises(sqlite3.IntegrityError, match="below a signed floor"):
         db.execute("DELETE FROM history WHERE position = 2")
     db.execute("DELETE FROM effects")
@@ -76,7 +76,7 @@ def test_below_a_signed_floor_history_goes(db: sqlite3.Connection):
 
 def test_a_floor_is_signed(db: sqlite3.Connection):
     with pytest.raises(sqlite3.IntegrityError):
-        db.execute("INSERT INTO floor VALUES (2, 1, x'00', '', x'')")
+        db.execute("INSERT INTO floor VALUES (2, 1, x'00', '', x'', NULL)")
 
 
 def test_the_journal_of_the_fleet_stays(db: sqlite3.Connection):
@@ -119,3 +119,23 @@ def test_the_hot_path_and_the_lists_use_their_indexes(db: sqlite3.Connection):
     ):
         plan = db.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * values).fetchall()
         assert any(index in row[3] for row in plan), (text, plan)
+
+
+CHECKPOINT = "INSERT INTO checkpoints VALUES (1, 1, 2, 1, ?, x'7b7d', zeroblob(64), ?, ?)"
+KEY = "0f" * 32
+
+
+def test_a_checkpoint_neither_changes_nor_goes(db: sqlite3.Connection):
+    db.execute(CHECKPOINT, (KEY, None, None))
+    for statement in ("UPDATE checkpoints SET position = 1", "DELETE FROM checkpoints"):
+        with pytest.raises(sqlite3.IntegrityError, match="a checkpoint"):
+            db.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [("", None, None), (KEY, KEY, None), (KEY, None, bytes(64)), (KEY, KEY, bytes(63)), (KEY, "0f", bytes(64))],
+)
+def test_a_checkpoint_is_signed_and_a_successor_signs_too(db: sqlite3.Connection, values: tuple[object, ...]):
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        db.execute(CHECKPOINT, values)

@@ -64,6 +64,10 @@ SHOWN = {
     "its clock is ahead": (Known(failed(None), now=NOW, heard=replace(EVENT, ahead=90_000)), "clock_skew"),
     "an event and nobody there": (Known(failed(Reason.ABSENT), now=NOW, heard=EVENT), "event_but_no_answer"),
     "an event of long ago": (Known(failed(Reason.NO_ANSWER), [line("hint_startup")]), "event_but_no_answer"),
+    "registration data alone": (
+        Known(failed(Reason.NO_ANSWER), [line("hint_registration")]),
+        "event_but_no_answer",
+    ),
     "it only answers discovery": (Known(failed(Reason.NO_ANSWER), [line("hint_listed")]), "listed_but_no_answer"),
     "gone after its configuration": (
         Known(failed(Reason.ABSENT, State.GONE, answered=True), [CONFIGURED, LOST]),
@@ -155,6 +159,7 @@ def test_an_absent_node_and_a_silent_one_are_told_apart():
     (silent,) = signs(Known(failed(Reason.NO_ANSWER), heard=EVENT))
     assert "nobody is subscribed under its name" in absent.sentence
     assert "its clock is off" in silent.sentence
+    assert "it speaks the other version of the protocol" in silent.sentence
 
 
 def test_a_version_cannot_rule_the_terminal():

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.house import ROOT
-from usher.config.facter import PUPPETS_OWN
+from usher.config.puppet import PUPPETS_OWN
 
-CODE = "from usher.config.facter import fact; print(repr(fact('networking.domain')))"
+CODE = "from usher.config.puppet import fact; print(repr(fact('networking.domain')))"
 pytestmark = pytest.mark.skipif(Path(PUPPETS_OWN).exists(), reason="this machine has Puppet's own facter")
 
 
