@@ -54,7 +54,7 @@ WHY: Final[Mapping[Effect, str]] = {
     Effect.SHUTDOWN: "the request may wait at the node, and a second one could reach a machine that was started again",
     Effect.LOOK: "it only reads, and it is how everything else is found out",
     Effect.SEND_REPROVISION: "the node may have taken it and be on its way; it is looked for in the fleet and then in"
-    " provisioning, and only a node that is known not to have restarted may be asked again",
+    " provisioning, and only one that is still in the fleet may be asked again",
     Effect.SEND_RESTART: "a second restart would be one too many; how old the process in the fleet is tells",
     Effect.SEND_SHUTDOWN: "a second shutdown could reach a machine that was started again",
     Effect.LOOK_IN_FLEET: "it only reads",

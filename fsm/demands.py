@@ -2,7 +2,8 @@
 
 Rules:
 1. A request that may have been taken is never sent again: the node is looked for in the fleet, then in provisioning.
-2. A look proves that a request had no effect only when the request cannot be alive any more (fsm.quiet).
+2. A look proves that a request had no effect only when the request cannot be alive any more (fsm.quiet); a younger
+   process in the fleet proves a restart, and no more: what was to leave has not left.
 3. What would leave a node without a way back is refused unless the operator insists (wire/provisioning.md §6.1).
 4. A guard's docstring finishes the sentence "this row applies when ...", an action's says what changes.
 """
@@ -108,20 +109,25 @@ def left_the_fleet(turn: Turn) -> bool:
 
 
 def restarted_in_the_fleet(turn: Turn) -> bool:
-    """In the fleet there is a process that is younger than the request"""
+    """A restart was asked for, and in the fleet there is a process that is younger than the request"""
     body, demand = turn.event.body, turn.snapshot.demand
     if not isinstance(body, Done) or not isinstance(body.facts, Sighting) or demand is None or body.sent is None:
         return False
-    return _in_fleet(turn) and body.facts.present and body.facts.age < body.sent.at - demand.at
+    return (
+        _in_fleet(turn)
+        and demand.effect is Effect.SEND_RESTART
+        and body.facts.present
+        and body.facts.age < body.sent.at - demand.at
+    )
 
 
-def same_and_not_quiet(turn: Turn) -> bool:
-    """In the fleet there is the same process, and the request may still be alive"""
+def there_and_not_quiet(turn: Turn) -> bool:
+    """It is in the fleet, and the request may still be alive"""
     return _in_fleet(turn) and may_be_alive(turn)
 
 
-def same_in_the_fleet(turn: Turn) -> bool:
-    """In the fleet there is the same process"""
+def there_in_the_fleet(turn: Turn) -> bool:
+    """It is in the fleet"""
     return _in_fleet(turn)
 
 

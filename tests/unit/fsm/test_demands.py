@@ -111,15 +111,22 @@ def test_gone_after_a_shutdown_is_retired():
     assert (scene.row, scene.state) == ("left-at-its-shutdown", State.RETIRED)
 
 
-@pytest.mark.parametrize("verb", DEMANDS)
-def test_a_new_process_in_the_fleet_has_restarted(verb: Verb):
-    scene = asked(verb).fails(Certainty.UNKNOWN).due().done(NEW)
+def test_a_new_process_in_the_fleet_has_restarted():
+    scene = asked(Verb.RESTART).fails(Certainty.UNKNOWN).due().done(NEW)
     assert (scene.row, scene.state, standing(scene)) == ("restarted-in-fleet", State.PROVISIONED, Standing.DONE)
+
+
+@pytest.mark.parametrize("verb", [Verb.REPROVISION, Verb.SHUTDOWN])
+def test_a_new_process_in_the_fleet_is_not_what_was_to_leave_it(verb: Verb):
+    scene = asked(verb).fails(Certainty.UNKNOWN).due().done(NEW)
+    assert scene.row == "there-not-yet"
+    scene.due().done(NEW)
+    assert (scene.row, standing(scene)) == ("no-effect", Standing.NO_EFFECT)
 
 
 def test_the_same_process_proves_nothing_while_the_request_may_be_alive():
     scene = asked().fails(Certainty.UNKNOWN).due().done(OLD)
-    assert (scene.row, standing(scene)) == ("same-not-yet", Standing.LOOKING)
+    assert (scene.row, standing(scene)) == ("there-not-yet", Standing.LOOKING)
     assert scene.wait == (DueKind.LOOK, scene.policy.request_life)
     scene.due().done(OLD)
     assert (scene.row, standing(scene)) == ("no-effect", Standing.NO_EFFECT)
