@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from fsm.codec import decode_snapshot
+from fsm.demand import SENDS
 from fsm.effects import SPECS, TO_NODES, Effect, Intent, Port
 from fsm.events import (
     Ack,
@@ -85,11 +86,8 @@ FACTS: Mapping[Effect, Payload] = {
     Effect.CONFIGURE: Ack("Reconfigured", DIGEST),
     Effect.RESTART: Ack("Restarting"),
     Effect.SHUTDOWN: Ack("Shutting down"),
-    Effect.LOOK: Sighting(present=False),
-    Effect.SEND_REPROVISION: Ack("Restarting after 11s"),
-    Effect.SEND_RESTART: Ack("Restarting"),
-    Effect.SEND_SHUTDOWN: Ack("Shutting down"),
-    Effect.LOOK_IN_FLEET: Sighting(present=False),
+    **dict.fromkeys((Effect.LOOK, Effect.LOOK_IN_FLEET), Sighting(present=False)),
+    **dict.fromkeys(SENDS, Ack("Restarting after 11s")),
 }
 """What each effect brings when all goes well."""
 

@@ -21,7 +21,7 @@ from store.reader import Reader, open_reader
 from usher.control.client import NoDaemonError, ask
 from usher.control.protocol import LONGEST_REASON, MOST, Ask, Command
 from usher.demand import selecting
-from usher.demand.looking import tell
+from usher.demand.looking import foreseen
 from usher.demand.outcome import End
 from usher.demand.plan import Manner, Plan, described, last_plan
 from usher.demand.rollout import Rollout, Tally
@@ -120,7 +120,9 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, place: StateDirectory, reader: Reader) -> int:
     plan = _resumed(args, reader) if args.resume else _planned(args, place, reader)
     if args.dry_run:
-        return tell(reader, plan, common.now(), as_json=args.json)
+        told, all_of_them = foreseen(reader, plan, common.now(), as_json=args.json)
+        common.say(told)
+        return WELL if all_of_them else TROUBLE
     if not plan.id:
         plan = _noted(place, plan)
     progress = Progress(sys.stdout, plan, live=redraws(sys.stdout), quiet=args.json)

@@ -19,23 +19,23 @@ from usher.demand.plan import Plan
 from usher.views.text import visible
 
 
-def tell(reader: Reader, plan: Plan, now: int, *, as_json: bool) -> int:
-    """Print what would be asked of each; answers 0 if all would be, else 1."""
+def foreseen(reader: Reader, plan: Plan, now: int, *, as_json: bool) -> tuple[list[str], bool]:
+    """The lines that say what would be asked of each, and whether all would be asked."""
     asked, told = 0, {}
+    lines: list[str] = []
     for node in plan.nodes:
         would, why = _would(reader, plan, node, now)
         asked += would
         told[node] = {"asked": would, "why": why}
-        if not as_json:
-            print(f"{node}: {'would be asked' if would else 'would not be asked'}: {visible(why)}")
+        lines.append(f"{node}: {'would be asked' if would else 'would not be asked'}: {visible(why)}")
     manner = plan.manner
     batches = -(-len(plan.nodes) // manner.batch)
     if as_json:
-        print(json.dumps({"verb": plan.verb.value, "batches": batches, "nodes": told}))
+        lines = [json.dumps({"verb": plan.verb.value, "batches": batches, "nodes": told})]
     else:
         of = f"{batches} batch{'' if batches == 1 else 'es'} of {manner.batch}"
-        print(f"{asked} of {len(plan.nodes)} would be asked, in {of}; nobody was asked")
-    return 0 if asked == len(plan.nodes) else 1
+        lines.append(f"{asked} of {len(plan.nodes)} would be asked, in {of}; nobody was asked")
+    return lines, asked == len(plan.nodes)
 
 
 def _would(reader: Reader, plan: Plan, node: str, now: int) -> tuple[bool, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from threading import Event
 from typing import Any, Final
 
 from fsm.codec import decode_payload
@@ -44,6 +45,7 @@ class TheSite:
     def __init__(self, state: StateDirectory, reader: Reader, plan: Plan) -> None:
         """Hold whom to ask what, and where to read."""
         self._state, self._reader, self._plan = state, reader, plan
+        self._never = Event()
 
     def ask(self, nodes: Sequence[str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
         """Ask each node what the plan says."""
@@ -70,4 +72,4 @@ class TheSite:
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        time.sleep(seconds)
+        self._never.wait(seconds)

@@ -21,7 +21,6 @@ from fsm.events import (
     Event,
     Hint,
     HintKind,
-    JwtFacts,
     Operator,
     Trigger,
     Verb,
@@ -37,7 +36,8 @@ from fsm.table import ROWS
 from tests.model.interpreter import cells
 from tests.model.search import search
 from tests.model.usher import Rules
-from tests.unit.fsm.scenes import CARRIED, GONE, NEW, OLD, Scene, helper, reached, through
+from tests.unit.fsm.demanding import ON_DEMAND
+from tests.unit.fsm.scenes import CARRIED, NEW, OLD, Scene, helper, reached, through
 
 CELLS = cells(ROWS)
 QUIET = 60_000
@@ -147,21 +147,6 @@ def told_long_ago() -> Scene:
     return too_old(scene).due()
 
 
-def no_way_back() -> Scene:
-    """A provisioned node whose token lacks chpd."""
-    return through(Effect.FETCH_JWT).done(JwtFacts("1b" * 32, "jti", provisions_by_default=False)).to(State.PROVISIONED)
-
-
-def demanded(verb: Verb = Verb.REPROVISION) -> Scene:
-    """An operator asked something of a provisioned node; nobody knows yet what came of it."""
-    return reached(State.PROVISIONED).asks(verb, 1)
-
-
-def doubted(verb: Verb = Verb.REPROVISION) -> Scene:
-    """It may have been taken, and the look in the fleet is open."""
-    return demanded(verb).fails(Certainty.UNKNOWN).due()
-
-
 def not_decrypted() -> Scene:
     """A helper's key that the node could not decrypt."""
     scene = through(Effect.WRAP_KEY).until(Effect.CONFIGURE)
@@ -175,31 +160,7 @@ def exchanged_late() -> Scene:
 
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
-    "asked-before": lambda: demanded().asks(Verb.REPROVISION, 1),
-    "busy": lambda: demanded().asks(Verb.RESTART),
-    "not-quiet": lambda: (
-        demanded().fails(Certainty.UNKNOWN).asks(Verb.QUARANTINE).asks(Verb.RELEASE).asks(Verb.RESTART)
-    ),
-    "stays-away": lambda: no_way_back().asks(Verb.REPROVISION),
-    "may-stay-away": lambda: Scene(Policy(features=frozenset())).to(State.PROVISIONED).asks(Verb.REPROVISION),
-    "send-reprovision": demanded,
-    "send-restart": lambda: demanded(Verb.RESTART),
-    "send-shutdown": lambda: demanded(Verb.SHUTDOWN),
-    "reprovision-sent": lambda: demanded().done(),
-    "restart-sent": lambda: demanded(Verb.RESTART).done(),
-    "fleet-shutdown-sent": lambda: demanded(Verb.SHUTDOWN).done(),
-    "demand-failed": lambda: demanded().fails(Certainty.REFUSED),
-    "demand-unknown": lambda: demanded().fails(Certainty.UNKNOWN),
-    "look-in-fleet": doubted,
-    "look-for-it-later": lambda: doubted().fails(Certainty.NOT_SENT),
-    "found-by-nobody": lambda: doubted().fails(Certainty.UNKNOWN),
-    "left-at-its-shutdown": lambda: doubted(Verb.SHUTDOWN).done(GONE),
-    "left-the-fleet": lambda: doubted().done(GONE),
-    "restarted-in-fleet": lambda: doubted(Verb.RESTART).done(NEW),
-    "there-not-yet": lambda: doubted().done(OLD),
-    "no-effect": lambda: doubted().done(OLD).due().done(OLD),
-    "returned-as-asked": lambda: doubted().done(GONE).done(OLD),
-    "looked-for-in-vain": lambda: doubted().done(GONE).done(GONE),
+    **ON_DEMAND,
     "exchange-anew": not_decrypted,
     "exchange-not-yet": exchanged_late,
     "exchange-later": lambda: through(Effect.EXCHANGE_KEY).fails(Certainty.UNKNOWN).due(),

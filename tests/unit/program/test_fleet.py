@@ -97,14 +97,16 @@ async def test_files_that_are_missing_or_of_another_key_are_refused(tmp_path: Pa
 @virtual
 async def test_usher_logs_out_when_nothing_has_been_asked_for_a_while(tmp_path: Path):
     token, seed = files(tmp_path, MANAGES)
-    left: list[int] = []
-    asked = fleet(token, seed, lambda: left.append(1))
+    left = asyncio.Event()
+    asked = fleet(token, seed, left.set)
     for _ in range(2):
         with pytest.raises(CallError, match="fleet_closed"):
             await asked.call(REQUEST)
-    assert not left
-    await asyncio.sleep(IDLE + 1)
-    assert left == [1]
+    assert not left.is_set()
+    now = asyncio.get_running_loop().time
+    begun = now()
+    await left.wait()
+    assert now() - begun == pytest.approx(IDLE)
 
 
 def test_an_operator_is_its_caller_id_and_signs_with_its_seed(tmp_path: Path):
