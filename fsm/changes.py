@@ -59,9 +59,7 @@ def _look_after_outage(turn: Turn, changes: Changes) -> None:
 _SOON: Final = "a step that our own end left unsent is due at once, and no longer after a wait"
 _FIRST: Final = "who was told to leave is looked for before old facts begin it anew (docs/decisions/0016)"
 _OLD: Final = "who is found there on old facts begins anew, and is not told to leave again (docs/decisions/0016)"
-_IN_FLEET: Final = (
-    "a provisioned node is told so in the fleet, unless that would end it or something is under way with it"
-)
+_IN_FLEET: Final = "a provisioned node is told so in the fleet, unless that would end it or it is busy"
 _ASKED: Final = frozenset(
     {"asked-to-reprovision", "send-reprovision", "asked-before", "busy", "not-quiet", "stays-away", "may-stay-away"}
 )
