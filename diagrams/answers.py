@@ -53,6 +53,11 @@ WHY: Final[Mapping[Effect, str]] = {
     Effect.RESTART: "the request may wait at the node, and a second one could reach the node that has already left",
     Effect.SHUTDOWN: "the request may wait at the node, and a second one could reach a machine that was started again",
     Effect.LOOK: "it only reads, and it is how everything else is found out",
+    Effect.SEND_REPROVISION: "the node may have taken it and be on its way; it is looked for in the fleet and then in"
+    " provisioning, and only one that is still in the fleet may be asked again",
+    Effect.SEND_RESTART: "a second restart would be one too many; how old the process in the fleet is tells",
+    Effect.SEND_SHUTDOWN: "a second shutdown could reach a machine that was started again",
+    Effect.LOOK_IN_FLEET: "it only reads",
 }
 """Why an effect may be repeated, or may not."""
 
@@ -70,6 +75,8 @@ FLEET: Final = (
     ("`usher nodes retry`, `forget`, `quarantine`, `release`, `reprovision`",
      "nothing changed, and the command says that it had no answer: ask again",
      "it is done; asking again is answered by the row that ignores it"),
+    ("`usher reprovision`, `restart`, `shutdown`", "the plan, or a piece of it, is not noted: nobody was asked",
+     "the plan is noted, and each node's record says whether it was asked: `--resume` goes on"),
     ("a node that discovery or an event named", "forgotten: names wait in memory only; discovery lists it again",
      "it is in the waiting room"),
     ("the epoch of a start", "the next start raises it",

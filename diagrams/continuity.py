@@ -79,7 +79,7 @@ def _sections() -> Iterator[str]:
         yield from (f"### {_title(state, effect)}", "", *_told(state, effect), "")
         yield from grid(("killed", "finds", "row of the table", "then"), _moment_rows(state, effect, life))
         yield ""
-        if effect is Effect.LOOK:
+        if effect in {Effect.LOOK, Effect.LOOK_IN_FLEET}:
             yield from ("What the look then says decides:", "")
             yield from grid(("it finds", "row of the table", "then"), _looks(state, life))
             yield ""

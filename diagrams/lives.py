@@ -32,11 +32,13 @@ from fsm.events import (
     InventoryFacts,
     JwtFacts,
     KeyFacts,
+    Operator,
     PairFacts,
     Payload,
     Sent,
     Sighting,
     TokenFacts,
+    Verb,
     Verdict,
     WrapFacts,
 )
@@ -74,8 +76,14 @@ ANSWERS: Final[Mapping[Effect, tuple[Payload, ...]]] = {
     Effect.RESTART: (Ack("restarting"),),
     Effect.SHUTDOWN: (Ack("shutting down"),),
     Effect.LOOK: (GONE, SAME, NEW),
+    Effect.SEND_REPROVISION: (Ack("restarting"),),
+    Effect.SEND_RESTART: (Ack("restarting"),),
+    Effect.SEND_SHUTDOWN: (Ack("shutting down"),),
+    Effect.LOOK_IN_FLEET: (GONE, SAME, NEW),
 }
 """What each effect can bring, what goes well first."""
+DEMANDS: Final = (Verb.REPROVISION, Verb.RESTART, Verb.SHUTDOWN)
+"""What an operator can ask of a node in the fleet."""
 FAILURES: Final = (
     (Certainty.REFUSED, Reason.REFUSED, True),
     (Certainty.REFUSED, Reason.REFUSED, False),
@@ -269,7 +277,7 @@ def _next(life: Life) -> Iterator[Life]:
     elif snapshot.awaited is not None or snapshot.waiting_for_admission:
         steps = [life.due()]
     else:
-        steps = [life.post(Hint(HintKind.LISTED))]
+        steps = [life.post(Hint(HintKind.LISTED)), *(life.post(Operator(verb, "root", "why")) for verb in DEMANDS)]
     yield from (after for after in steps if after is not None)
 
 

@@ -22,7 +22,7 @@ from fsm.table import ROWS, VERSION
 
 ANY: Final = "any"
 """The name of the pseudo-state from which the rows start that apply in (nearly) every state."""
-_NEARLY_ALL: Final = len(State) - 1
+_NEARLY_ALL: Final = len(State) - 2
 
 
 class Kind(StrEnum):

@@ -127,7 +127,7 @@ def forget(turn: Turn, changes: Changes) -> None:
     changes.update(facts=NOTHING, doing=None, awaited=None, held=False, parting=NO_PARTING, looks=NO_LOOKS)
     changes.update(evidence="", answered=False, failures=0, absences=0, returns=0, failed_from=None, first=0)
     changes.update(reason=None, detail="", previous_key="", previous_token="", provisioned_at=0, looked=0)
-    changes["let_in"] = ""
+    changes.update(let_in="", demand=None)
 
 
 def finish(turn: Turn, changes: Changes) -> None:

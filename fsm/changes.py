@@ -24,9 +24,9 @@ from fsm.guards import Turn
 from fsm.reasons import Reason
 from fsm.rows import Row, row
 from fsm.snapshot import Snapshot
-from fsm.states import READING, State
+from fsm.states import ALL, READING, State
 from fsm.table import ROWS
-from fsm.waits import Changes, wait
+from fsm.waits import Changes, retry_at_once, wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,10 @@ def _look_after_outage(turn: Turn, changes: Changes) -> None:
 _SOON: Final = "a step that our own end left unsent is due at once, and no longer after a wait"
 _FIRST: Final = "who was told to leave is looked for before old facts begin it anew (docs/decisions/0016)"
 _OLD: Final = "who is found there on old facts begins anew, and is not told to leave again (docs/decisions/0016)"
+_IN_FLEET: Final = "a provisioned node is told so in the fleet, unless that would end it or it is busy"
+_ASKED: Final = frozenset(
+    {"asked-to-reprovision", "send-reprovision", "asked-before", "busy", "not-quiet", "stays-away", "may-stay-away"}
+)
 _COUNTED: Final = "the return that has a node held is counted like the others"
 
 CHANGES: Final[tuple[Change, ...]] = (
@@ -75,10 +79,14 @@ CHANGES: Final[tuple[Change, ...]] = (
     Change(3, "looping", frozenset({"looping"}), _COUNTED, row(
         "looping", {State.CONFIGURED, State.RESTARTED}, On.DONE, "it came back from its restart too often in a row",
         when=when.found_looping, to=State.FAILED, do=(do.settle, do.because(Reason.LOOPING), do.hold))),
+    Change(3, "asked-to-reprovision", _ASKED, _IN_FLEET, row(
+        "asked-to-reprovision", ALL - {State.UNSEEN}, On.OPERATOR_REPROVISION,
+        "an operator asked: it is provisioned anew", to=State.REPROVISION,
+        do=(do.abandon, do.because(Reason.ASKED), retry_at_once))),
 )  # fmt: skip
 """In the order of the versions."""
 
-FIELDS: Final[Mapping[str, int]] = {"let_in": 2, "pairing": 3}
+FIELDS: Final[Mapping[str, int]] = {"let_in": 2, "pairing": 3, "demand": 3}
 """Fields of the snapshot, each with the version of the table since which rows set it."""
 
 _TODAY: Final = {(row.name, source, row.trigger): row for row in ROWS for source in row.sources if not row.ignored}

@@ -35,6 +35,10 @@ class Effect(StrEnum):
     RESTART = "restart"
     SHUTDOWN = "shutdown"
     LOOK = "look"
+    SEND_REPROVISION = "send_reprovision"
+    SEND_RESTART = "send_restart"
+    SEND_SHUTDOWN = "send_shutdown"
+    LOOK_IN_FLEET = "look_in_fleet"
 
 
 class Port(StrEnum):
@@ -43,6 +47,11 @@ class Port(StrEnum):
     RPC = "rpc"
     HELPER = "helper"
     SIGNER = "signer"
+    FLEET = "fleet"
+
+
+TO_NODES: Final = frozenset({Port.RPC, Port.FLEET})
+"""The ports that reach nodes: in provisioning mode, and in the fleet."""
 
 
 class Unknown(StrEnum):
@@ -152,6 +161,18 @@ SPECS: Final[dict[Effect, Spec]] = {
     Effect.SHUTDOWN: Spec(Port.RPC, Unknown.LOOK, 3, True, (), "have the node shut down, as the helper wishes"),
     Effect.LOOK: Spec(
         Port.RPC, Unknown.REPEAT, 3, False, (), "find out whether the node is there, and which process answers"
+    ),
+    Effect.SEND_REPROVISION: Spec(
+        Port.FLEET, Unknown.LOOK, 1, True, (), "send a provisioned node back into provisioning", each_token=True
+    ),
+    Effect.SEND_RESTART: Spec(
+        Port.FLEET, Unknown.LOOK, 1, True, (), "have a provisioned node restart", each_token=True
+    ),
+    Effect.SEND_SHUTDOWN: Spec(
+        Port.FLEET, Unknown.LOOK, 1, True, (), "have a provisioned node shut down", each_token=True
+    ),
+    Effect.LOOK_IN_FLEET: Spec(
+        Port.FLEET, Unknown.REPEAT, 1, False, (), "find out in the fleet what became of what an operator asked"
     ),
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from fsm.effects import Effect, EffectId
 from fsm.frozen import quick
@@ -102,6 +102,8 @@ class Verb(StrEnum):
     QUARANTINE = "quarantine"
     RELEASE = "release"
     REPROVISION = "reprovision"
+    RESTART = "restart"
+    SHUTDOWN = "shutdown"
     TAKEOVER = "takeover"
 
 
@@ -125,6 +127,8 @@ class Trigger(StrEnum):
     OPERATOR_QUARANTINE = "operator_quarantine"
     OPERATOR_RELEASE = "operator_release"
     OPERATOR_REPROVISION = "operator_reprovision"
+    OPERATOR_RESTART = "operator_restart"
+    OPERATOR_SHUTDOWN = "operator_shutdown"
     OPERATOR_TAKEOVER = "operator_takeover"
 
 
@@ -151,11 +155,7 @@ class Done:
     id: EffectId
     facts: Payload
     sent: Sent | None = None
-
-    @property
-    def trigger(self) -> Trigger:
-        """The column of the table."""
-        return Trigger.DONE
+    trigger: ClassVar[Trigger] = Trigger.DONE
 
 
 @quick
@@ -170,11 +170,7 @@ class Failed:
     detail: str = ""
     transient: bool = True
     sent: Sent | None = None
-
-    @property
-    def trigger(self) -> Trigger:
-        """The column of the table."""
-        return Trigger.FAILED
+    trigger: ClassVar[Trigger] = Trigger.FAILED
 
 
 @quick
@@ -207,11 +203,13 @@ class Due:
 @quick
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator's wish, under a name and with a reason."""
+    """An operator's wish; `plan` is when a plan was begun that asks many (milliseconds; 0: none), `force` insists."""
 
     verb: Verb
     name: str
     reason: str
+    plan: int = 0
+    force: bool = False
 
     @property
     def trigger(self) -> Trigger:

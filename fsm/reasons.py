@@ -22,6 +22,7 @@ class Reason(StrEnum):
     PAUSED = "paused"
     STANDBY = "standby"
     STOPPING = "stopping"
+    FLEET_CLOSED = "fleet_closed"
     DISK_FULL = "disk_full"
     RESTORED = "restored"
     RESTARTED_US = "restarted_us"
@@ -91,6 +92,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.PAUSED: "usher is paused, nothing was sent; this costs no try",
     Reason.STANDBY: "another usher leads, or none does yet, and this one stands by; this costs no try",
     Reason.STOPPING: "usher was stopping, nothing was sent; this costs no try",
+    Reason.FLEET_CLOSED: "usher has no credentials that open the fleet to it, nothing was sent",
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",
     Reason.RESTORED: "requests from before a restore may be alive for a minute, nothing was sent; this costs no try",
     Reason.RESTARTED_US: "usher ended while this was under way; this costs no try",

@@ -15,6 +15,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from typing import Any, Final, Generic, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from fsm.demand import Demand
 from fsm.errors import UsherError
 from fsm.events import (
     Ack,
@@ -43,7 +44,7 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
         "doing": "d", "awaited": "w", "facts": "F", "quiet": "Q", "parting": "p", "looks": "L", "answered": "a",
         "failures": "x", "absences": "b", "returns": "r", "held": "h", "failed_from": "ff", "reason": "R",
         "detail": "D", "evidence": "e", "provisioned_at": "pa", "previous_key": "pk", "previous_token": "pt",
-        "let_in": "li", "pairing": "P",
+        "let_in": "li", "pairing": "P", "demand": "dm",
     },
     Facts: {"at": "t", "jwt": "j", "inventory": "i", "key": "k", "helper": "h", "token": "o", "configured": "c",
             "csr": "r", "pair": "p", "wrap": "w", "pairs": "n"},
@@ -54,6 +55,7 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
     Awaited: {"at": "t", "kind": "k", "span": "s"},
     Quiet: {"until": "u", "connection": "c", "since": "s", "digest": "d"},
     Parting: {"at": "t", "acknowledged": "a", "count": "n"},
+    Demand: {"effect": "e", "plan": "p", "at": "t", "standing": "s"},
     Looks: {"gone": "g", "connection": "c", "silent": "s"},
     JwtFacts: {"digest": "d", "jti": "i", "provisions_by_default": "p", "let_in": "l"},
     InventoryFacts: {"digest": "d", "version": "v", "upgradable": "u"},

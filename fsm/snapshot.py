@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fsm.demand import Demand
 from fsm.effects import Effect, EffectId
 from fsm.events import DueKind
 from fsm.frozen import quick
@@ -131,8 +132,9 @@ class Snapshot:
     `since` is when it entered its state, `first` when it was first seen, `looked` when a hint last made us look
     (milliseconds since 1970). `failures` counts generations that failed in a row, `absences` how often in a row
     nobody was there, `returns` how often it came back from our own restart, `answered` whether it has ever answered.
-    `let_in` is the mark of the site's token that it let us in with last, which outlives generations. `pairing` is what
-    an unanswered request may leave alive that has the node make another half of a shared secret (fsm.pairing).
+    `let_in` is the mark of the site's token that it let us in with last, `demand` what an operator asked of it last in
+    the fleet; both outlive generations. `pairing` is what an unanswered request may leave alive that has the node make
+    another half of a shared secret (fsm.pairing).
     """
 
     node: str
@@ -162,6 +164,7 @@ class Snapshot:
     previous_token: str = ""
     let_in: str = ""
     pairing: Quiet | None = None
+    demand: Demand | None = None
 
     @property
     def open(self) -> Doing | None:

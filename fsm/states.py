@@ -40,7 +40,7 @@ FACTS: Final[dict[State, str]] = {
     State.DEFERRED: "the helper said later",
     State.FAILED: "it could not be provisioned; the reason and the time of the next try are held",
     State.REPROVISION: "it is to be provisioned anew",
-    State.RETIRED: "it was shut down at the helper's wish",
+    State.RETIRED: "it was shut down, at the helper's wish or an operator's",
     State.GONE: "nobody is there under its name in provisioning mode",
 }
 """Each state's fact, in the words that the documents and the diagrams print."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from fsm import actions as do
+from fsm import demands as asked
 from fsm import guards as when
 from fsm import partings as parted
 from fsm import transports as carry
@@ -24,6 +25,9 @@ from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
 VERSION: Final = 3
+"""3: `asked-to-reprovision` is send-reprovision where the node is provisioned (or said why not); `look-failed` and
+`still-provisioned` are look-for-it-later and looked-for-in-vain after a demand, `back-in-provisioning` is
+returned-as-asked then; `no-look-due` is look-in-fleet where a provisioned node awaits a look."""
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)
@@ -31,6 +35,7 @@ _OUTCOMES: Final = (On.DONE, On.FAILED)
 _ANEW: Final = (do.abandon, do.begin_anew)
 _PARTING: Final = frozenset({S.INVENTORIED, S.CONFIGURED})
 _LOOKING: Final = _PARTING | {S.RESTARTED}
+_DEMANDS: Final = (On.OPERATOR_REPROVISION, On.OPERATOR_RESTART, On.OPERATOR_SHUTDOWN)
 _SENDING: Final = READING | {S.CONFIGURED}
 _RESTING: Final = WAITING | (ENDS - {S.PROVISIONED})
 
@@ -77,7 +82,9 @@ _DUE: Final = (
     row("step-again", _SENDING, On.DUE_STEP, "the wait is over", do=(wait.stop_waiting,), opens=Opens.AGAIN),
     *ignore("no-step-due", ALL - _SENDING, (On.DUE_STEP,), "no step waits in this state"),
     row("look", _LOOKING, On.DUE_LOOK, "it is time to find out where the node is", do=(wait.stop_waiting,), opens=Effect.LOOK),
-    *ignore("no-look-due", ALL - _LOOKING, (On.DUE_LOOK,), "no look waits in this state"),
+    row("look-in-fleet", S.PROVISIONED, On.DUE_LOOK, "what became of the request is to be found out, in the fleet first",
+        do=(wait.stop_waiting,), opens=Effect.LOOK_IN_FLEET),
+    *ignore("no-look-due", ALL - _LOOKING - {S.PROVISIONED}, (On.DUE_LOOK,), "no look waits in this state"),
     row("begin-anew", WAITING, On.DUE_RETRY, "the wait is over: a new generation joins the waiting room", to=S.DISCOVERED,
         do=_ANEW),
     row("join-the-room", S.DISCOVERED, On.DUE_RETRY, "the node's lock has run out: it joins the waiting room",
@@ -146,6 +153,26 @@ _THROUGH: Final = (
         when=when.found_same_process, to=S.CONFIGURED, do=(do.settle, wait.await_restart, wait.wait_until_quiet)),
     row("restart-in-vain", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it says that it restarts and does not", to=S.FAILED,
         do=(do.settle, do.because(Reason.RESTART_WITHOUT_EFFECT), do.fail)),
+    row("reprovision-sent", S.PROVISIONED, On.DONE, "it says that it goes back into provisioning", when=asked.was_reprovision,
+        to=S.REPROVISION, do=(do.settle, asked.carried_out, asked.return_later)),
+    row("restart-sent", S.PROVISIONED, On.DONE, "it says that it restarts", when=asked.was_restart_on_demand,
+        do=(do.settle, asked.carried_out)),
+    row("fleet-shutdown-sent", S.PROVISIONED, On.DONE, "it says that it shuts down", when=asked.was_shutdown_on_demand,
+        to=S.RETIRED, do=(do.settle, asked.carried_out)),
+    row("left-at-its-shutdown", S.PROVISIONED, On.DONE, "it was told to shut down and is gone",
+        when=asked.left_at_its_shutdown, to=S.RETIRED, do=(do.settle, asked.carried_out)),
+    row("left-the-fleet", S.PROVISIONED, On.DONE, "it has left the fleet: it may be in provisioning mode",
+        when=asked.left_the_fleet, do=(do.settle,), opens=Effect.LOOK),
+    row("restarted-in-fleet", S.PROVISIONED, On.DONE, "it has restarted since, and is in the fleet",
+        when=asked.restarted_in_the_fleet, do=(do.settle, asked.carried_out)),
+    row("there-not-yet", S.PROVISIONED, On.DONE, "it is in the fleet, but the request may yet arrive: look again later",
+        when=asked.there_and_not_quiet, do=(do.settle, asked.look_when_quiet)),
+    row("no-effect", S.PROVISIONED, On.DONE, "it is in the fleet as before, and the request cannot arrive any more",
+        when=asked.there_in_the_fleet, do=(do.settle, asked.had_no_effect)),
+    row("returned-as-asked", S.PROVISIONED, On.DONE, "it is in provisioning mode, as it was asked", when=asked.returned_as_asked,
+        to=S.REPROVISION, do=(do.settle, asked.carried_out, wait.retry_at_once)),
+    row("looked-for-in-vain", S.PROVISIONED, On.DONE, "it is neither in the fleet nor in provisioning mode",
+        when=asked.looked_for_in_vain, do=(do.settle, asked.not_known)),
     row("back-in-provisioning", S.PROVISIONED, On.DONE, "it is in provisioning mode again", when=when.found_somebody,
         to=S.REPROVISION, do=(do.settle, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
     row("still-provisioned", S.PROVISIONED, On.DONE, "nobody is in provisioning mode under this name", do=(do.settle,)),
@@ -181,6 +208,14 @@ _FAILURES: Final = (
         do=(do.settle, do.missed, do.fail)),
     row("try-again", _SENDING, On.FAILED, "another try may help", when=when.another_try, do=(do.settle, wait.wait_for_try)),
     row("fail", _SENDING, On.FAILED, "it cannot go on: begin anew after a wait", to=S.FAILED, do=(do.settle, do.fail)),
+    row("demand-unknown", S.PROVISIONED, On.FAILED, "it may have been taken: look, never send blindly again",
+        when=asked.may_have_happened, do=(do.settle, asked.look_for_it)),
+    row("demand-failed", S.PROVISIONED, On.FAILED, "nothing came of what was asked: it stays provisioned",
+        when=asked.came_to_nothing, do=(do.settle, asked.nothing_came_of_it)),
+    row("look-for-it-later", S.PROVISIONED, On.FAILED, "the look was not made: look again", when=asked.look_for_it_later,
+        do=(do.settle, wait.look_after_outage)),
+    row("found-by-nobody", S.PROVISIONED, On.FAILED, "no look can tell what became of what was asked",
+        when=asked.looked_for_in_vain, do=(do.settle, asked.not_known)),
     row("look-failed", S.PROVISIONED, On.FAILED, "the look said nothing: it stays provisioned", do=(do.settle,)),
     *ignore("nothing-open", WAITING | {S.RETIRED, S.GONE, S.UNSEEN}, _OUTCOMES, "nothing is under way in this state"),
 )  # fmt: skip
@@ -193,7 +228,7 @@ _OPERATOR: Final = (
         to=S.DISCOVERED, do=_ANEW),
     *ignore("provisioned-retry", S.PROVISIONED, (On.OPERATOR_RETRY,), "it is provisioned, there is nothing to retry"),
     *ignore("unknown-node", S.UNSEEN,
-            (On.OPERATOR_RETRY, On.OPERATOR_FORGET, On.OPERATOR_RELEASE, On.OPERATOR_REPROVISION), "no such node is known"),
+            (On.OPERATOR_RETRY, On.OPERATOR_FORGET, On.OPERATOR_RELEASE, *_DEMANDS), "no such node is known"),
     row("forget", ALL - {S.UNSEEN}, On.OPERATOR_FORGET, "an operator asked, or it has been at rest for keep_nodes: its record is closed, its history stays",
         to=S.UNSEEN, do=(do.abandon, do.forget)),
     *ignore("held-already", S.FAILED, (On.OPERATOR_QUARANTINE,), "it is held already", when=when.held),
@@ -204,8 +239,27 @@ _OPERATOR: Final = (
     row("release", S.FAILED, On.OPERATOR_RELEASE, "an operator released it: a new generation joins the waiting room",
         when=when.held, to=S.DISCOVERED, do=(*_ANEW, do.forgive)),
     *ignore("not-held", ALL - {S.UNSEEN}, (On.OPERATOR_RELEASE,), "it is not held"),
-    row("asked-to-reprovision", ALL - {S.UNSEEN}, On.OPERATOR_REPROVISION, "an operator asked: it is provisioned anew",
-        to=S.REPROVISION, do=(do.abandon, do.because(Reason.ASKED), wait.retry_at_once)),
+    *ignore("asked-before", ALL - {S.UNSEEN}, _DEMANDS, "this plan has asked it before: nothing is sent twice",
+            when=asked.asked_by_this_plan),
+    *ignore("busy", S.PROVISIONED, _DEMANDS, "something is under way with it: ask again when that is over", when=asked.busy),
+    *ignore("not-quiet", S.PROVISIONED, _DEMANDS, "an earlier request may still be alive, for a minute at most: ask again then",
+            when=asked.may_be_alive),
+    *ignore("stays-away", S.PROVISIONED, (On.OPERATOR_REPROVISION,),
+            "its provisioning token lacks chpd: reprovision would end it for good, unless you --force it", when=asked.stays_away),
+    *ignore("may-stay-away", S.PROVISIONED, (On.OPERATOR_REPROVISION,),
+            "it is not known whether its provisioning token has chpd: without, reprovision would end it for good; --force it if you know",
+            when=asked.may_stay_away),
+    row("send-reprovision", S.PROVISIONED, On.OPERATOR_REPROVISION, "an operator asked: it is told to go back into provisioning",
+        do=(do.because(Reason.ASKED), asked.demanded), opens=Effect.SEND_REPROVISION),
+    row("send-restart", S.PROVISIONED, On.OPERATOR_RESTART, "an operator asked: it is told to restart",
+        do=(do.because(Reason.ASKED), asked.demanded), opens=Effect.SEND_RESTART),
+    row("send-shutdown", S.PROVISIONED, On.OPERATOR_SHUTDOWN, "an operator asked: it is told to shut down",
+        do=(do.because(Reason.ASKED), asked.demanded), opens=Effect.SEND_SHUTDOWN),
+    row("asked-to-reprovision", ALL - {S.UNSEEN, S.PROVISIONED}, On.OPERATOR_REPROVISION,
+        "an operator asked: it is provisioned anew", to=S.REPROVISION,
+        do=(do.abandon, do.because(Reason.ASKED), asked.demanded_here, wait.retry_at_once)),
+    *ignore("not-in-the-fleet", ALL - {S.UNSEEN, S.PROVISIONED}, (On.OPERATOR_RESTART, On.OPERATOR_SHUTDOWN),
+            "only a provisioned node listens in the fleet"),
 )  # fmt: skip
 
 _TAKEOVER: Final = (

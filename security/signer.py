@@ -51,12 +51,21 @@ class FileSigner:
     """`fsm.ports.Signer` over a key file (a seed, or an RSA key in PEM) and, for the trust chain, a signer token."""
 
     def __init__(
-        self, key_file: Path | str, token_file: Path | str | None, validity: int, *, strict: bool = False
+        self,
+        key_file: Path | str,
+        token_file: Path | str | None,
+        validity: int,
+        *,
+        spread: int = 0,
+        strict: bool = False,
     ) -> None:
-        """Read the files; `validity` is `server_jwt_validity` in seconds. Raises CredentialError, times excepted."""
+        """Read the files; `validity` is `server_jwt_validity`, `spread` `server_jwt_spread`, in seconds.
+
+        Raises CredentialError, times excepted.
+        """
         self._key_file = Path(key_file)
         self._token_file = Path(token_file) if token_file else None
-        self._validity, self._strict = validity, strict
+        self._validity, self._spread, self._strict = validity, spread, strict
         self._signing = self.renewed()
 
     @property
@@ -91,7 +100,7 @@ class FileSigner:
 
         Raises TokenError: HELPER_BAD_OUTPUT for a field of `server_claims`, KEY_INVALID, SIGNER_UNUSABLE.
         """
-        return self._signing.authority.server_token(order, self._validity, strict=self._strict)
+        return self._signing.authority.server_token(order, self._validity, spread=self._spread, strict=self._strict)
 
     def problems(self, now: int) -> tuple[Problem, ...]:
         """What is wrong at `now` (milliseconds) with what is in use: warnings, and the times."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from fsm.events import TokenFacts
 from fsm.shapes import KEYS
-from fsm.snapshot import Snapshot
+from fsm.snapshot import Facts, Snapshot
 from fsm.states import State
 
 Value = str | int | None
@@ -53,6 +54,16 @@ MARKS: Final = f"""
 SELECT {LET_IN} AS mark, count(*) AS nodes, max(since) AS last, node AS sample FROM nodes
 WHERE state <> 'unseen' GROUP BY mark ORDER BY nodes DESC, mark
 """  # noqa: S608 constants
+_PATH: Final = ".".join((KEYS[Snapshot]["facts"], KEYS[Facts]["token"], KEYS[TokenFacts]["expires"]))
+ENDS: Final = f"json_extract(CAST(body AS TEXT), '$.{_PATH}')"
+"""When the server token of a node ends (Unix seconds), of its snapshot."""
+ENDING: Final = f"""
+SELECT node, {ENDS} AS ends FROM nodes WHERE state = 'provisioned' AND ends <= ? ORDER BY ends, node LIMIT ?
+"""  # noqa: S608 constants
+ENDS_BY_DAY: Final = f"""
+SELECT {ENDS} / 86400 AS day, count(*) AS nodes FROM nodes WHERE state = 'provisioned' AND day IS NOT NULL GROUP BY day
+"""  # noqa: S608 constants
+"""A look at every provisioned node."""
 _IN_THE_WAITING_ROOM: Final = "state = 'discovered' AND active = 1 AND doing IS NULL AND due_at IS NULL"
 WAITING: Final = f"{NODES} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
 WAITING_COUNT: Final = f"SELECT count(*) AS nodes FROM nodes WHERE {_IN_THE_WAITING_ROOM}"  # noqa: S608 constants

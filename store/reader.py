@@ -28,7 +28,7 @@ from store.identity import look, ours, refused
 from store.newer import member
 from store.trouble import translated
 from store.versions import migrations
-from store.views import EffectView, FleetView, Group, HistoryView, Marked, Meta, NodeView, Page, node_view
+from store.views import EffectView, EndView, FleetView, Group, HistoryView, Marked, Meta, NodeView, Page, node_view
 
 PAGE: Final = 200
 NAMES: Final = 10_000
@@ -168,6 +168,14 @@ class Reader:
     def marks(self) -> tuple[Marked, ...]:
         """How many nodes let us in with which token last, by mark, the most frequent first; a look at every node."""
         return tuple(Marked(**row) for row in self.rows(sql.MARKS))
+
+    def ending(self, until: int, limit: int | None = None) -> tuple[EndView, ...]:
+        """Provisioned nodes whose server token ends until then (Unix seconds), soonest first; a look at all of them."""
+        return tuple(EndView(**row) for row in self.rows(sql.ENDING, (until, -1 if limit is None else limit)))
+
+    def ends_by_day(self) -> dict[int, int]:
+        """How many provisioned nodes' server tokens end on which day since 1970; a look at them all."""
+        return {row["day"]: row["nodes"] for row in self.rows(sql.ENDS_BY_DAY)}
 
     def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:
         """The waiting room, who waits longest first."""

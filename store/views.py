@@ -83,6 +83,14 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class EndView:
+    """A provisioned node, and when its server token ends (Unix seconds)."""
+
+    node: str
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some nodes, and after which name the next page begins; None after the last."""
 

@@ -1,4 +1,6 @@
-"""Broadcast discovery: who is in provisioning mode now (wire/protocol.md §7.4, wire/provisioning.md §3.4).
+"""Broadcast discovery: who is in provisioning mode, or in the fleet, now (wire/protocol.md §7.4).
+
+Facts of the older program's own: wire/provisioning.md §3.4.
 
 Rules:
 1. The window ends a cycle, not the acceptance of answers: who answers later is told just the same.
@@ -19,7 +21,7 @@ from fsm.ports import Clock
 from transport.connection import Connection, NotSentError
 from transport.counting import ReplyCounts
 from transport.reports import Discards
-from transport.subjects import broadcast, discovery_prefix
+from transport.subjects import COLLECTIVE, broadcast, discovery_prefix
 from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import DISCOVERY_PING, PONG
@@ -69,6 +71,7 @@ class Discovery:
         *,
         on_seen: Callable[[str], None],
         discards: Discards,
+        collective: str = COLLECTIVE,
     ) -> None:
         """Hold whom to tell; its reply subjects are its own, so that two ushers do not read each other's answers."""
         self._connection = connection
@@ -78,7 +81,8 @@ class Discovery:
         self._discards = discards
         self._wire = WIRES[caller.version]
         self.counts = ReplyCounts(self._wire)
-        self._prefix = discovery_prefix(caller.caller, f"discovery-{secrets.token_hex(8)}")
+        self._prefix = discovery_prefix(caller.caller, f"discovery-{secrets.token_hex(8)}", collective)
+        self._collective = collective
         self._window: Window | None = None
         self._answers = 0
         self._first = asyncio.Event()
@@ -115,11 +119,12 @@ class Discovery:
             reply_to=self._prefix + request_id,
             ttl=TTL,
             time_ns=now * 1_000_000,
+            collective=self._collective,
             filter_agents=(PROVISIONING_AGENT,),
             server=self._connection.server,
         )
         try:
-            self._connection.publish(broadcast(AGENT), message)
+            self._connection.publish(broadcast(AGENT, self._collective), message)
         except NotSentError:
             return False
         return True

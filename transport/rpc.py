@@ -34,7 +34,7 @@ from transport.counting import ReplyCounts
 from transport.fence import Alone, Fence
 from transport.memory import MOST, Asked, Memory
 from transport.reports import Discards
-from transport.subjects import UnsafeSubjectError, node, replies, reply_prefix
+from transport.subjects import COLLECTIVE, UnsafeSubjectError, node, replies, reply_prefix
 from transport.wire.caller import Asks
 from transport.wire.errors import WireError
 from transport.wire.mcorpc import OK, decode_answer, encode_call
@@ -63,8 +63,12 @@ class RpcClient:
         fence: Fence | None = None,
         largest_reply: int = LARGEST_REPLY,
         remembered: int = MOST,
+        collective: str = COLLECTIVE,
     ) -> None:
-        """Hold the connection, who asks, and the fence of an election if there is one; nothing is sent yet."""
+        """Hold the connection, who asks, and the fence of an election if there is one; nothing is sent yet.
+
+        `collective` is the one that the nodes are in.
+        """
         self._connection = connection
         self._caller = caller
         self._clock = clock
@@ -74,7 +78,8 @@ class RpcClient:
         self.counts = ReplyCounts(self._wire)
         self._on_second_answer = on_second_answer
         self._largest = largest_reply
-        self._prefix = reply_prefix(caller.caller)
+        self._collective = collective
+        self._prefix = reply_prefix(caller.caller, collective)
         self._memory = Memory(clock.monotonic, remembered)
         self._doubted: list[tuple[str, Asked]] = []
         self._doubting: asyncio.Task[None] | None = None
@@ -83,7 +88,7 @@ class RpcClient:
     async def start(self) -> None:
         """Listen for answers, in each login of the connection before anything can be published."""
         self._connection.on_ended(self._ended)
-        await self._connection.subscribe(replies(self._caller.caller), self._on_message)
+        await self._connection.subscribe(replies(self._caller.caller, self._collective), self._on_message)
 
     def close(self) -> None:
         """End all that is under way; later calls are NOT_SENT."""
@@ -137,10 +142,11 @@ class RpcClient:
                 reply_to=reply_to,
                 ttl=permit.ttl,
                 time_ns=permit.at * 1_000_000,
+                collective=self._collective,
                 filter_agents=(request.agent,),
                 server=self._connection.server,
             )
-            return self._connection.publish(node(request.node), message, reply_to)
+            return self._connection.publish(node(request.node, self._collective), message, reply_to)
         except NotSentError as error:
             if error.why is WhyNot.TOO_LARGE:
                 raise CallError(Certainty.REFUSED, Reason.REFUSED, f"the request has {error.detail}") from None

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fsm import recovery
@@ -43,6 +43,7 @@ from usher.cluster.kept import is_shared, kept, marked, shared_as
 from usher.control.client import NoDaemonError, RefusedError, ask
 from usher.control.protocol import Ask
 from usher.control.server import carried_out, user_name
+from usher.demand.plan import note
 from usher.standing import stored
 from usher.state import LockedError, StateDirectory
 from usher.timekeeping import Timekeeper
@@ -170,6 +171,14 @@ class _Alone:
     async def resume(self, name: str, reason: str) -> None:
         """Go on, from the next start on."""
         await self._journal.fleet(FleetEntry(self._clock.now(), "resume", name, reason))
+
+    async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
+        """Note a plan, or more of it."""
+        return await note(self._journal, self._clock.now(), name, reason, arguments, nodes)
+
+    async def discover(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Nobody: there is no way to the fleet."""
+        raise RefusedError("only a running usher can ask the fleet: start it with usher run")
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""

@@ -30,6 +30,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "leader": ("usher.leader:add_arguments", "who leads the election, since when, and how old that news is"),
     "pause": ("usher.operate:add_pause", "take no work until resumed"),
     "resume": ("usher.operate:add_resume", "go on after a pause"),
+    "reprovision": ("usher.demand.command:add_reprovision", "send provisioned nodes back through provisioning"),
+    "restart": ("usher.demand.command:add_restart", "have provisioned nodes restart"),
+    "shutdown": ("usher.demand.command:add_shutdown", "have provisioned nodes shut down"),
     "nodes": ("usher.cli:add_nodes", "list, show, explain and change nodes"),
     "errors": ("usher.views.errors:add_arguments", "what fails in the fleet, by reason, with a node of each"),
     "tokens": ("usher.views.tokens:add_arguments", "which nodes let usher in with which of the tokens"),
@@ -102,7 +105,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def _asks(words: Sequence[str]) -> bool:
     """Whether it is a question about nodes, which needs nothing of what changes them or opens what is sealed."""
     named = [word for word in words if not word.startswith("-")]
-    return named[:1] == ["nodes"] and named[1:2] != [] and named[1] in {"list", "show", "why"}
+    return named[:1] == ["nodes"] and named[1:2] != [] and named[1] in {"list", "show", "why", "expiring"}
 
 
 def _register(place: str) -> Register:
@@ -127,9 +130,10 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
 
 
 def add_questions(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    """`usher nodes list`, `show` and `why`."""
+    """`usher nodes list`, `expiring`, `show` and `why`."""
     subparsers = parser.add_subparsers(metavar="ACTION", required=True, title="actions")
     import_module("usher.views.nodes_list").add_arguments(subparsers)
+    import_module("usher.views.nodes_expiring").add_arguments(subparsers)
     import_module("usher.views.nodes_show").add_arguments(subparsers)
     return subparsers
 

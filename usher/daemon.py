@@ -13,7 +13,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fsm.effects import Intent, Port
 from fsm.events import Event, HintKind, Operator
@@ -32,6 +32,8 @@ from transport.wire.decisions import Decision, Kind
 from usher.cluster.council import Council
 from usher.cluster.kept import shared_as
 from usher.cluster.peers import Peers
+from usher.demand.plan import note
+from usher.demand.searching import search
 from usher.effects.hand import Hand
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
@@ -199,6 +201,14 @@ class Daemon:
         self.paused = None
         self.engine.release(Reason.PAUSED)
         self._discover()
+
+    async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
+        """Note a plan, or more of it, durably; answers which."""
+        return await note(self.journal, self.clock.now(), name, reason, arguments, nodes)
+
+    async def discover(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Who is in the fleet now."""
+        return await search(self.network.fleet, arguments)
 
     def carry(self, node: str, wish: Operator) -> Answer:
         """A wish, straight to the engine (usher.cluster.council.Carried)."""

@@ -31,6 +31,7 @@ from transport.tracked import Tracked
 from transport.wire.caller import Asks
 from transport.wire.peers import Leads
 from transport.wire.versions import SHORTEST_TTL, Version
+from usher.fleet import FLEET, Fleet, FleetSettings
 
 _logger = logging.getLogger("broker")
 EVENTS = "events"
@@ -42,7 +43,7 @@ LEASE = "lease"
 class Way:
     """How to reach the broker, and as whom; seconds between two discoveries, and for each step of a login.
 
-    `election_name` is empty where there is no election.
+    `fleet` is how to reach provisioned servers. `election_name` is empty where there is no election.
     """
 
     servers: Servers
@@ -54,6 +55,7 @@ class Way:
     version: str
     component: str
     interval: float
+    fleet: FleetSettings
     connect_timeout: float = 2.0
     election_name: str = ""
 
@@ -103,6 +105,7 @@ class Network:
             self.events, clock, component=way.component, on_hint=told.hint, discards=told.discards
         )
         self.registration = Registration(self.events, on_hint=told.hint, discards=told.discards)
+        self.fleet = Fleet(way.fleet, clock, told.discards, self._report, lambda: self.reports.pop(FLEET, None))
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._election: Election | None = None
@@ -133,6 +136,7 @@ class Network:
         if self._election is not None:
             await self._election.close()
         self.rpc.close()
+        await self.fleet.close()
         await self.calls.close()
         await self.events.close()
 

@@ -41,6 +41,7 @@ from usher.daemon import Outside
 from usher.effects.hand import Hand
 from usher.effects.site import ConfigurationRules, Ports
 from usher.effects.tokens import Tokens
+from usher.fleet import FleetSettings
 from usher.harmless import Harmless
 from usher.network import Network, Way
 from usher.rotation.change import texts
@@ -71,7 +72,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     signer = attempt(lambda: site_signer(site))
     if problems:
         raise ConfigErrors(problems)
-    signing = texts((Path(site.jwt_signing_key),)) if site.jwt_signing_key else ()
+    signing = texts(tuple(Path(seed) for seed in (site.jwt_signing_key, site.fleet_seed_file) if seed))
     secrets = Known((*site.secrets(), client.password, *signing, *appears.secrets))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
     verifier = TokenVerifier(*keys)
@@ -81,7 +82,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     checks = (requests, certificates, KeyTransport())
 
     def ports(network: Network, hand: Hand) -> Ports:
-        return Ports(network.tracked, helper, signer, verifier, clock, hand, RULES, *checks)
+        return Ports(network.tracked, helper, signer, verifier, clock, hand, RULES, *checks, network.fleet)
 
     way = Way(
         servers=client_servers(client, clock),
@@ -93,6 +94,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         version=VERSION,
         component=site.lifecycle_component,
         interval=site.interval,
+        fleet=_fleet(site, client, clock, appears),
         connect_timeout=client.connect_timeout,
         election_name=election_name(site),
     )
@@ -116,7 +118,8 @@ def site_signer(site: Site) -> FileSigner | NoSigner:
     if Feature.ED25519 not in site.features:
         return NoSigner()
     token_file = site.jwt_signing_token or None
-    return FileSigner(site.jwt_signing_key, token_file, site.server_jwt_validity, strict=site.strict)
+    validity, spread = site.server_jwt_validity, site.server_jwt_spread
+    return FileSigner(site.jwt_signing_key, token_file, validity, spread=spread, strict=site.strict)
 
 
 def _live(
@@ -146,6 +149,21 @@ def client_servers(client: ClientConfig, clock: Clock) -> Servers:
     if client.servers:
         return [server.url for server in client.servers]
     return Brokers(client, SrvResolver(), SystemNames(), clock.monotonic)
+
+
+def _fleet(site: Site, client: ClientConfig, clock: Clock, appears: Appears) -> FleetSettings:
+    return FleetSettings(
+        token_file=site.fleet_token_file,
+        seed_file=site.fleet_seed_file,
+        user=site.fleet_user,
+        password=site.fleet_password,
+        collective=site.fleet_collective,
+        identity=client.identity,
+        servers=client_servers(client, clock),
+        tls=appears.tls,
+        name=appears.name,
+        connect_timeout=client.connect_timeout,
+    )
 
 
 def _exec_settings(site: Site, secrets: Known) -> ExecSettings:

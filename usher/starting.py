@@ -35,6 +35,7 @@ from usher.control.server import ControlServer
 from usher.daemon import Daemon, Outside
 from usher.database.desk import Jobs
 from usher.database.start import Aftermath, open_database, say_full
+from usher.ends import Ends
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter
 from usher.metrics.families import labels
@@ -95,29 +96,23 @@ async def start(settings: Settings, stack: AsyncExitStack, restart: Callable[[],
     await remember(journal, now)
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
-        tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))))
+        tally, ends = Tally(reader.counts(), dict(reader.reasons(len(Reason)))), Ends(reader.ends_by_day())
         fleet, last = reader.last("pause", "resume"), led(reader.last(*KINDS))
         known = decided(reader, settings.outside.way.election_name, journal.lineage)
     await name_tokens(settings.outside.tokens, settings.state, journal, now)
     links = Links(recorder.families, settings.outside.clock, settings.outside.way.purposes)
     took_up = TakeUp(settings.outside.clock, recorder.families)
     token_use = TokenUse(settings.outside.tokens, recorder.families["usher_tokens_accepted_total"])
-    observers = (tally, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use, keeper)
-
-    def report(said: Report) -> None:
-        log_report(said)
-        links.report(said)
-
-    def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
-        return Told(hint, way_open, report, recorder.discovered, recorder)
+    observers = (tally, ends, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use, keeper)
 
     vault = SealedVault(ring)
-    daemon = Daemon(settings.outside, journal, vault, policy, epoch, observers, told)
+    daemon = Daemon(settings.outside, journal, vault, policy, epoch, observers, _told(recorder, links))
     full.append(daemon.full)
     daemon.closing = keeper.end
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
-    rotation = await stack.enter_async_context(Rotation(settings.outside.live, daemon, recorder.families, wake))
+    rotating = Rotation(settings.outside.live, daemon, recorder.families, wake, ends.expiry)
+    rotation = await stack.enter_async_context(rotating)
     status = Status(daemon, tally, settings.site.site, took_up, aging, rotation.expiries)
     jobs = Jobs(
         settings.state,
@@ -146,6 +141,18 @@ def _pause(view: FleetView | None) -> FleetEntry | None:
     if view is None or view.kind != "pause":
         return None
     return FleetEntry(view.at, view.kind, view.name, view.reason)
+
+
+def _told(
+    recorder: Recorder, links: Links
+) -> Callable[[Callable[[str, HintKind], None], Callable[[bool], None]], Told]:
+    """What the network tells, around the engine's two listeners."""
+
+    def report(said: Report) -> None:
+        log_report(said)
+        links.report(said)
+
+    return lambda hint, way_open: Told(hint, way_open, report, recorder.discovered, recorder)
 
 
 def _recorder(settings: Settings) -> Recorder:

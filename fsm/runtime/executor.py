@@ -23,7 +23,7 @@ from fsm.snapshot import Snapshot
 
 Job = tuple[Intent, Snapshot]
 _PORTS: Final = tuple(Port)
-LIMITS: Final[Mapping[Port, int]] = {Port.RPC: 1024, Port.HELPER: 8, Port.SIGNER: 64}
+LIMITS: Final[Mapping[Port, int]] = {Port.RPC: 1024, Port.HELPER: 8, Port.SIGNER: 64, Port.FLEET: 64}
 
 
 class Executor:

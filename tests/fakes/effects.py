@@ -120,6 +120,7 @@ class EffectsBench:
     def __init__(self, where: Path, *, inject: bool = False, strict: bool = False) -> None:
         self.clock = FixedClock()
         self.rpc = FakeRpc(self.clock)
+        self.fleet = FakeRpc(self.clock)
         self.helper = FakeHelper()
         self.store = MemoryStore()
         self.vault = SealedVault(KeyRing((VaultKey.of(b"v" * 32),)))
@@ -134,7 +135,7 @@ class EffectsBench:
 
     @property
     def effects(self) -> Effects:
-        checks = (self.requests, self.certificates, self.transport)
+        checks = (self.requests, self.certificates, self.transport, self.fleet)
         ports = Ports(self.rpc, self.helper, self.signer, self.verifier, self.clock, self.hand, RULES, *checks)
         return Effects(ports, self.site)
 

@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 from fsm.codec import decode_snapshot
-from fsm.effects import SPECS, Effect, Intent, Port
+from fsm.demand import SENDS
+from fsm.effects import SPECS, TO_NODES, Effect, Intent, Port
 from fsm.events import (
     Ack,
     Body,
@@ -85,7 +86,8 @@ FACTS: Mapping[Effect, Payload] = {
     Effect.CONFIGURE: Ack("Reconfigured", DIGEST),
     Effect.RESTART: Ack("Restarting"),
     Effect.SHUTDOWN: Ack("Shutting down"),
-    Effect.LOOK: Sighting(present=False),
+    **dict.fromkeys((Effect.LOOK, Effect.LOOK_IN_FLEET), Sighting(present=False)),
+    **dict.fromkeys(SENDS, Ack("Restarting after 11s")),
 }
 """What each effect brings when all goes well."""
 
@@ -149,7 +151,7 @@ class Performer:
         return answer
 
     def _well(self, intent: Intent) -> Outcome:
-        sent = Sent(self._clock.now(), CONNECTION) if SPECS[intent.effect].port is Port.RPC else None
+        sent = Sent(self._clock.now(), CONNECTION) if SPECS[intent.effect].port in TO_NODES else None
         return done(intent, sent=sent)
 
 

@@ -100,6 +100,16 @@ KEYS: Final[dict[str, Key]] = {
         "30d",
         "how long a node is kept that is at rest; then its record is closed, its history stays; 0 is for ever",
     ),
+    "fleet_token_file": Key(
+        Kind.TEXT, "", "an operator's client token, for `usher reprovision`, `restart`, `shutdown`"
+    ),
+    "fleet_seed_file": Key(Kind.TEXT, "", "the seed of that token"),
+    "fleet_collective": Key(Kind.TEXT, "choria", "the collective in which provisioned nodes are asked"),
+    "fleet_user": Key(Kind.TEXT, "", "the NATS user of the fleet's account, for a broker that wants one"),
+    "fleet_password": Key(Kind.TEXT, "", "the password of that user"),
+    "server_jwt_spread": Key(
+        Kind.DURATION, "0s", "server tokens end up to so much earlier, each node's by a part of its own"
+    ),
     "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
     "audit": Key(Kind.GROUP, None, "how checkpoints are taken of the history, and who gets them"),
 }

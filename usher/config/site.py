@@ -81,12 +81,20 @@ class Site:
     facts_max_age: float
     keep_nodes: float
     retry_cap: float
+    fleet_token_file: str
+    fleet_seed_file: str
+    fleet_collective: str
+    fleet_user: str
+    fleet_password: str = field(repr=False)
+    server_jwt_spread: int
     audit: AuditSettings
     problems: tuple[Problem, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
         """The values that must appear in no log and no history."""
-        return tuple(secret for secret in (*self.tokens, self.broker_provisioning_password) if secret)
+        return tuple(
+            secret for secret in (*self.tokens, self.broker_provisioning_password, self.fleet_password) if secret
+        )
 
     @property
     def token(self) -> str:
@@ -117,6 +125,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     _check_limits(reader, values)
     _check_missing(reader, values, features)
     _check_words(reader, values)
+    _check_fleet(reader, values)
     _check_deny_list(reader, values["cert_deny_list"])
     for name in ("token", "jwt_verify_cert"):
         _check_several(reader, name, values[name])
@@ -206,6 +215,16 @@ def _check_several(reader: Reader, name: str, values: tuple[str, ...]) -> None:
             reader.mistake(f"{name}[{position}]", "it stands twice", "remove one")
 
 
+def _check_fleet(reader: Reader, values: Mapping[str, Any]) -> None:
+    for name, other in (("fleet_token_file", "fleet_seed_file"), ("fleet_seed_file", "fleet_token_file")):
+        if values[name] and not values[other]:
+            reader.error(other, f"it is missing, and {name} is set", "set both, or neither")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", values["fleet_collective"]):
+        reader.error("fleet_collective", "it is not one token of a subject", "leave it out for choria")
+    if not 0 <= values["server_jwt_spread"] < max(values["server_jwt_validity"], 1):
+        reader.error("server_jwt_spread", "it must be shorter than server_jwt_validity", "shorten it, or remove it")
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -260,6 +279,7 @@ def _site(
         "workers": values["workers"] or os.cpu_count() or 1,
         "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
         "server_jwt_validity": int(values["server_jwt_validity"]),
+        "server_jwt_spread": int(values["server_jwt_spread"]),
         "features": chosen,
         "state_directory": state,
         "strict": values["strictness"].lower() == "strict",

@@ -18,7 +18,7 @@ from usher.config.servers import FALLBACK, SERVICES
 from usher.config.site import Site
 from usher.config.source import Source
 
-_SECRETS: Final = ("tokens", "broker_provisioning_password")
+_SECRETS: Final = ("tokens", "broker_provisioning_password", "fleet_password")
 _LEFT_OUT: Final = ("file", "problems", "command")
 
 

@@ -94,11 +94,14 @@ def wish(
     nodes: Sequence[str],
     reason: str,
     asked: Callable[[StateDirectory, Ask], dict[str, Any]] = ask,
+    plan: int = 0,
+    *,
+    force: bool = False,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ask something for each node; yields each node with what became of it."""
     for start in range(0, len(nodes), MOST):
         piece = tuple(nodes[start : start + MOST])
-        answer = asked(state, Ask(Command.NODES, reason, verb, piece))
+        answer = asked(state, Ask(Command.NODES, reason, verb, piece, plan=plan, force=force))
         yield from answer["nodes"].items()
 
 

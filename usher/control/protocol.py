@@ -35,12 +35,18 @@ class Command(StrEnum):
     NODES = "nodes"
     DATABASE = "database"
     HEARD = "heard"
+    PLAN = "plan"
+    DISCOVER = "discover"
 
 
-_NAMING: Final = frozenset({Command.NODES, Command.HEARD})
+_NAMING: Final = frozenset({Command.NODES, Command.HEARD, Command.PLAN})
 """What names nodes."""
-_UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE, Command.HEARD})
+_UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE, Command.HEARD, Command.DISCOVER})
 """What needs no reason; a job says itself whether it needs one."""
+
+
+_ARGUED: Final = frozenset({Command.DATABASE, Command.PLAN, Command.DISCOVER})
+"""What has arguments."""
 
 
 class AskError(UsherError):
@@ -58,7 +64,12 @@ class AskError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request; `verb` belongs to NODES, `nodes` to it and to HEARD, the others to DATABASE (usher.database.jobs)."""
+    """A request; `verb` belongs to NODES, and `nodes` to it, HEARD and PLAN.
+
+    `job` and `arguments` are of DATABASE (usher.database.jobs), `arguments` of PLAN (usher.demand.plan) and of DISCOVER
+    (usher.demand.searching) too; `plan` and
+    `force` go with a NODES that asks something of the fleet (fsm.events.Operator).
+    """
 
     command: Command
     reason: str = ""
@@ -66,15 +77,17 @@ class Ask:
     nodes: tuple[str, ...] = ()
     job: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    plan: int = 0
+    force: bool = False
 
     def encode(self) -> bytes:
         """The line."""
         document: dict[str, Any] = {"command": self.command, "reason": self.reason}
         if self.command is Command.NODES:
-            document |= {"verb": self.verb}
+            document |= {"verb": self.verb, "plan": self.plan, "force": self.force}
         if self.command in _NAMING:
             document |= {"nodes": self.nodes}
-        if self.command is Command.DATABASE:
+        if self.command in _ARGUED:
             document |= {"job": self.job, "arguments": dict(self.arguments)}
         return orjson.dumps(document) + b"\n"
 
@@ -96,15 +109,23 @@ def decode(line: bytes) -> Ask:
         raise AskError(f"the reason must be text of at most {LONGEST_REASON} characters")
     if command not in _UNASKED and not reason.strip():
         raise AskError("a reason is needed: say --reason why")
-    job, arguments = _job(document) if command is Command.DATABASE else ("", {})
-    return Ask(command, reason.strip(), verb, _nodes(document, command), job, arguments)
+    job, arguments = _job(document) if command in _ARGUED else ("", {})
+    plan, force = _insisting(document) if command is Command.NODES else (0, False)
+    return Ask(command, reason.strip(), verb, _nodes(document, command), job, arguments, plan, force)
 
 
 def _job(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    job, arguments = document.get("job"), document.get("arguments", {})
+    job, arguments = document.get("job", ""), document.get("arguments", {})
     if not isinstance(job, str) or not isinstance(arguments, dict):
         raise AskError("job must be a name, and its arguments a JSON object")
     return job, arguments
+
+
+def _insisting(document: dict[str, Any]) -> tuple[int, bool]:
+    plan, force = document.get("plan", 0), document.get("force", False)
+    if type(plan) is not int or plan < 0 or type(force) is not bool:
+        raise AskError("plan must be a time in milliseconds, and force true or false")
+    return plan, force
 
 
 def _nodes(document: dict[str, Any], command: Command) -> tuple[str, ...]:

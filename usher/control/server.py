@@ -12,7 +12,7 @@ import asyncio
 import pwd
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -55,6 +55,14 @@ class Controlled(Protocol):
 
     async def resume(self, name: str, reason: str) -> None:
         """Go on."""
+        ...
+
+    async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
+        """Note a plan, or more of it, durably; answers which (usher.demand.plan). Raises UsherError."""
+        ...
+
+    async def discover(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Who is in the fleet now (usher.demand.searching). Raises UsherError."""
         ...
 
     def ask(self, node: str, wish: Operator) -> asyncio.Future[Decision | Rejected]:
@@ -178,9 +186,13 @@ async def carried_out(ask: Ask, name: str, daemon: Controlled, status: Documente
         case Command.RESUME:
             await daemon.resume(name, ask.reason)
             return {"status": status.document()}
+        case Command.PLAN:
+            return {"plan": await daemon.plan(name, ask.reason, ask.arguments, ask.nodes)}
+        case Command.DISCOVER:
+            return await daemon.discover(ask.arguments)
         case Command.NODES:
             verb = ask.verb or Verb.RETRY
-            answers = [daemon.ask(node, Operator(verb, name, ask.reason)) for node in ask.nodes]
+            answers = [daemon.ask(node, Operator(verb, name, ask.reason, ask.plan, ask.force)) for node in ask.nodes]
             decided = await asyncio.gather(*answers)
             return {"nodes": {node: told(answer) for node, answer in zip(ask.nodes, decided, strict=True)}}
 

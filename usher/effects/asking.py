@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from fsm.effects import SPECS, Intent
+from fsm.effects import SPECS, Intent, Port
 from fsm.errors import CallError, TokenError
 from fsm.pairing import PAIRS
 from fsm.ports import Outcome, Reply, Request
@@ -35,8 +35,9 @@ async def ask(
     leaves = SPECS[intent.effect].changes_node or intent.effect in PAIRS
     ttl = CHANGING_TTL if leaves else READING_TTL
     request = Request(intent.id.node, agent, action, data, ttl, TIMEOUTS[agent], leaves)
+    port = ports.fleet if SPECS[intent.effect].port is Port.FLEET else ports.rpc
     try:
-        reply = await ports.rpc.call(request)
+        reply = await port.call(request)
     except CallError as error:
         return answers.not_called(intent, error)
     if reply.code != 0:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from fsm.effects import SPECS, Port
+from fsm.effects import SPECS, TO_NODES
 from fsm.events import Ack, CsrFacts, Failed, InventoryFacts, JwtFacts, KeyFacts
 from fsm.frozen import evolve
 from fsm.ports import Outcome
@@ -37,7 +37,7 @@ _WORDS: Final[dict[type, str]] = {
 def discreet(outcome: Outcome, site: SiteFacts, hand: Hand, snapshot: Snapshot) -> Outcome:
     """The same outcome, the node's words in it without what is secret."""
     body = outcome.body
-    if SPECS[body.effect].port is not Port.RPC:
+    if SPECS[body.effect].port not in TO_NODES:
         return outcome
     holder = body if isinstance(body, Failed) else body.facts
     field = _WORDS.get(type(holder), "")

@@ -20,15 +20,17 @@ _LONGEST_MESSAGE = 200
 
 async def restart(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
     """Have the node restart into its configuration."""
-    return await _part(ports, intent, "restart", {"token": site.tokens.of(snapshot), "splay": 1})
+    return await part(ports, intent, "restart", {"token": site.tokens.of(snapshot), "splay": 1})
 
 
 async def shutdown(ports: Ports, site: SiteFacts, intent: Intent, snapshot: Snapshot) -> Outcome:
     """Have the node shut down."""
-    return await _part(ports, intent, "shutdown", {"token": site.tokens.of(snapshot)})
+    return await part(ports, intent, "shutdown", {"token": site.tokens.of(snapshot)})
 
 
-async def _part(ports: Ports, intent: Intent, action: str, data: dict[str, object]) -> Outcome:
+async def part(ports: Ports, intent: Intent, action: str, data: dict[str, object]) -> Outcome:
+    """Send what makes a node leave; its words for that are the answer."""
+
     def learn(reply: Reply) -> Outcome:
         message = answers.legible(answers.text(reply.data, "message"))[:_LONGEST_MESSAGE]
         return Outcome(Done(intent.effect, intent.id, Ack(message), reply.sent))

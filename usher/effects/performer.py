@@ -13,7 +13,7 @@ from fsm.events import Certainty
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
-from usher.effects import answers, carrying, enrolling, parting, reading
+from usher.effects import answers, carrying, demanding, enrolling, parting, reading
 from usher.effects.discretion import discreet
 from usher.effects.hand import FactsLostError
 from usher.effects.site import Ports, SiteFacts
@@ -34,7 +34,7 @@ class Effects:
             return answers.failed(intent, Certainty.NOT_SENT, Reason.FACTS_LOST, f"{lost} is not held any more")
         return discreet(outcome, self._site, self._ports.hand, snapshot)
 
-    async def _perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:  # noqa: C901, PLR0911 one answer an effect
+    async def _perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:  # noqa: C901, PLR0911, PLR0912 one answer an effect
         ports, site = self._ports, self._site
         match intent.effect:
             case Effect.FETCH_JWT:
@@ -61,3 +61,11 @@ class Effects:
                 return await parting.shutdown(ports, site, intent, snapshot)
             case Effect.LOOK:
                 return await reading.look(ports, intent)
+            case Effect.SEND_REPROVISION:
+                return await demanding.send(ports, site, intent, snapshot, "reprovision")
+            case Effect.SEND_RESTART:
+                return await demanding.send(ports, site, intent, snapshot, "restart")
+            case Effect.SEND_SHUTDOWN:
+                return await demanding.send(ports, site, intent, snapshot, "shutdown")
+            case Effect.LOOK_IN_FLEET:
+                return await demanding.look(ports, intent)

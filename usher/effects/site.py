@@ -56,3 +56,4 @@ class Ports:
     requests: Requests
     certificates: Certificates
     transport: Transport
+    fleet: Rpc

@@ -92,8 +92,19 @@ class Serving(Protocol):
 class Rotation:
     """Looks for changes while it is entered."""
 
-    def __init__(self, live: Live, daemon: Serving, families: Mapping[str, Family], wake: asyncio.Event) -> None:
-        """Compose; `wake` has it look at once. What the files are now counts as seen."""
+    def __init__(
+        self,
+        live: Live,
+        daemon: Serving,
+        families: Mapping[str, Family],
+        wake: asyncio.Event,
+        issued: Callable[[int], Expiry] | None = None,
+    ) -> None:
+        """Compose; `wake` has it look at once. What the files are now counts as seen.
+
+        `issued` says at a time (milliseconds) when what usher has issued ends.
+        """
+        self._issued = issued
         self._live, self._daemon, self._families, self._wake = live, daemon, families, wake
         self._seen: dict[str, tuple[tuple[Path, Stamp], ...]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -117,7 +128,11 @@ class Rotation:
 
     def expiries(self) -> tuple[Expiry, ...]:
         """What expires when."""
-        return self._live.judged.at(self._daemon.clock.wall())
+        return self._at(self._daemon.clock.wall())
+
+    def _at(self, now: int) -> tuple[Expiry, ...]:
+        found = self._live.judged.at(now)
+        return found if self._issued is None else (*found, self._issued(now))
 
     async def _run(self) -> None:
         asked = False
@@ -193,7 +208,7 @@ class Rotation:
     def _measure(self) -> None:
         """Set the gauges, and say once a day what should be renewed."""
         now = self._daemon.clock.wall()
-        for expiry in self._live.judged.at(now):
+        for expiry in self._at(now):
             where = labels(credential=expiry.credential)
             if expiry.ends is not None:
                 self._families["usher_credential_expiry_seconds"].set(round(expiry.ends - now / 1000), where)

@@ -79,6 +79,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     broker.add_argument("--user", default="", help="with --issuer-seed: NATS user of the nodes (chusr)")
     broker.add_argument("--password", default="", help="with --issuer-seed: its password (chpwd)")
     broker.add_argument(
+        "--fleet-user", default="", help="NATS user of the fleet's account: provisioned nodes listen there"
+    )
+    broker.add_argument("--fleet-password-file", metavar="FILE", help="a file with the password of that user")
+    broker.add_argument(
         "--connections",
         type=int,
         default=MOST_CONNECTIONS,

@@ -17,8 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from transport.wire.errors import WireError
-from transport.wire.versions import WireRequest, decode_request
+from transport.wire.versions import WireRequest
 from usher.simulator import cruel
 from usher.simulator import node as machine
 from usher.simulator.crowds import gust
@@ -68,6 +67,7 @@ class Fleet:
         seats = [seat for name in plan.names for seat in seats_of(plan, name)]
         lines = max(1, min(plan.connections, len(seats)))
         self._lines = [Line[Seat](seats[n::lines], self._hear, self._stands) for n in range(lines)]
+        self._servers = Line[Seat]((), self._hear, lambda _: None) if plan.fleet is not None else None
         self._phases: Counter[Phase] = Counter()
         self._counts: Counter[str] = Counter()
         self._nodes = len(seats)
@@ -76,7 +76,7 @@ class Fleet:
         self._stood = 0
         self._gate = asyncio.Semaphore(_CONNECTING)
         self._all_stand = asyncio.Event()
-        self._decode = lru_cache(maxsize=16)(_decoded)  # a broadcast reaches every connection
+        self._decode = lru_cache(maxsize=16)(machine.decoded)  # a broadcast reaches every connection
 
     def figures(self) -> Figures:
         """Where the fleet stands."""
@@ -103,6 +103,8 @@ class Fleet:
             async with asyncio.TaskGroup() as group:
                 for line in lines:
                     group.create_task(self._keep(line))
+                if self._servers is not None and self._plan.fleet is not None:
+                    group.create_task(self._servers.keep(self._plan.broker, self._plan.fleet, name, self._plan.context))
                 if self._plan.churn is not None:
                     group.create_task(self._passing(self._plan.churn))
         finally:
@@ -110,7 +112,7 @@ class Fleet:
             for seat in (seat for line in lines for seat in line.seats):
                 if seat.timer is not None:
                     seat.timer.cancel()
-            await close_all(lines)
+            await close_all([*lines, self._servers] if self._servers is not None else lines)
 
     async def _passing(self, churn: Churn) -> None:
         """Let names come and go, once everybody is there."""
@@ -232,24 +234,29 @@ class Fleet:
                     self._answer(seat, output, fate)
                 case Announce():
                     self._announce(seat, output)
-                case Attach() if seat.node.process.mode is Mode.PROVISIONING and seat.line is not None:
-                    seat.line.attach(seat, output.subjects)
                 case Attach():
-                    pass  # a provisioned server listens in the fleet, where the simulator has no connection
-                case _ if seat.line is not None:
-                    seat.line.detach(seat)
+                    if (line := self._line(seat)) is not None:
+                        line.attach(seat, output.subjects)
+                case _:
+                    for line in filter(None, (seat.line, self._servers)):
+                        line.detach(seat)
         self._count(seat)
         self._set_timer(seat)
 
     def _answer(self, seat: Seat, answer: Answer, fate: Treatment) -> None:
-        if fate.mute or seat.line is None or len(answer.payload) > seat.line.max_payload:
+        line = self._line(seat)
+        if fate.mute or line is None or len(answer.payload) > line.max_payload:
             return
         self._counts["answers"] += 1
         copies = publication(answer.subject, answer.payload) * (2 if fate.duplicate else 1)
         if fate.late:
-            self._loop.call_later(fate.late, seat.line.send, copies)
+            self._loop.call_later(fate.late, line.send, copies)
         else:
-            seat.line.send(copies)
+            line.send(copies)
+
+    def _line(self, seat: Seat) -> Line[Seat] | None:
+        """Where a node's process listens and answers now: a provisioned server in the fleet, if that can be reached."""
+        return self._servers if seat.node.process.mode is Mode.SERVER else seat.line
 
     def _announce(self, seat: Seat, said: Announce) -> None:
         if seat.line is None or (seat.node.process.mode is Mode.SERVER and not self._plan.server_events):
@@ -269,7 +276,7 @@ class Fleet:
 
     def _set_timer(self, seat: Seat) -> None:
         due = seat.node.due
-        if seat.node.process.mode is Mode.SERVER and not self._plan.server_events:
+        if seat.node.process.mode is Mode.SERVER and not seat.node.process.ends and not self._plan.server_events:
             due = None  # it has left: nobody hears that it is alive
         if due == seat.due:
             return
@@ -286,10 +293,3 @@ class Fleet:
         if due is not None and now < due <= now + _SLACK:
             now = due
         self._live(seat, machine.elapse(seat.node, seat.setup, now, os.urandom(ENTROPY)), now)
-
-
-def _decoded(payload: bytes) -> WireRequest | None:
-    try:
-        return decode_request(payload)
-    except WireError:
-        return None

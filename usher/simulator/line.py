@@ -67,6 +67,13 @@ class Line(Generic[T]):
             self._link = None
             self._changed(-1)
 
+    async def keep(self, broker: Broker, login: Login, name: str, context: ssl.SSLContext) -> None:
+        """Stand for ever."""
+        gate = asyncio.Semaphore(1)
+        while True:
+            await self.stand(broker, login, name, context, gate)
+            await self.ended()
+
     @property
     def max_payload(self) -> int:
         """The largest payload that the broker takes, bytes."""

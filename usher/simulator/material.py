@@ -21,10 +21,12 @@ import yaml
 
 from fsm.errors import UsherError
 from security.issuing import make_broker_certificate, make_issuer, make_provisioning_token, make_signer
-from usher.simulator.broker import HOST, EmbeddedBroker
+from usher.simulator.broker import HOST, EmbeddedBroker, Passwords
 
 CALLER: Final = "usher_demo"
 """The identity of the demo's provisioner, and the caller id of its token."""
+OPERATOR: Final = "up=operator"
+"""The caller id of the token that manages the fleet."""
 YEAR: Final = 365 * 24 * 3600
 _SHEBANG: Final = 120
 _BLANK_ISSUER: Final = 'ISSUER = ""'
@@ -80,13 +82,24 @@ class DemoSite:
         return self.site / "provisioning.jwt"
 
     @property
+    def operator(self) -> tuple[Path, Path]:
+        """An operator's client token for the fleet, and its seed."""
+        return self.site / "operator.jwt", self.site / "operator.seed"
+
+    @property
+    def fleet_password(self) -> Path:
+        """The password of the broker's user `fleet`, for the simulated servers once they are provisioned."""
+        return self.site / "fleet.password"
+
+    @property
     def ca(self) -> Path:
         """The authority of the broker's certificate: that certificate itself, unless the site has an authority."""
         return self.directory / self.ca_at
 
     def fleet(self, nodes: int) -> list[str]:
         """The words after `usher` that start a fleet of so many nodes."""
-        return ["simulate", "--nodes", str(nodes), "--token", str(self.provisioning_token), "--ca", str(self.ca)]
+        words = ["simulate", "--nodes", str(nodes), "--token", str(self.provisioning_token), "--ca", str(self.ca)]
+        return [*words, "--fleet-user", "fleet", "--fleet-password-file", str(self.fleet_password)]
 
     def daemon(self) -> list[str]:
         """The words after `usher` that start the daemon."""
@@ -123,19 +136,27 @@ def make_site(directory: Path, broker: EmbeddedBroker, now_s: int, more: Mapping
             issuer, now_s, YEAR, token=token, urls=[broker.url], user="node", password=broker.passwords.node
         ),
     )
+    operator = make_signer(issuer, OPERATOR, now_s, YEAR, permissions={"fleet_management": True})
+    for path, text in zip(made.operator, (operator.token, operator.seed_hex), strict=True):
+        private(path, text)
+    private(made.fleet_password, broker.passwords.fleet)
     private(made.helper, helper_script(issuer.public_hex), mode=0o700)
     private(made.choria_config, choria_configuration(made))
-    settings = configuration(made, token, broker.passwords.provisioner, issuer.public_hex) | dict(more or {})
+    settings = configuration(made, token, broker.passwords, issuer.public_hex) | dict(more or {})
     private(made.config, yaml.safe_dump(settings, sort_keys=False))
     return made
 
 
-def configuration(site: DemoSite, token: str, password: str, issuer: str) -> dict[str, Any]:
+def configuration(site: DemoSite, token: str, passwords: Passwords, issuer: str) -> dict[str, Any]:
     """The keys of the YAML, those that a site with an organization issuer has (reference/issuer-network.yaml)."""
-    return common_settings(site, helper_command(site.helper), token, password) | {
+    return common_settings(site, helper_command(site.helper), token, passwords.provisioner) | {
         "jwt_verify_cert": issuer,
         "jwt_signing_key": str(site.site / "signer.seed"),
         "jwt_signing_token": str(site.site / "signer.jwt"),
+        "fleet_token_file": str(site.operator[0]),
+        "fleet_seed_file": str(site.operator[1]),
+        "fleet_user": "fleet",
+        "fleet_password": passwords.fleet,
         "features": {"jwt": True, "ed25519": True},
     }
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from transport.wire import mcorpc
 from transport.wire.errors import WireError
-from transport.wire.versions import WIRES, WireRequest
+from transport.wire.versions import WIRES, WireRequest, decode_request
 from usher.simulator import provision, rpcutil
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.matching import matches
@@ -91,6 +91,14 @@ def refuse(node: Node, setup: Setup, request: WireRequest, text: str, now: int) 
     action = action_of(request)
     payload = mcorpc.encode_answer(action, provision.ABORTED, text, {})
     return _answered(node, setup, request, payload, now)
+
+
+def decoded(payload: bytes) -> WireRequest | None:
+    """A message as a request; None if its bytes are none."""
+    try:
+        return decode_request(payload)
+    except WireError:
+        return None
 
 
 def action_of(request: WireRequest | None) -> str:

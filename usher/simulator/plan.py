@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import resource
 import ssl
 import time
@@ -87,7 +88,9 @@ def make_plan(args: argparse.Namespace) -> Plan:
     keys = keys_wanted(setup, profile, args.rsa_keys)
     setup = replace(setup, keys=made_keys(keys))
     login = Login(setup.token, str(told.get("chusr", "")), str(told.get("chpwd", "")))
-    unkindness = Unkindness(tuple(rules), seed)
+    unkindness, fleet = Unkindness(tuple(rules), seed), _fleet(args, mistakes)
+    if mistakes:
+        raise ArgumentsError(mistakes)
     chosen = cast(seed, "cruelties", [amount for _, amount in profile.parts], names)
     return Plan(
         broker=broker,
@@ -104,7 +107,20 @@ def make_plan(args: argparse.Namespace) -> Plan:
         churn=profile.churn,
         domain=args.domain,
         told=tuple(_told(args, seed, profile, len(names), keys)),
+        fleet=fleet,
     )
+
+
+def _fleet(args: argparse.Namespace, mistakes: list[str]) -> Login | None:
+    """Who logs in where provisioned nodes listen; None if nobody does."""
+    if not args.fleet_user:
+        return None
+    try:
+        password = Path(args.fleet_password_file or os.devnull).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        mistakes.append(f"--fleet-password-file: {getattr(error, 'strerror', None) or 'it is not text'}")
+        return None
+    return Login("", args.fleet_user, password)
 
 
 def _told(args: argparse.Namespace, seed: int, profile: Profile, nodes: int, keys: int) -> Iterator[str]:

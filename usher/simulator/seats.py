@@ -32,6 +32,7 @@ class Plan:
     until every connection stands; `server_events` lets a provisioned node say `startup` as component `server` before
     it leaves, which a real one says on its fleet connection. `parts` names the cruel ones and what they play, `setups`
     those whose facts are others, `churn` lets more names of `domain` come and go; `told` says all that to people.
+    `fleet` logs in where provisioned nodes listen; without it they listen nowhere.
     """
 
     broker: Broker
@@ -48,6 +49,7 @@ class Plan:
     churn: Churn | None = None
     domain: str = ""
     told: tuple[str, ...] = ()
+    fleet: Login | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

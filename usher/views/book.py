@@ -18,7 +18,7 @@ from fsm.snapshot import Snapshot
 from fsm.states import State
 from store.reader import PAGE, Reader, open_reader
 from store.records import begins
-from store.views import FleetView, Group, HistoryView, Marked, NodeView
+from store.views import EndView, FleetView, Group, HistoryView, Marked, NodeView
 from usher.views.openings import OpeningView, openings, openings_between
 from usher.views.past import Opened, Past, read
 
@@ -57,6 +57,10 @@ class Book:
             shown = [node for node in page.nodes if state is State.UNSEEN or node.state is not State.UNSEEN]
             yield from shown
             after, left = page.after, None if left is None else left - len(shown)
+
+    def ending(self, until: int, limit: int | None) -> tuple[EndView, ...]:
+        """Provisioned nodes whose server token ends until then (Unix seconds), the soonest first."""
+        return self._reader.ending(until, limit)
 
     def history(self, node: str, limit: int, until: int | None = None) -> list[Past]:
         """The newest lines of a node's history (up to seq `until`), oldest first."""

@@ -83,6 +83,10 @@ OF: dict[Effect, st.SearchStrategy[Payload]] = {
     Effect.RESTART: acks,
     Effect.SHUTDOWN: acks,
     Effect.LOOK: sightings,
+    Effect.SEND_REPROVISION: acks,
+    Effect.SEND_RESTART: acks,
+    Effect.SEND_SHUTDOWN: acks,
+    Effect.LOOK_IN_FLEET: sightings,
 }
 sents = st.none() | st.builds(Sent, times, connections)
 

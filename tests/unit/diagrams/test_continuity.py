@@ -8,6 +8,8 @@ from diagrams import continuity
 from diagrams.answers import MOMENTS, WHY
 from diagrams.lives import ANSWERS, Life, killed, openings, places, waits
 from diagrams.model import opened
+from fsm.demand import SENDS
+from fsm.demands import LEAVING
 from fsm.effects import SPECS, STEPS, Effect, Feature, Unknown
 from fsm.events import Certainty
 from fsm.policy import Policy
@@ -26,6 +28,9 @@ def section(state: State, effect: Effect) -> list[str]:
     """The lines of one effect's section."""
     text = continuity.document().split(f"\n### {effect.value} in {state.value}\n")[1]
     return text.split("\n### ")[0].split("\n## ")[0].splitlines()
+
+
+LOOKS = {Effect.LOOK, Effect.LOOK_IN_FLEET}
 
 
 def test_every_step_of_every_phase_is_found():
@@ -67,7 +72,11 @@ def test_a_kill_costs_no_try_and_no_generation(place, life):
 def test_what_was_sent_is_repeated_as_it_was_or_looked_for(place, life):
     state, effect = place
     sent, unsent = killed(life, started=True), killed(life, started=False)
-    if state is State.PROVISIONED:
+    if effect in SENDS:
+        assert (sent.opened, unsent.opened) == (Effect.LOOK_IN_FLEET, None)
+    elif effect is Effect.LOOK_IN_FLEET:
+        assert (sent.opened, unsent.opened) == (effect, effect)
+    elif state is State.PROVISIONED:
         assert (sent.opened, unsent.opened) == (None, None)
     elif SPECS[effect].unknown is Unknown.LOOK:
         assert sent.opened is Effect.LOOK
@@ -89,8 +98,8 @@ def test_only_new_csr_and_the_exchange_wait_until_nothing_else_is_alive(place, l
         assert after.waited == Policy().request_life
     else:
         assert not waits_for_quiet
-        assert after.waited <= Policy().shutdown_delay
-    assert not killed(life, started=False).held_back[0] or effect is Effect.LOOK
+        assert after.waited <= max(Policy().shutdown_delay, LEAVING if effect in SENDS else 0)
+    assert not killed(life, started=False).held_back[0] or effect in LOOKS
 
 
 @every_opening
@@ -98,7 +107,7 @@ def test_old_facts_are_not_acted_on(place, life):
     """After a long absence nothing that learns or changes goes on from old facts; looks do."""
     effect = place[1]
     after = killed(life, started=True, down=continuity.DOWN)
-    if life.snapshot.facts.at and SPECS[effect].unknown is Unknown.REPEAT and effect is not Effect.LOOK:
+    if life.snapshot.facts.at and SPECS[effect].unknown is Unknown.REPEAT and effect not in LOOKS:
         assert after.anew
         assert after.last.snapshot.state is State.DISCOVERED
     else:

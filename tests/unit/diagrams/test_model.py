@@ -118,7 +118,7 @@ def test_the_any_state_says_where_its_rows_do_not_start():
     assert {name: line.excepted for name, line in lines.items()} == {
         "forget": (State.UNSEEN,),
         "quarantine": (),
-        "asked-to-reprovision": (State.UNSEEN,),
+        "asked-to-reprovision": (State.UNSEEN, State.PROVISIONED),
     }
 
 

@@ -39,8 +39,8 @@ def test_there_is_something_to_run():
     assert len(EXAMPLES) >= 10
     assert len(COMMANDS) >= 8
     pages = {
-        "README.md", "certificates.md", "database.md", "debugging.md", "install.md", "operating.md", "recovery.md",
-        "stuck.md",
+        "README.md", "certificates.md", "database.md", "debugging.md", "install.md", "operating.md", "operations.md",
+        "recovery.md", "stuck.md",
     }  # fmt: skip
     assert {example.page for example in EXAMPLES} == pages
 

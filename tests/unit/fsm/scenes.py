@@ -79,9 +79,9 @@ class Scene:
         """Somebody says something about the node."""
         return self.post(Hint(kind))
 
-    def asks(self, verb: Verb) -> Scene:
+    def asks(self, verb: Verb, plan: int = 0, *, force: bool = False) -> Scene:
         """An operator asks for something."""
-        return self.post(Operator(verb, "root", "because"))
+        return self.post(Operator(verb, "root", "because", plan, force))
 
     def due(self) -> Scene:
         """What the node waits for comes."""
@@ -138,7 +138,9 @@ class Scene:
                 return Ack("Wrote 9 lines", configuration(self.snapshot.facts))
             case Effect.RESTART | Effect.SHUTDOWN:
                 return Ack("after 2s")
-            case Effect.LOOK:
+            case Effect.SEND_REPROVISION | Effect.SEND_RESTART | Effect.SEND_SHUTDOWN:
+                return Ack("after 9s")
+            case Effect.LOOK | Effect.LOOK_IN_FLEET:
                 return GONE
 
     def until(self, effect: Effect) -> Scene:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fsm.demand import ON_DEMAND
 from fsm.effects import Effect
 from fsm.events import Certainty, DueKind, HintKind, Verb, Verdict
 from fsm.machine import Decision, Rejected
@@ -243,7 +244,7 @@ def test_an_end_lasts_until_a_hint(kind: HintKind):
 
 
 @pytest.mark.parametrize("certainty", [Certainty.NOT_SENT, Certainty.INTERRUPTED])
-@pytest.mark.parametrize("effect", sorted(set(Effect) - {Effect.SHUTDOWN, Effect.RESTART}))
+@pytest.mark.parametrize("effect", sorted(set(Effect) - {Effect.SHUTDOWN, Effect.RESTART} - ON_DEMAND))
 def test_an_outage_or_our_own_crash_costs_no_try(certainty: Certainty, effect: Effect):
     scene = through(effect)
     for _ in range(10):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from fsm.demand import ON_DEMAND, SENDS
 from fsm.effects import Effect, EffectId, Feature, choices
 from fsm.events import Ack, Certainty, Done, DueKind, Event, Failed, Payload, Sent, Sighting, Verb, Verdict
 from fsm.policy import Policy
@@ -49,7 +50,7 @@ def test_what_does_not_change_the_node_or_heals_itself_leaves_nothing_behind(eff
 def test_nothing_that_changes_the_node_opens_before_but_new_key():
     quiet = Quiet(SENT + LIFE, "c1", SENT, "")
     forbidden = {effect for effect in Effect if forbids(quiet, effect, NOTHING, SENT + LIFE - 1)}
-    assert forbidden == {Effect.NEW_CSR, Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN}
+    assert forbidden == {Effect.NEW_CSR, Effect.CONFIGURE, Effect.RESTART, Effect.SHUTDOWN} | SENDS
     assert not {effect for effect in Effect if forbids(quiet, effect, NOTHING, SENT + LIFE)}
 
 
@@ -139,7 +140,9 @@ def test_an_x509_node_interrupted_in_new_csr_waits_a_minute_and_is_asked_again_w
     assert scene.snapshot.doing.tries == 1
 
 
-@pytest.mark.parametrize("effect", sorted(set(Effect) - {Effect.NEW_CSR, Effect.EXCHANGE_KEY, Effect.SHUTDOWN}))
+@pytest.mark.parametrize(
+    "effect", sorted(set(Effect) - {Effect.NEW_CSR, Effect.EXCHANGE_KEY, Effect.SHUTDOWN} - ON_DEMAND)
+)
 def test_no_other_node_waits_after_a_restart_of_ours_but_for_the_looks_that_a_parting_needs(effect: Effect):
     scene = through(effect).crash().due()
     assert scene.doing is (Effect.LOOK if effect is Effect.RESTART else effect)
@@ -149,7 +152,7 @@ def test_no_other_node_waits_after_a_restart_of_ours_but_for_the_looks_that_a_pa
 def test_such_a_node_is_counted_as_waiting_from_its_first_transition_on_and_no_other_is():
     assert waits_until_quiet(interrupted().snapshot)
     assert waits_until_quiet(interrupted().due().snapshot)
-    others = set(Effect) - {Effect.NEW_CSR, Effect.EXCHANGE_KEY, Effect.SHUTDOWN}
+    others = set(Effect) - {Effect.NEW_CSR, Effect.EXCHANGE_KEY, Effect.SHUTDOWN} - ON_DEMAND
     assert not any(waits_until_quiet(through(effect).crash().snapshot) for effect in others)
 
 

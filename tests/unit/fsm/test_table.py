@@ -12,7 +12,20 @@ import pytest
 
 from fsm import actions, guards, partings, transports, waits
 from fsm.effects import STEPS, Effect
-from fsm.events import Ack, Certainty, Done, Due, DueKind, Event, Hint, HintKind, Operator, Trigger, Verb, Verdict
+from fsm.events import (
+    Ack,
+    Certainty,
+    Done,
+    Due,
+    DueKind,
+    Event,
+    Hint,
+    HintKind,
+    Operator,
+    Trigger,
+    Verb,
+    Verdict,
+)
 from fsm.machine import Decision, Rejected, decide
 from fsm.policy import Policy
 from fsm.reasons import Reason
@@ -23,6 +36,7 @@ from fsm.table import ROWS
 from tests.model.interpreter import cells
 from tests.model.search import search
 from tests.model.usher import Rules
+from tests.unit.fsm.demanding import ON_DEMAND
 from tests.unit.fsm.scenes import CARRIED, NEW, OLD, Scene, helper, reached, through
 
 CELLS = cells(ROWS)
@@ -146,6 +160,7 @@ def exchanged_late() -> Scene:
 
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
+    **ON_DEMAND,
     "exchange-anew": not_decrypted,
     "exchange-not-yet": exchanged_late,
     "exchange-later": lambda: through(Effect.EXCHANGE_KEY).fails(Certainty.UNKNOWN).due(),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from diagrams.lives import killed, openings
+from fsm.demand import ON_DEMAND
 from fsm.effects import SPECS, Effect, Feature, Intent
 from fsm.events import Certainty, CsrFacts, HelperFacts, Operator, Sent, Sighting, Verb, Verdict
 from fsm.policy import Policy
@@ -28,7 +29,7 @@ X509 = Policy(features=frozenset({Feature.JWT, Feature.PKI}))
 NODES = names(12)
 PLACES = 5
 CARRIED = frozenset({Effect.EXCHANGE_KEY, Effect.WRAP_KEY})
-ED25519 = [effect for effect in Effect if effect not in CARRIED | {Effect.NEW_CSR}]
+ED25519 = [effect for effect in Effect if effect not in CARRIED | ON_DEMAND | {Effect.NEW_CSR}]
 KEY = HelperFacts(DIGEST, Verdict.CONFIGURE, "", key=True)
 
 

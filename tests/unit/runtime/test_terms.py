@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm.effects import Port
 from fsm.events import Operator, Verb
 from fsm.reasons import Reason
 from fsm.states import State
@@ -66,4 +67,4 @@ async def test_places_of_what_was_given_up_are_free_again(rig: Rig):
         await lead(rig, TAKEOVER)
     await rig.until_all(State.PROVISIONED, 20)
     await settle()
-    assert [rig.engine.executor.running(port) for port in rig.engine.executor._running] == [0, 0, 0]
+    assert [rig.engine.executor.running(port) for port in rig.engine.executor._running] == [0] * len(Port)

@@ -48,10 +48,14 @@ def test_everything_is_for_its_owner_alone(site: DemoSite):
     assert set(modes.values()) == {0o600}
 
 
+FLEET = {"fleet_token_file", "fleet_seed_file", "fleet_user", "fleet_password"}
+"""What the older program does not do: ask provisioned nodes."""
+
+
 def test_the_yaml_has_the_keys_of_a_site_with_an_issuer(site: DemoSite, broker: EmbeddedBroker, shared: Path):
     settings = yaml.safe_load(site.config.read_text())
     reference = yaml.safe_load((shared / "reference" / "issuer-network.yaml").read_text())
-    assert set(settings) == set(reference) - {"workers"} | {"state_directory"}
+    assert set(settings) == set(reference) - {"workers"} | {"state_directory"} | FLEET
     assert settings["broker_provisioning_password"] == broker.passwords.provisioner
     assert settings["features"] == reference["features"]
 

@@ -1,0 +1,48 @@
+"""A dry run: what would be asked of whom, and of whom not and why; decided by the table itself.
+
+Rules:
+1. What is said is what the daemon would decide on the records as they are now: the same `decide`, and nothing is kept.
+2. A node that would not be asked is told with the sentence of the row that refuses it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from fsm.demand import SENDS
+from fsm.events import Event, Operator
+from fsm.machine import Rejected, decide
+from fsm.policy import Policy
+from fsm.snapshot import unseen
+from store.reader import Reader
+from usher.demand.plan import Plan
+from usher.views.text import visible
+
+
+def foreseen(reader: Reader, plan: Plan, now: int, *, as_json: bool) -> tuple[list[str], bool]:
+    """The lines that say what would be asked of each, and whether all would be asked."""
+    asked, told = 0, {}
+    lines: list[str] = []
+    for node in plan.nodes:
+        would, why = _would(reader, plan, node, now)
+        asked += would
+        told[node] = {"asked": would, "why": why}
+        lines.append(f"{node}: {'would be asked' if would else 'would not be asked'}: {visible(why)}")
+    manner = plan.manner
+    batches = -(-len(plan.nodes) // manner.batch)
+    if as_json:
+        lines = [json.dumps({"verb": plan.verb.value, "batches": batches, "nodes": told})]
+    else:
+        of = f"{batches} batch{'' if batches == 1 else 'es'} of {manner.batch}"
+        lines.append(f"{asked} of {len(plan.nodes)} would be asked, in {of}; nobody was asked")
+    return lines, asked == len(plan.nodes)
+
+
+def _would(reader: Reader, plan: Plan, node: str, now: int) -> tuple[bool, str]:
+    snapshot = reader.node(node) or unseen(node)
+    wish = Operator(plan.verb, "", plan.reason, plan.id, plan.manner.force)
+    decision = decide(snapshot, Event(now, bytes(16), wish), Policy())
+    if isinstance(decision, Rejected):
+        return False, decision.why
+    sent = decision.opens is not None and decision.opens.effect in SENDS
+    return True, decision.row.why if sent else f"{snapshot.state}: {decision.row.why}; nothing needs to be sent"
