@@ -76,6 +76,7 @@ class Peers:
         self._usher, self._leading, self._council, self._seal = usher, leading, council, seal
         self._clock, self._discards = clock, discards
         self._connection: Connection | None = None
+        self._lineage = ""
         self._task: asyncio.Task[None] | None = None
         self._soon = asyncio.Event()
         self._at = 0
