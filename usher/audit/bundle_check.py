@@ -203,16 +203,15 @@ def _checkpoints(folder: Path, journal: dict[str, Any], links: dict[tuple[str, s
 
 def _tables(folder: Path, journal: dict[str, Any]) -> str:
     """Each table is the one that its digest names, its pictures are those in it, and checkpoints name it."""
-    held = {(each["version"], each["digest"]) for each in journal["tables"]}
+    there = {path.name for path in folder.iterdir()}
+    held = {(int(each["version"]), str(each["digest"])) for each in journal["tables"]}
     for version, digest_ in sorted(held):
         name = table_file(version, digest_)
-        text = (folder / name).read_bytes() if (folder / name).exists() else b""
+        text = (folder / name).read_bytes() if name in there else b""
         if sha256(text).hexdigest() != digest_:
             return f"{name} is not the table that journal {journal['journal']} names"
         drawn = files(Table(version, digest_, text, 0, ""))
-        if other := [
-            each for each in drawn if not (folder / each).exists() or (folder / each).read_bytes() != drawn[each]
-        ]:
+        if other := [each for each in drawn if each not in there or (folder / each).read_bytes() != drawn[each]]:
             return f"{other[0]} is not the picture of the table in {name}"
     named = {int(version) for version in journal["table_versions"]}
     for _, each in (pair for pair in _read(folder) if pair[0] == journal["journal"]):
