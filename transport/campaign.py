@@ -6,7 +6,7 @@ Rules:
 3. Silence ends it SLACK before its time; and whoever wakes up after its time leads no more, whatever the broker says.
 4. A win counts after a second write and SETTLING more, as the older program's, and never before the time that a
    hand-over names.
-5. A hand-over is a claim that anybody may make: it is tried by a write over exactly its sequence, and seldom.
+5. A hand-over is what an usher said, perhaps long ago: it is tried by a write over exactly its sequence, and seldom.
 """
 
 from __future__ import annotations

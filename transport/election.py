@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
 from fsm.instant import Instant
 from fsm.ports import Clock
@@ -61,6 +61,23 @@ class _Asked:
     timer: asyncio.TimerHandle | None = None
 
 
+class Seal(Protocol):
+    """What only the ushers of one cluster can put on a message."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is anything to seal with."""
+        ...
+
+    def seal(self, body: bytes) -> bytes:
+        """The body, sealed."""
+        ...
+
+    def open(self, data: bytes) -> bytes | None:
+        """The body; None if it is not sealed by one of us."""
+        ...
+
+
 class Election:
     """One usher's part in the election `provisioner`; `name` is what it writes into the key.
 
@@ -73,13 +90,14 @@ class Election:
         caller: str,
         name: str,
         clock: Clock,
+        seal: Seal,
         *,
         discards: Discards,
         changed: Changed,
         heard: Callable[[Leads], None],
     ) -> None:
         """Hold the connection; nothing is asked yet."""
-        self._connection, self._name, self._clock = connection, name, clock
+        self._connection, self._name, self._clock, self._seal = connection, name, clock, seal
         self._discards, self._changed, self._heard = discards, changed, heard
         self.usher = secrets.token_hex(8)
         """Names this process towards its peers."""
@@ -118,7 +136,9 @@ class Election:
 
     def hand_over(self, sequence: int, wait: float) -> None:
         """Tell the peers that this key may be taken over, and that our requests may be alive for `wait` seconds."""
-        self._say(subjects.HANDOVER, encode_handover(Handover(self.usher, sequence, round(wait * 1000))))
+        if self._seal.usable:
+            said = encode_handover(Handover(self.usher, sequence, round(wait * 1000)))
+            self._say(subjects.HANDOVER, self._seal.seal(said))
 
     async def close(self) -> None:
         """Take no part any more, and log out."""
@@ -208,8 +228,9 @@ class Election:
             self._take(Denied(f"the broker's answer is of another form: {error.detail}"))
 
     def _on_handover(self, _subject: str, data: bytes, _status: int) -> None:
+        body = self._seal.open(data)
         try:
-            said = decode_handover(data)
+            said = decode_handover(body or b"")
         except WireError:
             self._discards.count("bad_peer")
             return

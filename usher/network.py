@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from fsm.events import HintKind
 from fsm.ports import Clock
+from security.peers import PeerSeal
 from transport.connection import Connection, Options
 from transport.credentials import Credentials, Tls
 from transport.discovery import Discovery
@@ -148,6 +149,7 @@ class Network:
             way.caller.caller,
             way.election_name,
             self._clock,
+            PeerSeal(lambda: way.credentials.password),
             discards=self._told.discards,
             changed=changed,
             heard=heard,

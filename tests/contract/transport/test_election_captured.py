@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fsm.runtime.clock import SystemClock
+from security.peers import PeerSeal
 from tests.fakes.link import QUICK, Discarded, Heard, Known
 from transport.connection import Connection, Handed
 from transport.credentials import tls_context
@@ -64,7 +65,7 @@ async def said(broker: EmbeddedBroker) -> list[tuple[str, str, str | None, str]]
         name="test", discards=Discarded(), report=Heard(), options=QUICK,
     )  # fmt: skip
     election = Election(
-        link, CALLER, CALLER, SystemClock(), discards=Discarded(),
+        link, CALLER, CALLER, SystemClock(), PeerSeal(lambda: "s3cret"), discards=Discarded(),
         changed=lambda _before, after: leases(after), heard=lambda _: None,
     )  # fmt: skip
     await election.start()

@@ -12,6 +12,7 @@ import pytest
 
 from fsm.runtime.clock import SystemClock
 from security.issuing import make_broker_certificate
+from security.peers import PeerSeal
 from tests.fakes.link import CALLER, Discarded, Heard, connection
 from transport.discovery import Discovery
 from transport.election import Election
@@ -49,7 +50,7 @@ async def standing(broker: EmbeddedBroker, name: str, last: int = 0) -> AsyncIte
     report: Heard[Report] = Heard()
     link = connection(f"lease {name}", broker.url, "provisioner", broker.passwords.provisioner, report=report)
     election = Election(
-        link, "up=usher", name, SystemClock(), discards=Discarded(),
+        link, "up=usher", name, SystemClock(), PeerSeal(lambda: broker.passwords.provisioner), discards=Discarded(),
         changed=lambda _before, after: leases(after), heard=heard,
     )  # fmt: skip
     await election.start(last)
@@ -115,9 +116,10 @@ async def test_forged_hand_overs_change_nothing(own: EmbeddedBroker):
         forger = connection("forger", own.url, "provisioner", own.passwords.provisioner)
         await forger.start()
         await forger.ready()
-        for data in (encode_handover(Handover("f" * 16, 999, 0)), b"{", b"", b'{"protocol":5}', b"x" * 100_000):
-            forger.publish(HANDOVER, data)
         sequence = leader.election.lease.sequence
+        guesses = [encode_handover(Handover("f" * 16, sequence + ahead, 0)) for ahead in range(20)]
+        for data in (*guesses, b"{", b"", b'{"protocol":5}', b"x" * 100_000):
+            forger.publish(HANDOVER, data)
         await leader.leases.until(lambda found: found[-1].sequence > sequence + 2)
         await forger.close()
         assert leader.election.lease.role is Role.LEADER

@@ -157,7 +157,7 @@ def test_whatever_pair_of_states_a_row_will_join_has_a_way(source, target):
     assert not [box.name for box in others if through(found[0], box)]
 
 
-@pytest.mark.parametrize("source", [*PHASES, *ENDS])
+@pytest.mark.parametrize("source", [*PHASES, *sorted(ENDS)])
 def test_a_record_that_was_closed_leads_back_to_the_start_through_no_box(source):
     wide = [replace(node, notes=(Note("m" * 70),)) if node.name == "discovered" else node for node in draw().nodes]
     edge = Edge(source.value, State.UNSEEN.value, None, (), "38")
