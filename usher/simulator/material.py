@@ -44,12 +44,16 @@ class DirectoryTakenError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class DemoSite:
-    """Where everything of a site lies; `url` is its broker's, the other two are paths in the directory."""
+    """Where everything of a site lies; `url` is its broker's, the other two are paths in the directory.
+
+    `on_demand` says that there is an account of the fleet, in which servers can be asked once they are provisioned.
+    """
 
     directory: Path
     url: str
     helper_at: str = "site/helper.py"
     ca_at: str = "broker/tls.pem"
+    on_demand: bool = True
 
     @property
     def site(self) -> Path:
@@ -99,6 +103,8 @@ class DemoSite:
     def fleet(self, nodes: int) -> list[str]:
         """The words after `usher` that start a fleet of so many nodes."""
         words = ["simulate", "--nodes", str(nodes), "--token", str(self.provisioning_token), "--ca", str(self.ca)]
+        if not self.on_demand:
+            return words
         return [*words, "--fleet-user", "fleet", "--fleet-password-file", str(self.fleet_password)]
 
     def daemon(self) -> list[str]:

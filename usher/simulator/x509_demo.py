@@ -38,7 +38,7 @@ def make_x509_broker(directory: Path, now: int) -> X509Broker:
 
 def make_x509_demo(directory: Path, broker: X509Broker, now: int, more: Mapping[str, Any] | None = None) -> DemoSite:
     """Write the site of brokers that were started; `now` dates what it signs, `more` adds to the YAML."""
-    made = DemoSite(directory.resolve(), broker.url, "site/x509_helper.py", "site/ca.pem")
+    made = DemoSite(directory.resolve(), broker.url, "site/x509_helper.py", "site/ca.pem", on_demand=False)
     for folder in (made.site, made.state):
         folder.mkdir(mode=0o700)
     certifying = make_x509_site(made.site, broker.node_url, broker.authority)
