@@ -12,7 +12,8 @@ import pytest
 from sqlite_utils import Database
 
 from fsm.effects import Effect
-from fsm.events import Operator, Verb
+from fsm.events import Hint, HintKind, Operator, Sighting, Verb
+from fsm.states import State
 from store.identity import look, opened
 from store.pruning import make_bases, set_floor
 from store.reader import Reader, open_reader
@@ -29,7 +30,7 @@ HOUR = 60 * MINUTE
 
 
 async def later(state: Path) -> None:
-    """An hour later one of the nodes is asked to begin anew, and another is met for the first time."""
+    """An hour later two of the nodes begin anew, one of them since it is there again, and another is met first."""
     journal = open_store(state / "usher.db")
     await journal.begin_epoch()
     for node in ("web1.example.net", "web2.example.net"):
@@ -37,8 +38,12 @@ async def later(state: Path) -> None:
         assert snapshot is not None
         author = Author(journal, node, NOW + HOUR)
         author.snapshot = snapshot
-        await author.tell(Operator(Verb.REPROVISION, "anna", "a new rack"))
-        await author.due()
+        if snapshot.state is State.PROVISIONED:
+            await author.tell(Hint(HintKind.LISTED))
+            await author.done(Sighting(present=True))
+            await author.due()
+        else:
+            await author.tell(Operator(Verb.RETRY, "anna", "a new rack"))
     await provisioned(Author(journal, "new1.example.net", NOW + HOUR))
     await journal.close()
 
