@@ -65,6 +65,8 @@ def trial_of(where: Path, broker: EmbeddedBroker, client: str) -> Trial:
         helper=str(trial.where / "helper.py"),
         jwt_signing_key=str(trial.where / "signer.seed"),
         jwt_signing_token=str(trial.where / "signer.jwt"),
+        fleet_token_file="",
+        fleet_seed_file="",
     )
     trial.cfg.write_text(
         f"identity = usher.example.net\nplugin.choria.use_srv = false\nplugin.choria.middleware_hosts = {broker.url}\n"
