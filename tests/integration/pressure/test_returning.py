@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from fsm.effects import SPECS, Effect, Intent, Port
-from fsm.events import Certainty, HintKind, Operator, Sent, Verb
+from fsm.events import Certainty, HintKind, Sent, Sighting
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.admission import WIDEST
@@ -15,7 +15,7 @@ from fsm.runtime.pressure import DUES, NAMES
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from tests.fakes.clock import pass_time
-from tests.fakes.runtime import CONNECTION, Rig, failed, names, virtual
+from tests.fakes.runtime import CONNECTION, Rig, done, failed, names, virtual
 
 FLEET = 1000
 TEN_MINUTES = 600.0
@@ -106,12 +106,16 @@ async def test_those_who_were_known_come_before_strangers_and_the_oldest_first(r
     known, strangers = names(200), names(200, "s")
     rig.seen(*known)
     await rig.until_all(State.PROVISIONED, 200)
+    rig.performer.scripts[Effect.LOOK] = lambda intent: done(intent, Sighting(present=True, age=1))
+    await pass_time(90.0)
+    rig.engine.timers.hold()
+    rig.seen(*known)  # they are in provisioning mode again
+    await rig.until_all(State.REPROVISION, 200)
+    rig.performer.scripts.clear()
     rig.performer.calls.clear()
     rig.engine.hold(Reason.PAUSED)
+    rig.engine.timers.release()
     rig.seen(*strangers)
-    await pass_time(1.0)
-    for node in known:  # they are in provisioning mode again: an operator has asked for them
-        rig.post(node, Operator(Verb.REPROVISION, "anna", "a test"))
     await pass_time(1.0)
     rig.engine.release(Reason.PAUSED)
     await pass_time(600.0)
