@@ -11,5 +11,5 @@ from typing import Final
 
 PATIENCE: Final = 90.0
 """Seconds for something that happens at once, or within a few turns of a loop, of a thread, or of another process."""
-LONGEST: Final = 900
+LONGEST: Final = 600
 """Seconds after which a test that is still under way is a failure, and not a run that never ends."""
