@@ -133,6 +133,8 @@ class Snapshot:
     nobody was there, `returns` how often it came back from our own restart, `answered` whether it has ever answered.
     `let_in` is the mark of the site's token that it let us in with last, which outlives generations. `pairing` is what
     an unanswered request may leave alive that has the node make another half of a shared secret (fsm.pairing).
+    `network` names the one of several in which its newest generation began, or in which it was found since; empty where
+    there is but one.
     """
 
     node: str
@@ -162,6 +164,7 @@ class Snapshot:
     previous_token: str = ""
     let_in: str = ""
     pairing: Quiet | None = None
+    network: str = ""
 
     @property
     def open(self) -> Doing | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from fsm import actions as do
+from fsm import elsewhere
 from fsm import guards as when
 from fsm import partings as parted
 from fsm import transports as carry
@@ -29,6 +30,8 @@ CHANGED: Final = (
     (3, "exchange-later", "the same, when its due time comes"),
     (3, "looping", "the return that ends in being held is counted too"),
     (3, "exchange-anew", "a key that the node could not decrypt is exchanged and wrapped anew"),
+    (3, "back-elsewhere", "a node that had left and is seen in another network is taken in there"),
+    (3, "found-elsewhere", "a provisioned node that is found in another network moves there"),
 )
 """What changed in meaning: the version that brought it, the row, and why."""
 
@@ -49,6 +52,8 @@ def _each(name: str, sources: object, triggers: tuple[On, ...], why: str, **rest
 _SEEN: Final = (
     *_each("first-seen", S.UNSEEN, _SIGHTINGS, "a node that nobody knows joins the waiting room", to=S.DISCOVERED,
            do=(do.seen, do.begin_anew)),
+    *_each("back-elsewhere", {S.GONE, S.RETIRED}, _SIGHTINGS, "a node that had left is there again, in another network: it joins the waiting room there",
+           when=elsewhere.in_another_network, to=S.DISCOVERED, do=_ANEW),
     *_each("back-again", {S.GONE, S.RETIRED}, _SIGHTINGS, "a node that had left is there again: it joins the waiting room",
            to=S.DISCOVERED, do=_ANEW),
     *ignore("looked-lately", S.PROVISIONED, _SIGHTINGS, "a hint can be forged, so it makes us look once in look_interval",
@@ -153,6 +158,8 @@ _THROUGH: Final = (
         when=when.found_same_process, to=S.CONFIGURED, do=(do.settle, wait.await_restart, wait.wait_until_quiet)),
     row("restart-in-vain", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it says that it restarts and does not", to=S.FAILED,
         do=(do.settle, do.because(Reason.RESTART_WITHOUT_EFFECT), do.fail)),
+    row("found-elsewhere", S.PROVISIONED, On.DONE, "it is in provisioning mode in another network: it moves there", when=elsewhere.found_in_another_network,
+        to=S.REPROVISION, do=(do.settle, do.move, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
     row("back-in-provisioning", S.PROVISIONED, On.DONE, "it is in provisioning mode again", when=when.found_somebody,
         to=S.REPROVISION, do=(do.settle, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
     row("still-provisioned", S.PROVISIONED, On.DONE, "nobody is in provisioning mode under this name", do=(do.settle,)),
