@@ -53,6 +53,12 @@ MARKS: Final = f"""
 SELECT {LET_IN} AS mark, count(*) AS nodes, max(since) AS last, node AS sample FROM nodes
 WHERE state <> 'unseen' GROUP BY mark ORDER BY nodes DESC, mark
 """  # noqa: S608 constants
+NETWORK: Final = f"json_extract(CAST(body AS TEXT), '$.{KEYS[Snapshot]['network']}')"
+"""The network of a node's record, of its snapshot; null where there was one alone."""
+NETWORKS: Final = f"""
+SELECT {NETWORK} AS network, state, count(*) AS nodes FROM nodes WHERE state <> 'unseen' GROUP BY network, state
+"""  # noqa: S608 constants
+NETWORKED: Final = "SELECT 1 FROM policies WHERE instr(CAST(document AS TEXT), '\"network\":') LIMIT 1"
 _IN_THE_WAITING_ROOM: Final = "state = 'discovered' AND active = 1 AND doing IS NULL AND due_at IS NULL"
 WAITING: Final = f"{NODES} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
 WAITING_COUNT: Final = f"SELECT count(*) AS nodes FROM nodes WHERE {_IN_THE_WAITING_ROOM}"  # noqa: S608 constants

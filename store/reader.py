@@ -164,6 +164,13 @@ class Reader:
         """Failed and deferred nodes by reason, the largest group first."""
         return tuple(Group(**row) for row in self.rows(sql.FAILURES))
 
+    def networks(self) -> dict[str, dict[State, int]]:
+        """How many nodes are in each state, by the network of their record; a look at every node."""
+        found: dict[str, dict[State, int]] = {}
+        for row in self.rows(sql.NETWORKS):
+            found.setdefault(row["network"] or "", {})[State(row["state"])] = row["nodes"]
+        return found
+
     def marks(self) -> tuple[Marked, ...]:
         """How many nodes let us in with which token last, by mark, the most frequent first; a look at every node."""
         return tuple(Marked(**row) for row in self.rows(sql.MARKS))
@@ -201,6 +208,10 @@ class Reader:
         """The document of a policy that history rows name; None if it is not held."""
         rows = self.rows("SELECT document FROM policies WHERE hash = ?", (hashed,))
         return rows[0]["document"] if rows else None
+
+    def networked(self) -> bool:
+        """Whether a network was ever named here: a look at the policies, which are few."""
+        return bool(self.rows(sql.NETWORKED))
 
     def meta(self) -> Meta:
         """The database's identity."""

@@ -1,7 +1,7 @@
 """The daemon: where every room meets; it composes, starts, waits, and stops in order.
 
 Rules:
-1. Nothing is decided here: the engine does that. Nothing is translated here: the adapters do that.
+1. Nothing is decided here: the engines do that. Nothing is translated here: the adapters do that.
 2. It ends cleanly on a wish (INT, TERM) and with a failure when the store fails, since a restart is the tested path.
 3. It starts from the database alone: every node goes on where it was.
 4. Stopping: take no work, let requests under way end for a moment, finish what is being committed, log out.
@@ -10,125 +10,80 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
-from fsm.effects import Intent, Port
-from fsm.events import Event, HintKind, Operator
-from fsm.machine import Rejected
-from fsm.policy import Policy
-from fsm.ports import Clock, Outcome, Vault
+from fsm.events import Operator
+from fsm.ports import Clock, Vault
 from fsm.reasons import Reason
-from fsm.runtime.engine import Answer, Engine
-from fsm.runtime.observer import Observer, Transition
+from fsm.runtime.engine import Answer
 from store.entries import FleetEntry
 from store.journal import Journal
-from transport.reports import Report
 from transport.startups import Startup
-from usher.effects.hand import Hand
-from usher.effects.performer import Effects
-from usher.effects.site import Ports, SiteFacts
-from usher.effects.tokens import Tokens
-from usher.harmless import NOTHING_MORE, Harmless
-from usher.network import Network, Told, Way
-from usher.rotation.rotation import Live
+from usher.networks.engines import Engines
+from usher.networks.member import Common, Given, Member
+from usher.networks.owners import Elsewhere, Owners
 
 GRACE: Final = 2.0
 """Seconds that requests under way have to end when the daemon stops."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What the daemon is given of the world: everything but the database and the broker's replies.
-
-    `secrets` are the site's own, and `harmless` says which of a node's values may be shown.
-    """
-
-    clock: Clock
-    way: Way
-    ports: Callable[[Network, Hand], Ports]
-    tokens: Tokens = field(repr=False)
-    inject: bool
-    limits: Mapping[Port, int]
-    live: Live
-    secrets: Collection[str] = field(default=(), repr=False)
-    harmless: Harmless = NOTHING_MORE
-
-
-class Chorus:
-    """An observer made of several, told in order."""
-
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        """Hold them."""
-        self._observers = observers
-
-    def moved(self, transition: Transition) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.moved(transition)
-
-    def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.rejected(node, event, rejected)
-
-    def ended(self, intent: Intent, outcome: Outcome, seconds: float) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.ended(intent, outcome, seconds)
-
-    def crashed(self, node: str, error: Exception) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.crashed(node, error)
-
-
 class Daemon:
-    """Usher at work on one journal and one broker."""
+    """Usher at work on one journal and the brokers of its networks."""
 
     def __init__(
         self,
-        outside: Outside,
+        networks: Sequence[Given],
         journal: Journal,
         vault: Vault,
-        policy: Policy,
         epoch: int,
-        observers: Sequence[Observer],
-        told: Callable[[Callable[[str, HintKind], None], Callable[[bool], None]], Told],
+        clock: Clock,
+        *,
+        foreign: bool = False,
     ) -> None:
-        """Compose; nothing moves before `start`. `told` makes the network's listeners around the engine's two."""
-        self.journal, self.policy, self.epoch, self.clock = journal, policy, epoch, outside.clock
+        """Compose, at least one network; nothing moves before `start`.
+
+        `foreign` says that the journal may hold records of networks that are not among these.
+        """
+        self.journal, self.epoch, self.clock = journal, epoch, clock
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.network = Network(outside.way, told(self._hint, self.way_open), outside.clock)
-        ports = outside.ports(self.network, Hand(journal, vault))
-        facts = SiteFacts(outside.tokens, journal.lineage, outside.inject, outside.secrets, outside.harmless)
-        self.engine = Engine(
-            journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits
-        )
+        names = [given.policy.network for given in networks]
+        self.owners = Owners(names, journal.load, clock.now, foreign=foreign)
+        common = Common(journal, vault, epoch, self.owners, self._fatal)
+        self.members = tuple(Member(given, common) for given in networks)
+        engines = {member.name: member.engine for member in self.members}
+        self.owners.employ(engines)
+        self.engine = Engines(engines, self.owners, journal)
         self.paused: FleetEntry | None = None
         journal.on_broken = self._fatal
         self.taken_up = 0
 
+    def left_open(self) -> int:
+        """How many effects an earlier process left open that a start takes up."""
+        nodes = [effect.node for effect, _ in self.journal.open_effects()]
+        found = [snapshot for node in nodes if (snapshot := self.journal.load(node)) is not None]
+        return sum(self.owners.of(snapshot) is not None for snapshot in found)
+
     async def start(self, paused: FleetEntry | None = None) -> None:
         """Take up what the database holds and begin; `paused` is the pause that is in force, if one is."""
-        self.engine.hold(Reason.DISCONNECTED)
         if paused is not None:
             self._pause(paused)
         self.engine.start()
         self.taken_up = self.engine.active
-        await self.network.start()
+        for member in self.members:
+            await member.network.start()
 
     async def stop(self) -> int:
         """Stop in order; answers how many requests under way were given up."""
-        self.network.pause(paused=True)
+        for member in self.members:
+            member.network.pause(paused=True)
         given_up = await self.engine.stop(GRACE)
-        await self.network.close()
+        await asyncio.gather(*(member.network.close() for member in self.members))
         await self.journal.close()
         return given_up
 
     async def pause(self, name: str, reason: str) -> None:
-        """Take no work and send nothing new, durably, until resumed."""
+        """Take no work and send nothing new in any network, durably, until resumed."""
         entry = FleetEntry(self.clock.now(), "pause", name, reason)
         await self.journal.fleet(entry)
         self._pause(entry)
@@ -138,20 +93,21 @@ class Daemon:
         await self.journal.fleet(FleetEntry(self.clock.now(), "resume", name, reason))
         self.paused = None
         self.engine.release(Reason.PAUSED)
-        self.network.pause(paused=False)
+        for member in self.members:
+            member.network.pause(paused=False)
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
         return self.engine.ask(node, wish)
 
     def heard(self, node: str) -> Startup | None:
-        """What the newest startup event under this name said; anybody may have sent it."""
-        return self.network.lifecycle.startups.of(node)
+        """What the newest startup event under this name said, in whichever network; anybody may have sent it."""
+        found = [heard for each in self.members if (heard := each.network.lifecycle.startups.of(node)) is not None]
+        return max(found, key=lambda heard: heard.at, default=None)
 
-    def follow(self, policy: Policy) -> None:
-        """Decide by another policy from the next event on; it is remembered durably."""
-        self.policy = policy
-        self.engine.follow(policy)
+    def elsewhere(self, node: str) -> Elsewhere | None:
+        """The newest sighting under this name in a network that does not have the node; None if there was none."""
+        return self.owners.elsewhere(node)
 
     def full(self, is_full: bool) -> None:
         """The disk is full, or it is not any more (law 8)."""
@@ -161,22 +117,11 @@ class Daemon:
         """The database is being restored: what is sent now would not be known afterwards."""
         (self.engine.hold if is_held else self.engine.release)(Reason.RESTORED)
 
-    def way_open(self, is_open: bool) -> None:
-        """The way to the nodes opened or closed."""
-        (self.engine.release if is_open else self.engine.hold)(Reason.DISCONNECTED)
-
-    @property
-    def reports(self) -> Mapping[str, Report]:
-        """The newest report of each connection."""
-        return self.network.reports
-
     def _pause(self, entry: FleetEntry) -> None:
         self.paused = entry
         self.engine.hold(Reason.PAUSED)
-        self.network.pause(paused=True)
-
-    def _hint(self, node: str, kind: HintKind) -> None:
-        self.engine.hints.add(node, kind)
+        for member in self.members:
+            member.network.pause(paused=True)
 
     def _fatal(self, error: BaseException) -> None:
         if not self.ended.done():

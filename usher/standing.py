@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fsm.errors import StoreError
 from fsm.reasons import Reason
-from store.reader import open_reader
+from store.reader import Reader, open_reader
 from usher.views.text import distance, utc, visible
 
 TOP: Final = 5
@@ -53,9 +53,27 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "credentials": [],
                 "aged": None,
                 "recovery": None,
+                "networks": _networks(reader),
             }
     except (StoreError, OSError):
         return None
+
+
+def _networks(reader: Reader) -> list[dict[str, Any]]:
+    """What the database tells of several networks: how many nodes are where; none where there is one alone."""
+    found = reader.networks() if reader.networked() else {}
+    unknown = dict.fromkeys(("configured", "protocol", "waiting_room", "oldest_waiting", "in_flight", "window"))
+    return [
+        {
+            "name": name,
+            **unknown,
+            "ready": False,
+            "holds": {},
+            "connections": {},
+            "states": {state.value: count for state, count in sorted(states.items())},
+        }
+        for name, states in sorted(found.items())
+    ]
 
 
 def unreadable(database: Path) -> str:
@@ -92,6 +110,9 @@ def programs(document: Mapping[str, Any]) -> dict[str, Any]:
         "started": utc(document["started"] or 0),
         "paused": paused and {**paused, "since": utc(paused["since"])},
         "oldest_waiting": utc(document["oldest_waiting"] or 0),
+        "networks": [
+            {**each, "oldest_waiting": utc(each["oldest_waiting"] or 0)} for each in document.get("networks", ())
+        ],
         "credentials": [{**each, "expires": utc(each["expires"] or 0)} for each in document.get("credentials", ())],
     }
 
@@ -102,9 +123,10 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     process = f"process {document['pid']}, " if document["pid"] else ""
     who = f"usher {document['version']} ({process}epoch {document['epoch']})"
     shown = [f"{who}: {visible(why) or 'takes work'}"]
-    for purpose, link in document["connections"].items():
-        reason = f" ({visible(link['reason'])})" if link["reason"] else ""
-        shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
+    networks = document.get("networks") or ()
+    for network in networks:
+        shown += _network(network)
+    shown += () if networks else _links(document["connections"])
     paused = document["paused"]
     if paused:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
@@ -126,6 +148,26 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
         shown.append(f"started    {taken_up(recovery)}{_lasted(recovery)}")
     if document["bugs"]:
         shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
+    return shown
+
+
+def _network(network: Mapping[str, Any]) -> list[str]:
+    """A line that says how one of several networks stands, and below it its connections."""
+    states = ", ".join(f"{state} {count}" for state, count in network["states"].items()) or "no nodes"
+    name = network["name"] or "without a name"
+    if network["configured"] is False:
+        advice = "configured no more: its nodes are left alone (usher nodes list --network, usher nodes forget)"
+        return [f"network    {name}: {advice}; {states}"]
+    word = "takes work" if network["ready"] else "; ".join(network["holds"].values()) or "no daemon"
+    spoken = f", protocol {network['protocol']}" if network["protocol"] else ""
+    return [f"network    {name}{spoken}: {word}; {states}", *_links(network["connections"])]
+
+
+def _links(connections: Mapping[str, Any]) -> list[str]:
+    shown = []
+    for purpose, link in connections.items():
+        reason = f" ({visible(link['reason'])})" if link["reason"] else ""
+        shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
     return shown
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,9 +92,20 @@ class Serving(Protocol):
 class Rotation:
     """Looks for changes while it is entered."""
 
-    def __init__(self, live: Live, daemon: Serving, families: Mapping[str, Family], wake: asyncio.Event) -> None:
-        """Compose; `wake` has it look at once. What the files are now counts as seen."""
+    def __init__(
+        self,
+        live: Live,
+        daemon: Serving,
+        families: Mapping[str, Family],
+        wake: asyncio.Event,
+        offered: Callable[[Tokens, Sequence[str]], Sequence[str]] = lambda _, marks: marks,
+    ) -> None:
+        """Compose; `wake` has it look at once. What the files are now counts as seen.
+
+        `offered` says which marks nodes are offered anywhere when those of these tokens are others.
+        """
         self._live, self._daemon, self._families, self._wake = live, daemon, families, wake
+        self._offered = offered
         self._seen: dict[str, tuple[tuple[Path, Stamp], ...]] = {}
         self._task: asyncio.Task[None] | None = None
         now = daemon.clock.wall()
@@ -174,10 +185,12 @@ class Rotation:
         if change.signer:
             policy = replace(policy, signer=change.signer)
             await daemon.journal.remember_policy(policy.hash, policy.document(), at)
-        said = {"setting": subject.name, "files": [str(file) for file in subject.files], **change.prints}
+        of = {"network": policy.network} if policy.network else {}
+        said = {"setting": subject.name, **of, "files": [str(file) for file in subject.files], **change.prints}
         await daemon.journal.fleet(FleetEntry(at, RELOAD, "usher", change.said, json.dumps(said).encode()))
         if change.tokens is not None:
-            await daemon.journal.fleet(tokens_entry([self._live.tokens.mark(text) for text in change.tokens], at))
+            marks = [self._live.tokens.mark(text) for text in change.tokens]
+            await daemon.journal.fleet(tokens_entry(self._offered(self._live.tokens, marks), at))
         change.take()
         self._said.clear()
         if change.signer:
