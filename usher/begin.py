@@ -110,7 +110,7 @@ async def begin(
     policies = [await _in_force(each, journal, now) for each in settings.networks]
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
-        fleet, several = reader.last("pause", "resume"), len(settings.networks) > 1 or reader.networked()
+        fleet, several = reader.last("pause", "resume"), len(settings.networks) > 1 or reader.networked
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))), reader.networks() if several else None)
     tokens = [each.outside.tokens for each in settings.networks]
     await name_tokens(tokens, settings.state, journal, now)

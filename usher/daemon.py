@@ -53,7 +53,7 @@ class Daemon:
         self.members = tuple(Member(given, common) for given in networks)
         engines = {member.name: member.engine for member in self.members}
         self.owners.employ(engines)
-        self.engine = Engines(engines, self.owners, journal)
+        self.engine = Engines(engines, self.owners, journal.load)
         self.paused: FleetEntry | None = None
         journal.on_broken = self._fatal
         self.taken_up = 0

@@ -61,7 +61,7 @@ def stored(database: Path) -> dict[str, Any] | None:
 
 def _networks(reader: Reader) -> list[dict[str, Any]]:
     """What the database tells of several networks: how many nodes are where; none where there is one alone."""
-    found = reader.networks() if reader.networked() else {}
+    found = reader.networks() if reader.networked else {}
     unknown = dict.fromkeys(("configured", "protocol", "waiting_room", "oldest_waiting", "in_flight", "window"))
     return [
         {

@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Final
 
@@ -18,8 +18,7 @@ from fsm.events import Operator, Verb
 from fsm.machine import Rejected
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
-from fsm.snapshot import unseen
-from store.journal import Journal
+from fsm.snapshot import Snapshot, unseen
 from usher.networks.owners import Owners
 
 _NOBODYS: Final = frozenset({Verb.FORGET, Verb.QUARANTINE})
@@ -29,9 +28,9 @@ _NOBODYS: Final = frozenset({Verb.FORGET, Verb.QUARANTINE})
 class Engines:
     """All of them, by the names of their networks; at least one."""
 
-    def __init__(self, engines: Mapping[str, Engine], owners: Owners, journal: Journal) -> None:
-        """Take them; nothing moves before `start`."""
-        self.each, self._owners, self._journal = dict(engines), owners, journal
+    def __init__(self, engines: Mapping[str, Engine], owners: Owners, load: Callable[[str], Snapshot | None]) -> None:
+        """Take them; nothing moves before `start`. `load` reads what is committed of a node."""
+        self.each, self._owners, self._load = dict(engines), owners, load
 
     def start(self) -> None:
         """Each takes up what is its own, in one turn of the loop: nothing is committed in between."""
@@ -71,7 +70,7 @@ class Engines:
         """An operator's wish for a node; the answer comes when it is durable, or says why nothing happens."""
         network = self._owners.at_hand(node)
         if network is None:
-            snapshot = self._journal.load(node) or unseen(node)
+            snapshot = self._load(node) or unseen(node)
             network = self._owners.of(snapshot)
             if network is None and wish.verb not in _NOBODYS:
                 answer: Answer = asyncio.get_running_loop().create_future()

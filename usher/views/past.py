@@ -54,7 +54,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One transition. `detail` is who said what, `note` a text beside it."""
+    """One transition. `detail` is who said what, `note` a text beside it, `network` whose policy decided."""
 
     position: int
     at: int
@@ -69,6 +69,7 @@ class Past:
     opened: Opened | None = None
     detail: str = ""
     note: str = ""
+    network: str = ""
 
     @property
     def sentence(self) -> str:

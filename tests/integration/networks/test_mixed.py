@@ -1,4 +1,4 @@
-"""One daemon with two networks: nodes of both versions of the protocol at once, and what one's trouble is to the other."""
+"""One daemon with two networks: nodes of both versions of the protocol at once, and one's trouble beside the other."""
 
 from __future__ import annotations
 
