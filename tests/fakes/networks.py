@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fsm.effects import Effect, Intent
-from fsm.events import HintKind, Operator, Sighting, Verb
+from fsm.events import HintKind, Operator, Sent, Sighting, Verb
 from fsm.policy import Policy
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
 from fsm.snapshot import Snapshot
 from tests.fakes.clock import JumpingClock
-from tests.fakes.runtime import LawfulStore, Performer, Watcher, done
+from tests.fakes.runtime import CONNECTION, LawfulStore, Performer, Watcher, done
 from usher.networks.engines import Engines
 from usher.networks.owners import Owners
 from usher.networks.share import Share
@@ -32,7 +32,9 @@ class Within(Performer):
         return await super().perform(intent, snapshot)
 
     def _look(self, intent: Intent) -> Outcome:
-        return done(intent, Sighting(present=intent.id.node in self.there, age=3_600_000))
+        present = intent.id.node in self.there
+        facts = Sighting(present=True, age=3_600_000) if present else Sighting(present=False)
+        return done(intent, facts, Sent(self._clock.now(), CONNECTION))
 
 
 class Pair:
@@ -91,9 +93,9 @@ class Pair:
 
     async def end(self) -> None:
         """The process ends: what is not durable never was."""
+        for engine in self.each.values():
+            engine._die(SystemExit())
         self.store.killed()
-        self.store.release()
         for engine in self.each.values():
             engine.hold(Reason.STOPPING)
             await engine.executor.finish(0)
-            engine._over = True

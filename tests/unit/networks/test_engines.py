@@ -116,9 +116,9 @@ async def test_a_start_takes_up_its_own_and_leaves_what_is_configured_no_more():
     again = Pair(pair.clock, pair.store, EAST).start()
     await settled(again, NODE, State.PROVISIONED)
     assert again.snapshot(OTHER) == pair.snapshot(OTHER)
-    again.seen(EAST, OTHER)
-    await until(again, lambda: (EAST, OTHER) in again.refused or bool(again.rows(OTHER)))
-    assert not again.rows(OTHER)
+    again.seen(EAST, OTHER, "n3.example.net")
+    await settled(again, "n3.example.net", State.PROVISIONED)
+    assert (again.refused, again.rows(OTHER)) == ([(EAST, OTHER)], [])
     await again.end()
 
 
