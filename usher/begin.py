@@ -139,7 +139,8 @@ async def begin(
     ]
 
     def expiries() -> list[Expiry]:
-        return [expiry for rotation in rotations for expiry in rotation.expiries()]
+        found = zip(daemon.members, rotations, strict=True)
+        return [expiry.of(member.name) for member, rotation in found for expiry in rotation.expiries()]
 
     status = Status(daemon, tally, settings.site.site, took_up, aging, expiries)
     jobs = Jobs(

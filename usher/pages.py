@@ -15,7 +15,7 @@ from typing import Final
 from diagrams.page import grid
 from fsm.reasons import WHAT
 from usher.advice import ADVICE
-from usher.config.keys import FEATURES, KEYS, RETIRED, Key
+from usher.config.keys import FEATURES, KEYS, NETWORK, PER_NETWORK, RETIRED, Key
 from usher.metrics.catalogue import OWN, PREFIX, RPC, families
 from usher.metrics.families import Family
 from usher.metrics.library import NOT_EXPORTED, library
@@ -105,7 +105,16 @@ def configuration() -> str:
     retired = "\n".join(f"| `{name}` | {why} |" for name, why in RETIRED.items())
     return (
         f"{_SETTINGS}\n## The site's YAML\n\n{_settings(KEYS)}\n## `features`\n\n{_settings(FEATURES, 'features.')}"
+        f"\n## `networks`\n\n{_settings(NETWORK)}{_networks()}"
         f"\n## Retired\n\n| key | why |\n|---|---|\n{retired}\n{_CLIENT}"
+    )
+
+
+def _networks() -> str:
+    own = ", ".join(f"`{name}`" for name in PER_NETWORK)
+    return (
+        f"\nAn entry may also say, for itself: {own}. What it does not say is the top level's; `features` of an entry "
+        "replace those of the top level. Everything else is the same for all networks: [networks.md](networks.md).\n"
     )
 
 

@@ -101,7 +101,7 @@ KEYS: Final[dict[str, Key]] = {
     "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
 }
 
-OWN: Final = (
+PER_NETWORK: Final = (
     "features",
     "token",
     "helper",

@@ -17,6 +17,7 @@ from usher.config.client import ClientConfig, read_client
 from usher.config.files import client_files, network_files, shared_files
 from usher.config.identity import Names
 from usher.config.networks import SETTING, read_sites
+from usher.config.options import is_there
 from usher.config.problems import ConfigErrors, Problem, Severity, fatal
 from usher.config.site import Site
 
@@ -106,7 +107,8 @@ def inspect(config: Path, choria_config: Path | None, around: Surroundings) -> F
         what = f"it is one client configuration, and {config} lists several networks"
         problems += (Problem("--choria-config", what, "leave it out: each of them names its own choria_config"),)
     listed = [site for site in sites if site is not None]
-    found = tuple(_one(each, Path(each.choria_config), around) for each in listed)
+    problems += tuple(_absent(listed))
+    found = tuple(_one(each, Path(each.choria_config), around) for each in listed if is_there(Path(each.choria_config)))
     problems += (*_shared_brokers(listed), *(problem for each in found for problem in each.problems))
     return Findings(site, None, problems, found)
 
@@ -130,6 +132,14 @@ def _one(site: Site | None, client_file: Path | None, around: Surroundings) -> F
     if network:
         problems = tuple(replace(each, where=f"{SETTING}.{network}: {each.where}") for each in problems)
     return Findings(site, client, problems)
+
+
+def _absent(sites: Iterable[Site]) -> Iterator[Problem]:
+    """Client configurations that are not there."""
+    for site in sites:
+        if not is_there(Path(site.choria_config)):
+            where = f"{site.file}: {SETTING}.{site.network}.choria_config"
+            yield Problem(where, f"there is no file {site.choria_config}", "correct the path, or put the file there")
 
 
 def _shared_brokers(sites: Iterable[Site]) -> Iterator[Problem]:

@@ -1,7 +1,8 @@
 """Networks: the optional list of the YAML file, each entry made into a site of its own by what the top level says.
 
 Rules:
-1. An entry says what is its own (OWN); whatever it does not say is the top level's. `features` is replaced as a whole.
+1. An entry says what is its own (PER_NETWORK); whatever it does not say is the top level's. `features` is replaced as a
+   whole.
 2. Each entry together with the top level is read and checked as a file with one network is: there is one reader.
 3. A problem names the network and the setting where the entry says it, or nobody does; what is wrong at the top level
    is said once.
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from usher.config.document import load_yaml
-from usher.config.keys import KEYS, OWN
+from usher.config.keys import KEYS, PER_NETWORK
 from usher.config.problems import ConfigErrors, Problem, fatal
 from usher.config.site import Site, make_site
 from usher.config.values import Reader
@@ -116,9 +117,9 @@ def _read(
     elif not isinstance(client, str) or not client.strip():
         reader.error(_CLIENT, "it must be the name of a file", "name the Choria client configuration of this network")
     own = {key: value for key, value in said.items() if key != _CLIENT}
-    for key in [key for key in own if key in KEYS and key not in OWN]:
+    for key in [key for key in own if key in KEYS and key not in PER_NETWORK]:
         reader.error(
-            key, "it is the same for all networks", f"move it to the top level; their own are {', '.join(OWN)}"
+            key, "it is the same for all networks", f"move it to the top level; their own are {', '.join(PER_NETWORK)}"
         )
         del own[key]
     site, problems = make_site(reader, top | own, environ)

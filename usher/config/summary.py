@@ -12,7 +12,7 @@ from typing import Final
 
 from usher.config.appearance import Appearance, CertificateFiles, TokenFiles, Unsecured, provider_of
 from usher.config.client import ClientConfig
-from usher.config.keys import OWN
+from usher.config.keys import PER_NETWORK
 from usher.config.loading import Findings
 from usher.config.problems import Problem, Severity
 from usher.config.servers import FALLBACK, SERVICES
@@ -20,7 +20,7 @@ from usher.config.site import Site
 from usher.config.source import Source
 
 _SECRETS: Final = ("tokens", "broker_provisioning_password")
-_OWN: Final = frozenset({"strict" if name == "strictness" else name for name in OWN})
+_OWN: Final = frozenset({"strict" if name == "strictness" else name for name in PER_NETWORK})
 _LEFT_OUT: Final = ("file", "problems", "command", "network", "choria_config")
 
 

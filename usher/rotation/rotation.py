@@ -171,7 +171,7 @@ class Rotation:
         if subject is self._live.site and self._live.site.needs_restart:
             names = ", ".join(self._live.site.needs_restart)
             said = f"{subject.files[0]} has changed: {names} needs a restart"
-            logs.say(_logger, logging.WARNING, said, settings=list(self._live.site.needs_restart))
+            logs.say(_logger, logging.WARNING, said, settings=list(self._live.site.needs_restart), **self._of)
         if change is None:
             return False
         await self._take(subject, change)
@@ -185,8 +185,7 @@ class Rotation:
         if change.signer:
             policy = replace(policy, signer=change.signer)
             await daemon.journal.remember_policy(policy.hash, policy.document(), at)
-        of = {"network": policy.network} if policy.network else {}
-        said = {"setting": subject.name, **of, "files": [str(file) for file in subject.files], **change.prints}
+        said = {"setting": subject.name, **self._of, "files": [str(file) for file in subject.files], **change.prints}
         await daemon.journal.fleet(FleetEntry(at, RELOAD, "usher", change.said, json.dumps(said).encode()))
         if change.tokens is not None:
             marks = [self._live.tokens.mark(text) for text in change.tokens]
@@ -198,10 +197,16 @@ class Rotation:
         self._families["usher_reloads_total"].add(1, labels(setting=subject.name, result="taken"))
         logs.say(_logger, logging.INFO, f"{subject.name} has changed: {change.said}", **said)
 
+    @property
+    def _of(self) -> dict[str, str]:
+        """The field that names the network in a line of the log, where there are several."""
+        network = self._daemon.policy.network
+        return {"network": network} if network else {}
+
     def _refuse(self, subject: Subject, error: UsherError) -> None:
         self._families["usher_reloads_total"].add(1, labels(setting=subject.name, result="refused"))
         said = f"{subject.name} has changed and cannot be used; what was read before stays in use: {words(error)}"
-        logs.say(_logger, logging.ERROR, said, setting=subject.name)
+        logs.say(_logger, logging.ERROR, said, setting=subject.name, **self._of)
 
     def _measure(self) -> None:
         """Set the gauges, and say once a day what should be renewed."""
@@ -213,7 +218,7 @@ class Rotation:
             self._families["usher_credential_warning"].set(bool(expiry.warning), where)
             if expiry.warning and now - self._said.get(expiry.credential, 0) >= _DAY:
                 self._said[expiry.credential] = now
-                logs.say(_logger, logging.WARNING, f"{expiry.setting}: {expiry.warning}")
+                logs.say(_logger, logging.WARNING, f"{expiry.setting}: {expiry.warning}", **self._of)
 
 
 def words(error: UsherError) -> str:

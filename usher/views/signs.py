@@ -196,7 +196,7 @@ def two_networks(known: Known) -> Sign | None:
         return None
     node = visible(snapshot.node)
     sentence = (
-        f"it was seen in the network {visible(found.seen)} ({when(found.at, known.now)}) while it was under way in "
+        f"it was seen in the network {visible(found.seen)} ({when(found.at, known.now)}) while it was under way or held in "
         f"{visible(found.owner) or 'another'}: the same name is in two networks, or the node has moved; what was seen "
         "there was not acted on."
     )
