@@ -128,7 +128,9 @@ def metrics() -> str:
     return (
         f"{_METRICS}\n## The names of the older program\n\n{_families(inherited)}\n"
         f"The label `rpc` is one of {calls}.\n{_LIBRARY}{_families(list(library().values()))}{_ABSENT}{absent}\n"
-        f"\n## Our own\n\nEach with the question that it answers.\n\n{own}"
+        "\n## Our own\n\nEach with the question that it answers. Where there are several networks "
+        "([networks.md](networks.md)), those that are of one network\nhave the label `network` too.\n\n"
+        f"{own}"
     )
 
 

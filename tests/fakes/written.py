@@ -67,6 +67,7 @@ class Author:
     store: Journal
     node: str
     at: int
+    policy: Policy = POLICY
     snapshot: Snapshot = field(init=False)
     hand: Hand = field(init=False)
 
@@ -77,10 +78,10 @@ class Author:
     async def tell(self, body: Body, secrets: Sequence[Secret] = (), blobs: Sequence[Blob] = ()) -> None:
         self.at += 1000
         event = Event(self.at, ENTROPY, body, epoch=self.store.epoch)
-        decision = decide(self.snapshot, event, POLICY)
+        decision = decide(self.snapshot, event, self.policy)
         assert isinstance(decision, Decision), decision
         before, self.snapshot = self.snapshot, decision.snapshot
-        await self.store.commit(unit(before, Letter(event, blobs, secrets), decision, POLICY, self.store.epoch))
+        await self.store.commit(unit(before, Letter(event, blobs, secrets), decision, self.policy, self.store.epoch))
 
     async def seen(self) -> None:
         await self.tell(Hint(HintKind.LISTED))

@@ -195,10 +195,10 @@ def two_networks(known: Known) -> Sign | None:
     if found is None:
         return None
     node = visible(snapshot.node)
+    seen = f"it was seen in the network {visible(found.seen)} ({when(found.at, known.now)})"
     sentence = (
-        f"it was seen in the network {visible(found.seen)} ({when(found.at, known.now)}) while it was under way or held in "
-        f"{visible(found.owner) or 'another'}: the same name is in two networks, or the node has moved; what was seen "
-        "there was not acted on."
+        f"{seen} while it was under way or held in {visible(found.owner) or 'another'}: the same name is in two "
+        "networks, or the node has moved; what was seen there was not acted on."
     )
     command = f"usher nodes forget {node} --reason WHY (if it has moved: the next sighting takes it in there)"
     return Sign(two_networks.__name__, sentence, command)
