@@ -258,7 +258,11 @@ class Engine:
         self._post(intent.id.node, letter)
 
     def _crashed(self, intent: Intent, error: Exception) -> None:
-        self._quarantine(intent.id.node, error)
+        node = intent.id.node
+        if self._may(node):
+            self._quarantine(node, error)
+        else:
+            self._say(self._observer.crashed, node, error)  # it was forgotten here, and is another's by now
 
     def _bug(self, node: str, letter: Letter, error: Exception) -> None:
         body = letter.event.body

@@ -167,3 +167,20 @@ async def test_who_nobody_knows_is_the_firsts(verb: Verb):
     await settled(pair, OTHER, State.PROVISIONED)
     assert pair.refused == ([(WEST, NODE)] if verb is Verb.QUARANTINE else [])
     await pair.end()
+
+
+@virtual
+async def test_a_bug_that_comes_late_touches_no_node_of_another():
+    pair = Pair(JumpingClock()).start()
+    late: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    pair.performers[EAST].scripts[Effect.RUN_HELPER] = lambda _: late
+    pair.performers[WEST].scripts[Effect.RUN_HELPER] = never
+    pair.seen(EAST, NODE)
+    await until(pair, lambda: NODE in pair.performers[EAST].named(Effect.RUN_HELPER))
+    await pair.ask(NODE, Verb.FORGET)
+    pair.seen(WEST, NODE)
+    await settled(pair, NODE, State.INVENTORIED)
+    late.set_exception(ValueError())
+    await until(pair, lambda: bool(pair.watcher.crashes))
+    assert (pair.snapshot(NODE).state, pair.snapshot(NODE).network, pair.fatal) == (State.INVENTORIED, WEST, [])
+    await pair.end()
