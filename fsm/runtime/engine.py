@@ -55,11 +55,12 @@ class Engine:
         observer: Observer,
         fatal: Callable[[BaseException], None],
         limits: Mapping[Port, int] | None = None,
+        may: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Compose the runtime; nothing moves before `start`."""
+        """Compose the runtime; nothing moves before `start`. `may` says of a name that was seen whether it is ours."""
         loop = asyncio.get_running_loop()
         self._store, self._clock, self._policy, self._epoch = store, clock, policy, epoch
-        self._observer, self._fatal = observer, fatal
+        self._observer, self._fatal, self._may = observer, fatal, may
         self._nodes: dict[str, Snapshot] = {}
         self._asleep: set[str] = set()  # they wait, and nothing has happened to them since the start
         self._mail = Mailboxes()
@@ -256,6 +257,10 @@ class Engine:
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
+    def _hint(self, node: str, body: Body) -> None:
+        if self._may(node):
+            self.post(node, body)
+
     def _admit(self, node: str) -> None:
         self.post(node, Due(DueKind.ADMIT))
 
@@ -268,7 +273,11 @@ class Engine:
         self._post(intent.id.node, letter)
 
     def _crashed(self, intent: Intent, error: Exception) -> None:
-        self._quarantine(intent.id.node, error)
+        node = intent.id.node
+        if self._may(node):
+            self._quarantine(node, error)
+        else:
+            self._say(self._observer.crashed, node, error)  # it was forgotten here, and is another's by now
 
     def _bug(self, node: str, letter: Letter, error: Exception) -> None:
         body = letter.event.body

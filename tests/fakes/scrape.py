@@ -45,11 +45,11 @@ class Scrape:
         return tell
 
     def text(self) -> str:
+        alone = SimpleNamespace(name="", engine=self.rig.engine, reports=self.reports, network=self.network)
         daemon = SimpleNamespace(
             engine=self.rig.engine,
+            members=(alone,),
             clock=self.rig.clock,
-            reports=self.reports,
-            network=self.network,
             journal=self.journal,
             epoch=7,
             leadership=self.leadership,
