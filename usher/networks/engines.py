@@ -53,11 +53,6 @@ class Engines:
         return reduce(frozenset.intersection, (engine.holds for engine in self.each.values()))
 
     @property
-    def ready(self) -> bool:
-        """Whether work is taken in one of them at least."""
-        return any(not engine.holds for engine in self.each.values())
-
-    @property
     def active(self) -> int:
         """How many nodes something is to happen to."""
         return sum(engine.active for engine in self.each.values())

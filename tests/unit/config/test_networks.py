@@ -179,3 +179,21 @@ def test_a_network_that_is_not_in_the_file_any_more(two: Two):
     assert str(problems[-1]).endswith(
         "there is no network north in it any more; restart usher to use the file as it is"
     )
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_an_election_is_refused_with_a_list_of_networks(two: Two, *, several: bool):
+    two.networks = two.networks if several else [two.east]
+    said = two.errors(leader_election=True)
+    assert [text for text in said if text.startswith("leader_election: ")] == [
+        (
+            "leader_election: an election with several networks is not supported yet; remove it, or remove networks: "
+            "a usher with one network stands for election (docs/high-availability.md)"
+        )
+    ]
+
+
+def test_an_election_without_a_list_is_not_refused(two: Two):
+    two.yaml.write_text(yaml.safe_dump(two.written | {"leader_election": True}))
+    found = inspect(two.yaml, two.cfg, two.around())
+    assert not [problem for problem in found.problems if "leader_election" in problem.where]
