@@ -54,7 +54,7 @@ class Scrape:
             epoch=7,
             leadership=self.leadership,
             peers=self.peers,
-            ready=not self.rig.engine.holds,
+            works=lambda member: not member.engine.holds,
         )
         read_gauges(self.recorder, cast("Daemon", daemon), self.tally, self.database)
         return self.recorder.text()
