@@ -22,6 +22,7 @@ from fsm.unit import Blob, Unit
 from store import writer
 from store.chain import START
 from store.journal import Journal
+from tests.fakes.changing import changed
 from usher import run
 from usher.effects.hand import Hand
 from usher.effects.site import Ports
@@ -77,7 +78,7 @@ class Blobless:
 
 def without(settings: run.Settings, parts: frozenset[str]) -> run.Settings:
     """The same settings without these parts."""
-    made, opening = settings.outside.ports, settings.open
+    made, opening = settings.networks[0].outside.ports, settings.open
     opened: list[Journal] = []
 
     def open_(path: Path, on_full: Callable[[bool], None]) -> Journal:
@@ -91,7 +92,7 @@ def without(settings: run.Settings, parts: frozenset[str]) -> run.Settings:
 
     if CHAIN in parts:
         writer.link, writer.digest = lambda _previous, _envelope: START, lambda _payload: _DIGEST
-    return replace(settings, open=open_, outside=replace(settings.outside, ports=ports))
+    return changed(settings, open=open_, outside=replace(settings.networks[0].outside, ports=ports))
 
 
 def main() -> int:

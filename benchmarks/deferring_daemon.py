@@ -14,6 +14,7 @@ from dataclasses import replace
 from benchmarks.inline_daemon import inline, serve
 from fsm.policy import SECOND
 from fsm.ports import HelperCall, HelperReply
+from tests.fakes.changing import changed
 from usher import run
 
 
@@ -29,7 +30,7 @@ def main() -> int:
     run.add_arguments(parser)
     asked = parser.parse_args()
     settings = run.read(asked)
-    settings = replace(settings, policy=replace(settings.policy, defer_delay=asked.defer * SECOND))
+    settings = changed(settings, policy=replace(settings.networks[0].policy, defer_delay=asked.defer * SECOND))
     return serve(inline(settings, later))
 
 

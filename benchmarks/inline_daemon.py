@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from fsm.ports import HelperCall, HelperReply
 from helpers.runners.inline import InlineHelper
+from tests.fakes.changing import changed
 from usher import logs, run
 from usher.effects.hand import Hand
 from usher.effects.site import Ports
@@ -45,12 +46,12 @@ def main() -> int:
 
 def inline(settings: run.Settings, function: Callable[[HelperCall], HelperReply] = answer) -> run.Settings:
     """The same settings with the helper in the process."""
-    made = settings.outside.ports
+    made = settings.networks[0].outside.ports
 
     def ports(network: Network, hand: Hand) -> Ports:
         return replace(made(network, hand), helper=InlineHelper(function))
 
-    return replace(settings, outside=replace(settings.outside, ports=ports))
+    return changed(settings, outside=replace(settings.networks[0].outside, ports=ports))
 
 
 def serve(settings: run.Settings) -> int:

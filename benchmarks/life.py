@@ -131,11 +131,11 @@ class World:
         facts = {f"fact_{number:02d}": f"a value of the usual length, number {number:04d}" for number in range(FACTS)}
         self.setup = Setup(
             site.provisioning_token.read_text(), self.settings.site.token, facts=facts, broker=broker.url,
-            version=self.settings.outside.way.caller.version,
+            version=self.settings.networks[0].outside.way.caller.version,
         )  # fmt: skip
         self.clock = Clock()
         self.vault = SealedVault(KeyRing((VaultKey.fresh(),)))
-        asks = self.settings.outside.way.caller
+        asks = self.settings.networks[0].outside.way.caller
         self.caller = Caller(asks.version, asks.sender, asks.caller, asks.credential, asks.sign)
         self.wire = WIRES[self.caller.version]
         self.life = Life("")
@@ -144,8 +144,8 @@ class World:
     def performer(self, rpc: object) -> tuple[Effects, Ports]:
         """The daemon's effects over this port `rpc`."""
         hand = Hand(cast("Store", Nothing()), self.vault)
-        made = self.settings.outside.ports(
-            cast("Network", SimpleNamespace(tracked=rpc)),
+        made = self.settings.networks[0].outside.ports(
+            cast("Network", SimpleNamespace(tracked=rpc, fleet=None)),
             hand,
         )
         ports = replace(made, helper=InlineHelper(answer), clock=self.clock)
@@ -179,7 +179,7 @@ class World:
         return Event(self.clock.at, self.clock.entropy(), body, EPOCH)
 
     def _turn(self, before: Snapshot, letter: Letter) -> Snapshot:
-        policy = self.settings.policy
+        policy = self.settings.networks[0].policy
         decision = decide(before, letter.event, policy)
         if not isinstance(decision, Decision):
             raise TypeError(f"{before.node}: {letter.event.body} in {before.state}: {decision.why}")

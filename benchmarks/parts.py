@@ -201,13 +201,13 @@ class Parts:
 
     def decisions(self) -> None:
         """The table."""
-        policy = self.world.settings.policy
+        policy = self.world.settings.networks[0].policy
         for turn in self._turns:
             decide(turn.before, turn.letter.event, policy)
 
     def units(self) -> None:
         """Decisions to units, their events encoded."""
-        policy = self.world.settings.policy
+        policy = self.world.settings.networks[0].policy
         for turn in self._turns:
             unit(turn.before, turn.letter, turn.decision, policy, 1)
 

@@ -117,9 +117,14 @@ def seen(turn: Turn, changes: Changes) -> None:
 
 
 def begin_anew(turn: Turn, changes: Changes) -> None:
-    """A new generation begins: nothing that the last one learnt is kept"""
+    """A new generation begins, in the network that decides: nothing that the last one learnt is kept"""
     changes.update(generation=turn.snapshot.generation + 1, facts=NOTHING, doing=None, awaited=None, held=False)
-    changes.update(parting=NO_PARTING, looks=NO_LOOKS, evidence="")
+    changes.update(parting=NO_PARTING, looks=NO_LOOKS, evidence="", network=turn.policy.network)
+
+
+def move(turn: Turn, changes: Changes) -> None:
+    """Its network is the one that decides: it was found there"""
+    changes["network"] = turn.policy.network
 
 
 def forget(turn: Turn, changes: Changes) -> None:
@@ -127,7 +132,7 @@ def forget(turn: Turn, changes: Changes) -> None:
     changes.update(facts=NOTHING, doing=None, awaited=None, held=False, parting=NO_PARTING, looks=NO_LOOKS)
     changes.update(evidence="", answered=False, failures=0, absences=0, returns=0, failed_from=None, first=0)
     changes.update(reason=None, detail="", previous_key="", previous_token="", provisioned_at=0, looked=0)
-    changes.update(let_in="", demand=None)
+    changes.update(let_in="", demand=None, network="")
 
 
 def finish(turn: Turn, changes: Changes) -> None:

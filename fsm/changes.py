@@ -86,7 +86,7 @@ CHANGES: Final[tuple[Change, ...]] = (
 )  # fmt: skip
 """In the order of the versions."""
 
-FIELDS: Final[Mapping[str, int]] = {"let_in": 2, "pairing": 3, "demand": 3}
+FIELDS: Final[Mapping[str, int]] = {"let_in": 2, "pairing": 3, "demand": 3, "network": 3}
 """Fields of the snapshot, each with the version of the table since which rows set it."""
 
 _TODAY: Final = {(row.name, source, row.trigger): row for row in ROWS for source in row.sources if not row.ignored}

@@ -45,6 +45,7 @@ class Policy:
     restarts: int = 3
     absences: int = 3
     loops: int = 8  # returns in a row from our own restart, after which it is held as looping
+    network: str = ""  # of several networks the one whose nodes are decided by this; generations begin in it
 
     def __post_init__(self) -> None:
         """Refuse features that exclude each other; the configuration has said so before, in its own words."""
@@ -52,8 +53,10 @@ class Policy:
             raise ValueError(f"{' and '.join(sorted(EXCLUSIVE))} exclude each other")
 
     def document(self) -> bytes:
-        """The canonical JSON that is stored once and named by its hash."""
+        """The canonical JSON that is stored once and named by its hash; one network alone is not named in it."""
         values = asdict(self) | {"features": sorted(self.features)}
+        if not self.network:
+            del values["network"]
         return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
 
     @cached_property

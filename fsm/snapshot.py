@@ -134,7 +134,8 @@ class Snapshot:
     nobody was there, `returns` how often it came back from our own restart, `answered` whether it has ever answered.
     `let_in` is the mark of the site's token that it let us in with last, `demand` what an operator asked of it last in
     the fleet; both outlive generations. `pairing` is what an unanswered request may leave alive that has the node make
-    another half of a shared secret (fsm.pairing).
+    another half of a shared secret (fsm.pairing). `network` names the one of several in which its newest generation
+    began, or in which it was found since; empty where there is but one.
     """
 
     node: str
@@ -165,6 +166,7 @@ class Snapshot:
     let_in: str = ""
     pairing: Quiet | None = None
     demand: Demand | None = None
+    network: str = ""
 
     @property
     def open(self) -> Doing | None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from fsm import actions as do
 from fsm import demands as asked
+from fsm import elsewhere
 from fsm import guards as when
 from fsm import partings as parted
 from fsm import transports as carry
@@ -47,6 +48,8 @@ def _each(name: str, sources: object, triggers: tuple[On, ...], why: str, **rest
 _SEEN: Final = (
     *_each("first-seen", S.UNSEEN, _SIGHTINGS, "a node that nobody knows joins the waiting room", to=S.DISCOVERED,
            do=(do.seen, do.begin_anew)),
+    *_each("back-elsewhere", {S.GONE, S.RETIRED}, _SIGHTINGS, "a node that had left is there again, in another network: it joins the waiting room there",
+           when=elsewhere.in_another_network, to=S.DISCOVERED, do=_ANEW),
     *_each("back-again", {S.GONE, S.RETIRED}, _SIGHTINGS, "a node that had left is there again: it joins the waiting room",
            to=S.DISCOVERED, do=_ANEW),
     *ignore("looked-lately", S.PROVISIONED, _SIGHTINGS, "a hint can be forged, so it makes us look once in look_interval",
@@ -173,6 +176,8 @@ _THROUGH: Final = (
         to=S.REPROVISION, do=(do.settle, asked.carried_out, wait.retry_at_once)),
     row("looked-for-in-vain", S.PROVISIONED, On.DONE, "it is neither in the fleet nor in provisioning mode",
         when=asked.looked_for_in_vain, do=(do.settle, asked.not_known)),
+    row("found-elsewhere", S.PROVISIONED, On.DONE, "it is in provisioning mode in another network: it moves there", when=elsewhere.found_in_another_network,
+        to=S.REPROVISION, do=(do.settle, do.move, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
     row("back-in-provisioning", S.PROVISIONED, On.DONE, "it is in provisioning mode again", when=when.found_somebody,
         to=S.REPROVISION, do=(do.settle, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
     row("still-provisioned", S.PROVISIONED, On.DONE, "nobody is in provisioning mode under this name", do=(do.settle,)),

@@ -18,7 +18,6 @@ from fsm.states import State
 
 Value = str | int | None
 
-NODES: Final = "SELECT node, state, generation, seq, since, due_at, due_kind, doing, reason, held, active FROM nodes"
 HISTORY: Final = """
 SELECT position, epoch, node, generation, seq, at, table_version, policy, event, name, source, target, digest, hash,
   payload
@@ -43,11 +42,6 @@ REASONS: Final = """
 SELECT reason, count(*) AS nodes FROM nodes WHERE reason IS NOT NULL AND +state = 'failed'
 GROUP BY reason ORDER BY nodes DESC, reason LIMIT ?
 """
-FAILURES: Final = """
-SELECT reason, state, count(*) AS nodes, sum(held) AS held, max(since) AS last, node AS sample FROM nodes
-WHERE state IN ('failed', 'deferred', 'reprovision') GROUP BY reason, state ORDER BY nodes DESC, reason, state
-"""
-"""Of a group the sample is the row that has max(since): SQLite promises that for a bare column beside one max()."""
 LET_IN: Final = f"json_extract(CAST(body AS TEXT), '$.{KEYS[Snapshot]['let_in']}')"
 """The mark of the token that a node let us in with last, of its snapshot (fsm.shapes)."""
 MARKS: Final = f"""
@@ -64,14 +58,47 @@ ENDS_BY_DAY: Final = f"""
 SELECT {ENDS} / 86400 AS day, count(*) AS nodes FROM nodes WHERE state = 'provisioned' AND day IS NOT NULL GROUP BY day
 """  # noqa: S608 constants
 """A look at every provisioned node."""
+NETWORK: Final = f"json_extract(CAST(body AS TEXT), '$.{KEYS[Snapshot]['network']}')"
+"""The network of a node's record, of its snapshot; null where there was one alone."""
+NETWORKS: Final = f"""
+SELECT {NETWORK} AS network, state, count(*) AS nodes FROM nodes WHERE state <> 'unseen' GROUP BY network, state
+"""  # noqa: S608 constants
+NETWORKED: Final = """
+SELECT hash, json_extract(CAST(document AS TEXT), '$.network') AS network FROM policies WHERE network IS NOT NULL
+"""
+ALONE: Final = "'' AS network"
+"""The network of all nodes where there is one alone: their snapshots need not be read for it."""
+NAMED: Final = f"ifnull({NETWORK}, '') AS network"
 _IN_THE_WAITING_ROOM: Final = "state = 'discovered' AND active = 1 AND doing IS NULL AND due_at IS NULL"
-WAITING: Final = f"{NODES} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
 WAITING_COUNT: Final = f"SELECT count(*) AS nodes FROM nodes WHERE {_IN_THE_WAITING_ROOM}"  # noqa: S608 constants
 EFFECTS: Final = """
 SELECT e.node, e.epoch, e.generation, e.first, e.opened, e.try, e.effect, e.status, h.at AS opened_at
 FROM effects e INDEXED BY effects_open JOIN history h ON h.position = e.position
 WHERE e.closed_at IS NULL ORDER BY e.position LIMIT ?
 """
+
+
+def nodes(network: str) -> str:
+    """The lines of a list; `network` is ALONE or NAMED."""
+    columns = "node, state, generation, seq, since, due_at, due_kind, doing, reason, held, active"
+    return f"SELECT {columns}, {network} FROM nodes"  # noqa: S608 constants
+
+
+def waiting(network: str) -> str:
+    """The waiting room, who waits longest first."""
+    return f"{nodes(network)} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
+
+
+def failures(network: str) -> str:
+    """Those that failed or were deferred, by network, reason and state.
+
+    Of a group the sample is the row that has max(since): SQLite promises that for a bare column beside one max().
+    """
+    return f"""
+SELECT {network}, reason, state, count(*) AS nodes, sum(held) AS held, max(since) AS last, node AS sample FROM nodes
+WHERE state IN ('failed', 'deferred', 'reprovision')
+GROUP BY network, reason, state ORDER BY nodes DESC, network, reason, state
+"""  # noqa: S608 constants
 
 
 NAMES: Final = "SELECT node FROM nodes WHERE node > ? ORDER BY node LIMIT ?"

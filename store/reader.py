@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -68,14 +69,16 @@ class Reader:
         after: str = "",
         limit: int = PAGE,
         mark: str | None = None,
+        network: str | None = None,
     ) -> Page:
         """Nodes in the order of their names, in this state, for this reason, in their state since `before` or longer.
 
-        `after` is the last name of the page before; `mark` that of the token that they let us in with last.
+        `after` is the last name of the page before; `mark` that of the token that they let us in with last,
+        `network` the one of their record; empty where there was one alone.
         """
         conditions = {"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before}
-        where, values = sql.where(conditions | {f"{sql.LET_IN} = ?": mark})
-        found = f"{sql.NODES} INDEXED BY {self._index(state, reason, before)}"
+        where, values = sql.where(conditions | {f"{sql.LET_IN} = ?": mark, f"ifnull({sql.NETWORK}, '') = ?": network})
+        found = f"{sql.nodes(self._network)} INDEXED BY {self._index(state, reason, before)}"
         rows = self.rows(f"{found} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
         views = tuple(node_view(row) for row in rows[:limit])
         return Page(views, views[-1].node if len(rows) > limit else None)
@@ -162,8 +165,15 @@ class Reader:
         return [(member(Reason, row["reason"]), row["nodes"]) for row in self.rows(sql.REASONS, (limit,))]
 
     def failures(self) -> tuple[Group, ...]:
-        """Failed and deferred nodes by reason, the largest group first."""
-        return tuple(Group(**row) for row in self.rows(sql.FAILURES))
+        """Failed and deferred nodes by network and reason, the largest group first."""
+        return tuple(Group(**row) for row in self.rows(sql.failures(self._network)))
+
+    def networks(self) -> dict[str, dict[State, int]]:
+        """How many nodes are in each state, by the network of their record; a look at every node."""
+        found: dict[str, dict[State, int]] = {}
+        for row in self.rows(sql.NETWORKS):
+            found.setdefault(row["network"] or "", {})[State(row["state"])] = row["nodes"]
+        return found
 
     def marks(self) -> tuple[Marked, ...]:
         """How many nodes let us in with which token last, by mark, the most frequent first; a look at every node."""
@@ -179,7 +189,7 @@ class Reader:
 
     def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:
         """The waiting room, who waits longest first."""
-        return tuple(node_view(row) for row in self.rows(sql.WAITING, (limit,)))
+        return tuple(node_view(row) for row in self.rows(sql.waiting(self._network), (limit,)))
 
     def waiting(self) -> int:
         """How many nodes are in the waiting room."""
@@ -218,6 +228,20 @@ class Reader:
         """The document of a policy that history rows name; None if it is not held."""
         rows = self.rows("SELECT document FROM policies WHERE hash = ?", (hashed,))
         return rows[0]["document"] if rows else None
+
+    @property
+    def networked(self) -> bool:
+        """Whether a network was ever named here: a look at the policies, which are few."""
+        return bool(self.policy_networks)
+
+    @cached_property
+    def policy_networks(self) -> dict[str, str]:
+        """The network of each policy that names one, by its hash."""
+        return {row["hash"]: row["network"] for row in self.rows(sql.NETWORKED)}
+
+    @property
+    def _network(self) -> str:
+        return sql.NAMED if self.networked else sql.ALONE
 
     def meta(self) -> Meta:
         """The database's identity."""

@@ -45,14 +45,17 @@ class NodeView:
     reason: Reason | None
     held: bool
     active: bool
+    network: str = ""
 
 
 def node_view(row: Mapping[str, Any]) -> NodeView:
     """The view of a row of store.queries.NODES; a fleet has many, so nothing is looked for twice."""
-    node, state, generation, seq, since, due_at, due_kind, doing, reason, held, active = row.values()
+    node, state, generation, seq, since, due_at, due_kind, doing, reason, held, active, network = row.values()
     effect = None if doing is None else Effect(doing)
     why = None if reason is None else Reason(reason)
-    return NodeView(node, State(state), generation, seq, since, due_at, due_kind, effect, why, bool(held), bool(active))
+    return NodeView(
+        node, State(state), generation, seq, since, due_at, due_kind, effect, why, bool(held), bool(active), network
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Group:
     held: int
     last: int
     sample: str
+    network: str = ""
 
     def __post_init__(self) -> None:
         """Turn the texts of the database into members."""

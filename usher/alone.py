@@ -10,7 +10,8 @@ Rules:
 4. Only the nodes that are asked for are touched. What a killed daemon left open of one of those is closed as a start
    closes it (fsm.recovery: no try is lost, nothing is sent blindly again); of all others the next start closes it.
 5. A site's file is not at hand: decisions follow the policy that the newest row of the history names, the default where
-   there is none. Wishes of operators open no effect, and no site may choose how long a request lives.
+   there is none, and each node's the network of its record. Wishes of operators open no effect, and no site may choose
+   how long a request lives.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from fsm import recovery
@@ -124,13 +126,21 @@ async def _answer(
     state: StateDirectory, journal: Journal, clock: SystemClock, request: Ask, end: Callable[[BaseException], None]
 ) -> dict[str, Any]:
     epoch = await journal.begin_epoch()
-    policy = last_policy(state)
-    await journal.remember_policy(policy.hash, policy.document(), clock.now())
+    policies = {network: replace(last_policy(state), network=network) for network in _networks(journal, request)}
+    for policy in policies.values():
+        await journal.remember_policy(policy.hash, policy.document(), clock.now())
     await remember(journal, clock.now())
-    alone = _Alone(state, journal, clock, policy, epoch, end)
+    alone = _Alone(state, journal, clock, policies, epoch, end)
     answer = await carried_out(request, user_name(os.geteuid()), alone, alone)
-    await alone.engine.stop(0)
+    for engine in alone.engines.values():
+        await engine.stop(0)
     return answer
+
+
+def _networks(journal: Journal, request: Ask) -> set[str]:
+    """The networks of the nodes that are asked for, as their records say; that of a node nobody knows has no name."""
+    found = (journal.load(node) for node in request.nodes)
+    return {snapshot.network if snapshot is not None else "" for snapshot in found}
 
 
 def last_policy(state: StateDirectory) -> Policy:
@@ -152,17 +162,21 @@ class _Alone:
         state: StateDirectory,
         journal: Journal,
         clock: SystemClock,
-        policy: Policy,
+        policies: Mapping[str, Policy],
         epoch: int,
         end: Callable[[BaseException], None],
     ) -> None:
-        """Compose the engine, held for good: there is no way to any node."""
+        """Compose an engine for each network's policy, held for good: there is no way to any node."""
         self._state, self._journal, self._clock, self._epoch = state, journal, clock, epoch
         with open_reader(state.database) as reader:
             self._decided = kept(reader, journal.lineage) if is_shared(reader) else None
         self._started = dict(journal.open_effects())
-        self.engine = Engine(journal, clock, _Nobody(), policy, epoch, _Nobody(), end)
-        self.engine.hold(Reason.DISCONNECTED)
+        self.engines = {
+            network: Engine(journal, clock, _Nobody(), policy, epoch, _Nobody(), end)
+            for network, policy in policies.items()
+        }
+        for engine in self.engines.values():
+            engine.hold(Reason.DISCONNECTED)
 
     async def pause(self, name: str, reason: str) -> None:
         """Take no work, from the next start on."""
@@ -184,10 +198,11 @@ class _Alone:
         """An operator's wish for a node; the answer comes when it is durable."""
         snapshot = self._journal.load(node)
         self._keep(node, wish)
+        engine = self.engines[snapshot.network if snapshot is not None else ""]
         left = self._left_open(snapshot) if snapshot is not None else None
         if left is not None:
-            self.engine.post(node, left.body)
-        return self.engine.ask(node, wish)
+            engine.post(node, left.body)
+        return engine.ask(node, wish)
 
     def document(self) -> dict[str, Any]:
         """The status, as the database alone tells it."""

@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fsm.policy import Policy
 from usher import logs
@@ -19,17 +19,19 @@ from usher.outside import VERSION
 _logger = logging.getLogger("usher")
 
 
-def announce(site: Site, problems: Iterable[Problem], epoch: int, policy: Policy) -> None:
+def announce(site: Site, problems: Iterable[Problem], epoch: int, policies: Sequence[Policy]) -> None:
     """Say what is only warned of, and what usher starts with."""
     for problem in problems:
         logs.say(_logger, logging.WARNING, str(problem))
+    listed = {"networks": [policy.network for policy in policies]} if len(policies) > 1 else {}
     logs.say(
         _logger,
         logging.INFO,
         f"usher {VERSION} starts using configuration file {site.file}",
         state=str(site.state_directory),
         epoch=epoch,
-        policy=policy.hash,
+        policy=", ".join(policy.hash for policy in policies),
+        **listed,
         workers=site.workers,
         interval=site.interval,
     )

@@ -264,6 +264,8 @@ def told(transition: Transition) -> dict[str, Any]:
         "source": transition.before.state,
         "target": after.state,
     }
+    if after.network:
+        fields["network"] = after.network
     if transition.decision.opens is not None:
         fields["effect"] = transition.decision.opens.effect
     if isinstance(body, Failed):
@@ -275,12 +277,12 @@ def told(transition: Transition) -> dict[str, Any]:
     return fields
 
 
-def log_report(report: Report) -> None:
-    """A line for what a connection reports."""
-    logger = logging.getLogger("broker")
+def log_report(report: Report, network: str = "") -> None:
+    """A line for what a connection reports; `network` is the one of several that it is of."""
+    logger, of = logging.getLogger("broker"), {"network": network} if network else {}
     match report:
         case Connected():
-            say(logger, logging.INFO, "connected", connection=report.purpose, server=report.server)
+            say(logger, logging.INFO, "connected", connection=report.purpose, server=report.server, **of)
         case Disconnected():
             say(
                 logger,
@@ -288,9 +290,10 @@ def log_report(report: Report) -> None:
                 f"disconnected: {report.reason}",
                 connection=report.purpose,
                 server=report.server,
+                **of,
             )
         case Refused():
-            detail = {"connection": report.purpose, "server": report.server, "again_in": round(report.again, 1)}
+            detail = {"connection": report.purpose, "server": report.server, "again_in": round(report.again, 1), **of}
             say(logger, logging.WARNING, f"not connected: {report.reason}", **detail)
         case Complaint():
-            say(logger, logging.WARNING, f"the broker says: {report.reason}", connection=report.purpose)
+            say(logger, logging.WARNING, f"the broker says: {report.reason}", connection=report.purpose, **of)

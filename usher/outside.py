@@ -37,13 +37,13 @@ from usher.config.identity import SystemNames
 from usher.config.policy import policy_of
 from usher.config.problems import ConfigErrors, Problem
 from usher.config.site import Site
-from usher.daemon import Outside
 from usher.effects.hand import Hand
 from usher.effects.site import ConfigurationRules, Ports
 from usher.effects.tokens import Tokens
 from usher.fleet import FleetSettings
 from usher.harmless import Harmless
 from usher.network import Network, Way
+from usher.networks.member import Outside
 from usher.rotation.change import texts
 from usher.rotation.expiry import Judged, token
 from usher.rotation.known import Known
@@ -54,8 +54,11 @@ VERSION: Final = version("choria-usher")
 RULES: Final = ConfigurationRules(keeps_provisioning, unsafe_configuration, inject_provision_false)
 
 
-def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outside, Policy]:
-    """Open everything that the files name; raises ConfigErrors with all that cannot be used."""
+def make_outside(site: Site, client: ClientConfig, clock: Clock, known: Known | None = None) -> tuple[Outside, Policy]:
+    """Open everything that the files of a network name; raises ConfigErrors with all that cannot be used.
+
+    `known` are the secrets of all networks, to which its own are added.
+    """
     problems: list[Problem] = []
 
     def attempt(make: Callable[[], Any]) -> Any:
@@ -73,7 +76,8 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     if problems:
         raise ConfigErrors(problems)
     signing = texts(tuple(Path(seed) for seed in (site.jwt_signing_key, site.fleet_seed_file) if seed))
-    secrets = Known((*site.secrets(), client.password, *signing, *appears.secrets))
+    secrets = Known() if known is None else known
+    secrets.add((*site.secrets(), client.password, *signing, *appears.secrets))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
     verifier = TokenVerifier(*keys)
     tokens = Tokens(site.tokens)

@@ -16,7 +16,7 @@ from diagrams.page import grid
 from fsm.reasons import WHAT
 from usher.advice import ADVICE
 from usher.checks import OF_NODES, OF_SITES
-from usher.config.keys import AUDIT, FEATURES, KEYS, RETIRED, Key
+from usher.config.keys import AUDIT, FEATURES, KEYS, NETWORK, PER_NETWORK, RETIRED, Key
 from usher.metrics.catalogue import OWN, PREFIX, RPC, families
 from usher.metrics.families import Family
 from usher.metrics.library import NOT_EXPORTED, library
@@ -138,8 +138,17 @@ def configuration() -> str:
     retired = "\n".join(f"| `{name}` | {why} |" for name, why in RETIRED.items())
     return (
         f"{_SETTINGS}\n## The site's YAML\n\n{_settings(KEYS)}\n## `features`\n\n{_settings(FEATURES, 'features.')}"
+        f"\n## `networks`\n\n{_settings(NETWORK)}{_networks()}"
         f"\n## `audit`\n\n{_settings(AUDIT, 'audit.')}"
         f"\n## Retired\n\n| key | why |\n|---|---|\n{retired}\n{_CLIENT}"
+    )
+
+
+def _networks() -> str:
+    own = ", ".join(f"`{name}`" for name in PER_NETWORK)
+    return (
+        f"\nAn entry may also say, for itself: {own}. What it does not say is the top level's; `features` of an entry "
+        "replace those of the top level. Everything else is the same for all networks: [networks.md](networks.md).\n"
     )
 
 
@@ -153,7 +162,9 @@ def metrics() -> str:
     return (
         f"{_METRICS}\n## The names of the older program\n\n{_families(inherited)}\n"
         f"The label `rpc` is one of {calls}.\n{_LIBRARY}{_families(list(library().values()))}{_ABSENT}{absent}\n"
-        f"\n## Our own\n\nEach with the question that it answers.\n\n{own}"
+        "\n## Our own\n\nEach with the question that it answers. Where there are several networks "
+        "([networks.md](networks.md)), those that are of one network\nhave the label `network` too.\n\n"
+        f"{own}"
     )
 
 

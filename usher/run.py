@@ -34,7 +34,8 @@ from usher.greeting import announce
 from usher.metrics.exporter import MonitorPortError
 from usher.outside import make_outside
 from usher.pidfile import PidFileError, pid_file
-from usher.starting import Settings, start
+from usher.rotation.known import Known
+from usher.starting import Opened, Settings, start
 from usher.state import StateDirectory
 from usher.vault import VaultKeyError, key_place, open_ring
 from usher.views.common import directory, file
@@ -97,11 +98,12 @@ def read(args: argparse.Namespace) -> Settings:
     chosen = Path(args.state).absolute() if args.state else None
     client_file = Path(args.choria_config) if args.choria_config else None
     found = load(Path(args.config), client_file, surroundings(clock.now(), chosen))
-    outside, policy = make_outside(found.site, found.client, clock)
+    secrets = Known()
+    networks = tuple(Opened(*make_outside(each.site, each.client, clock, secrets)) for each in found.networks)
     state = StateDirectory(found.site.state_directory)
     place = key_place(found.site.vault_key_file, os.environ, state)
     ring = partial(open_ring, place, strict=found.site.strict)
-    return Settings(found.site, found.problems, outside, policy, state, place, ring)
+    return Settings(found.site, found.problems, networks, clock, secrets, state, place, ring)
 
 
 async def serve(settings: Settings) -> int:
@@ -112,14 +114,19 @@ async def serve(settings: Settings) -> int:
     loop.set_exception_handler(logs.unhandled)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, wish.set)
-    wake = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, wake.set)
+    wake = tuple(asyncio.Event() for _ in settings.networks)
+    loop.add_signal_handler(signal.SIGHUP, _waking, wake)
     while await _serve_once(settings, wish, wake):
         logs.say(_logger, logging.INFO, "usher starts anew, as a job of the database asked")
     return 0
 
 
-async def _serve_once(settings: Settings, wish: asyncio.Event, wake: asyncio.Event) -> bool:
+def _waking(wake: Sequence[asyncio.Event]) -> None:
+    for each in wake:
+        each.set()
+
+
+async def _serve_once(settings: Settings, wish: asyncio.Event, wake: Sequence[asyncio.Event]) -> bool:
     """Start, serve, stop; answers whether to start anew. Raises what made it end."""
     anew, over = asyncio.Event(), asyncio.Event()
     async with AsyncExitStack() as stack:
@@ -133,7 +140,7 @@ async def _serve_once(settings: Settings, wish: asyncio.Event, wake: asyncio.Eve
             await asyncio.wait({starting})
         else:
             daemon = starting.result()
-            announce(settings.site, settings.problems, daemon.epoch, daemon.policy)
+            announce(settings.site, settings.problems, daemon.epoch, [member.policy for member in daemon.members])
             gc.freeze()  # what lives as long as the process need not be looked through again
             daemon.ended.add_done_callback(lambda _: over.set())
             await asyncio.wait(wished, return_when=asyncio.FIRST_COMPLETED)

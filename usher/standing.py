@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fsm.errors import StoreError
 from fsm.reasons import Reason
-from store.reader import open_reader
+from store.reader import Reader, open_reader
 from usher import terms
 from usher.cluster import telling
 from usher.views.text import distance, utc, visible
@@ -57,9 +57,27 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "credentials": [],
                 "aged": None,
                 "recovery": None,
+                "networks": _networks(reader),
             }
     except (StoreError, OSError):
         return None
+
+
+def _networks(reader: Reader) -> list[dict[str, Any]]:
+    """What the database tells of several networks: how many nodes are where; none where there is one alone."""
+    found = reader.networks() if reader.networked else {}
+    unknown = dict.fromkeys(("configured", "protocol", "waiting_room", "oldest_waiting", "in_flight", "window"))
+    return [
+        {
+            "name": name,
+            **unknown,
+            "ready": False,
+            "holds": {},
+            "connections": {},
+            "states": {state.value: count for state, count in sorted(states.items())},
+        }
+        for name, states in sorted(found.items())
+    ]
 
 
 def unreadable(database: Path) -> str:
@@ -101,6 +119,9 @@ def programs(document: Mapping[str, Any]) -> dict[str, Any]:
         "started": utc(document["started"] or 0),
         "paused": paused and {**paused, "since": utc(paused["since"])},
         "oldest_waiting": utc(document["oldest_waiting"] or 0),
+        "networks": [
+            {**each, "oldest_waiting": utc(each["oldest_waiting"] or 0)} for each in document.get("networks", ())
+        ],
         "credentials": [{**each, "expires": utc(each["expires"] or 0)} for each in document.get("credentials", ())],
     }
 
@@ -116,9 +137,10 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     process = f"process {document['pid']}, " if document["pid"] else ""
     who = f"usher {document['version']} ({process}epoch {document['epoch']})"
     shown = [f"{who}: {visible(stance(document))}"]
-    for purpose, link in document["connections"].items():
-        reason = f" ({visible(link['reason'])})" if link["reason"] else ""
-        shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
+    networks = document.get("networks") or ()
+    for network in networks:
+        shown += _network(network)
+    shown += () if networks else _links(document["connections"])
     paused = document["paused"]
     if paused:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
@@ -151,6 +173,26 @@ def _election(document: Mapping[str, Any], at: int) -> list[str]:
     goes_on = election["role"] == terms.LEADS and document["paused"]
     renews = "; paused, it renews its lease all the same, or another would begin" if goes_on else ""
     return [f"election   {terms.said(election, at)}{renews}"]
+
+
+def _network(network: Mapping[str, Any]) -> list[str]:
+    """A line that says how one of several networks stands, and below it its connections."""
+    states = ", ".join(f"{state} {count}" for state, count in network["states"].items()) or "no nodes"
+    name = network["name"] or "without a name"
+    if network["configured"] is False:
+        advice = "configured no more: its nodes are left alone (usher nodes list --network, usher nodes forget)"
+        return [f"network    {name}: {advice}; {states}"]
+    word = "takes work" if network["ready"] else "; ".join(network["holds"].values()) or "no daemon"
+    spoken = f", protocol {network['protocol']}" if network["protocol"] else ""
+    return [f"network    {name}{spoken}: {word}; {states}", *_links(network["connections"])]
+
+
+def _links(connections: Mapping[str, Any]) -> list[str]:
+    shown = []
+    for purpose, link in connections.items():
+        reason = f" ({visible(link['reason'])})" if link["reason"] else ""
+        shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
+    return shown
 
 
 def _lasted(recovery: Mapping[str, Any]) -> str:

@@ -1,21 +1,26 @@
-"""A start: the database, the daemon and what serves beside it, composed in the order in which they depend.
+"""A start: from the settings to a daemon at work, with everything beside it that listens, measures and answers.
 
 Rules:
-1. The lock on the state directory is held; what is opened here is closed by the stack, last first.
-2. Nothing is sent before the database has told where each node is.
+1. What is made here is handed to the stack, which undoes it in order whatever happens.
+2. Every network gets what is its own: its listeners, its rotation, its part of the metrics; nothing is decided here.
+3. Nothing is sent before the database is open, the epoch is raised, and what a restore left is known.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from fsm.events import HintKind
 from fsm.policy import Policy
+from fsm.ports import Clock
 from fsm.reasons import Reason
+from fsm.runtime.observer import Observer
 from security.vault import KeyRing, SealedVault
 from store.entries import FleetEntry
 from store.journal import Journal
@@ -32,7 +37,7 @@ from usher.compat import Compat
 from usher.config.problems import Problem
 from usher.config.site import Site
 from usher.control.server import ControlServer
-from usher.daemon import Daemon, Outside
+from usher.daemon import Daemon
 from usher.database.desk import Jobs
 from usher.database.start import Aftermath, open_database, say_full
 from usher.ends import Ends
@@ -44,10 +49,14 @@ from usher.metrics.lag import LoopLag
 from usher.metrics.links import Links
 from usher.metrics.recorder import Recorder
 from usher.metrics.recovery import TakeUp
+from usher.metrics.within import within
 from usher.network import Told
+from usher.networks.member import Given, Outside
 from usher.outside import VERSION
+from usher.rotation.expiry import Expiry
+from usher.rotation.known import Known
 from usher.rotation.rotation import Rotation
-from usher.rotation.tokens import name_tokens
+from usher.rotation.tokens import marks_with, name_tokens
 from usher.rotation.use import TokenUse
 from usher.standing import trouble
 from usher.state import StateDirectory
@@ -57,79 +66,103 @@ from usher.terms import KINDS, led
 from usher.timekeeping import timekeeping_of
 from usher.vault import KeyPlace, Sealing, take_up
 
+_logger = logging.getLogger("usher")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A network with everything open that its files name, and by what its nodes are decided."""
+
+    outside: Outside
+    policy: Policy
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a start needs, read and checked; `problems` do not stop it.
+
+    `site` has what all networks share, `secrets` are those of all of them.
 
     `keys` is where the vault's keys are, `ring` reads them and `open` the database, once the state directory is locked.
     """
 
     site: Site
     problems: tuple[Problem, ...]
-    outside: Outside
-    policy: Policy
+    networks: tuple[Opened, ...]
+    clock: Clock
+    secrets: Known = field(repr=False)
     state: StateDirectory
     keys: KeyPlace
     ring: Callable[[], KeyRing]
     open: Callable[[Path, Callable[[bool], None]], Journal] = open_store
 
 
-async def start(settings: Settings, stack: AsyncExitStack, restart: Callable[[], None], wake: asyncio.Event) -> Daemon:
-    """Open the database, raise the epoch, take up the fleet, begin to serve."""
-    stack.enter_context(timekeeping_of(settings.state.path, settings.outside.clock))
+async def start(
+    settings: Settings, stack: AsyncExitStack, restart: Callable[[], None], wake: Sequence[asyncio.Event]
+) -> Daemon:
+    """Open the database, raise the epoch, take up the fleet, begin to serve; `wake` has one event for each network."""
+    stack.enter_context(timekeeping_of(settings.state.path, settings.clock))
     full: list[Callable[[bool], None]] = []
 
     def on_full(is_full: bool) -> None:
         (full[0] if full else say_full)(is_full)
 
     ring = settings.ring()
-    logs.hide([*settings.outside.secrets, *(key.raw.hex() for key in ring.keys)])
+    logs.hide([*settings.secrets, *(key.raw.hex() for key in ring.keys)])
     recorder = _recorder(settings)
-    keeper = keeper_of(settings.site.audit, settings.state, settings.outside.clock, recorder.families)
+    keeper = keeper_of(settings.site.audit, settings.state, settings.clock, recorder.families)
     journal = await open_database(settings.state.database, settings.open, on_full)
     stack.push_async_callback(journal.close)
     epoch = await journal.begin_epoch()
-    now = settings.outside.clock.now()
-    policy = replace(settings.policy, signer=settings.outside.live.signer())  # it may have changed: usher starts anew
-    await journal.remember_policy(policy.hash, policy.document(), now)
+    now = settings.clock.now()
+    policies = [await _in_force(each, journal, now) for each in settings.networks]
     await remember(journal, now)
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
-        tally, ends = Tally(reader.counts(), dict(reader.reasons(len(Reason)))), Ends(reader.ends_by_day())
         fleet, last = reader.last("pause", "resume"), led(reader.last(*KINDS))
-        known = decided(reader, settings.outside.way.election_name, journal.lineage)
-    await name_tokens(settings.outside.tokens, settings.state, journal, now)
-    links = Links(recorder.families, settings.outside.clock, settings.outside.way.purposes)
-    took_up = TakeUp(settings.outside.clock, recorder.families)
-    token_use = TokenUse(settings.outside.tokens, recorder.families["usher_tokens_accepted_total"])
-    observers = (tally, ends, recorder, took_up, Compat(recorder.compat), TransitionLog(), token_use, keeper)
-
+        ends, several = Ends(reader.ends_by_day()), len(settings.networks) > 1 or reader.networked
+        tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))), reader.networks() if several else None)
+        known = decided(reader, settings.networks[0].outside.way.election_name, journal.lineage)
+    tokens = [each.outside.tokens for each in settings.networks]
+    await name_tokens(tokens, settings.state, journal, now)
+    took_up = TakeUp(settings.clock, recorder.families)
+    observers = (tally, ends, recorder, took_up, Compat(recorder.compat), TransitionLog(), keeper)
     vault = SealedVault(ring)
-    daemon = Daemon(settings.outside, journal, vault, policy, epoch, observers, _told(recorder, links))
+    given = [
+        _given(each.outside, policy, observers, recorder)
+        for each, policy in zip(settings.networks, policies, strict=True)
+    ]
+    daemon = Daemon(given, journal, vault, epoch, settings.clock, foreign=several)
     full.append(daemon.full)
     daemon.closing = keeper.end
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
-    rotating = Rotation(settings.outside.live, daemon, recorder.families, wake, ends.expiry)
-    rotation = await stack.enter_async_context(rotating)
-    status = Status(daemon, tally, settings.site.site, took_up, aging, rotation.expiries)
+    offered = partial(marks_with, tokens)
+    issued = ends.expiry if len(settings.networks) == 1 else None  # it would be told as one network's
+    rotations = [
+        await stack.enter_async_context(
+            Rotation(each.outside.live, member, within(recorder.families, member.name), wakes, issued, offered)
+        )
+        for each, member, wakes in zip(settings.networks, daemon.members, wake, strict=True)
+    ]
+    expiries = partial(_expiries, daemon, rotations, None if issued else ends)
+    status = Status(daemon, tally, settings.site.site, took_up, aging, expiries)
     jobs = Jobs(
         settings.state,
         lambda: journal,
-        settings.outside.clock.wall,
+        settings.clock.wall,
         restart,
-        Sealing(settings.keys, vault, settings.outside.secrets, settings.outside.harmless),
+        Sealing(settings.keys, vault, settings.secrets, settings.networks[0].outside.harmless),
         daemon.restoring,
         keeper,
     )
     stack.push_async_callback(jobs.close)
-    control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard)
+    control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard, daemon.elsewhere)
     await control.start()
     stack.push_async_callback(control.close)
-    aftermath = Aftermath(daemon, settings.state.database, settings.policy.request_life, stack)
+    aftermath = Aftermath(daemon, settings.state.database, max(policy.request_life for policy in policies), stack)
     aftermath.hold()
-    took_up.opened(len(journal.open_effects()))
+    took_up.opened(daemon.left_open())
     await daemon.start(_pause(fleet), last, known)
     aftermath.settle()
     await keeper.begin(journal)
@@ -143,16 +176,36 @@ def _pause(view: FleetView | None) -> FleetEntry | None:
     return FleetEntry(view.at, view.kind, view.name, view.reason)
 
 
-def _told(
-    recorder: Recorder, links: Links
-) -> Callable[[Callable[[str, HintKind], None], Callable[[bool], None]], Told]:
-    """What the network tells, around the engine's two listeners."""
+def _expiries(daemon: Daemon, rotations: Sequence[Rotation], ends: Ends | None) -> list[Expiry]:
+    """What expires in each network, and, with `ends`, what was issued in all of them."""
+    found = zip(daemon.members, rotations, strict=True)
+    own = [expiry.of(member.name) for member, rotation in found for expiry in rotation.expiries()]
+    return own if ends is None else [*own, ends.expiry(daemon.clock.wall())]
+
+
+async def _in_force(opened: Opened, journal: Journal, now: int) -> Policy:
+    """What a network's nodes are decided by, durably; its signer may have changed since usher was started first."""
+    policy = replace(opened.policy, signer=opened.outside.live.signer())
+    await journal.remember_policy(policy.hash, policy.document(), now)
+    return policy
+
+
+def _given(outside: Outside, policy: Policy, observers: Sequence[Observer], recorder: Recorder) -> Given:
+    """What a network begins with: everybody is told, each in the network's own part of the metrics."""
+    network = policy.network
+    families = within(recorder.families, network)
+    links = Links(families, outside.clock, outside.way.purposes)
+    token_use = TokenUse(outside.tokens, families["usher_tokens_accepted_total"])
 
     def report(said: Report) -> None:
-        log_report(said)
+        log_report(said, network)
         links.report(said)
 
-    return lambda hint, way_open: Told(hint, way_open, report, recorder.discovered, recorder)
+    def told(hint: Callable[[str, HintKind], None], way_open: Callable[[bool], None]) -> Told:
+        part = recorder.part(network)
+        return Told(hint, way_open, report, part.discovered, part)
+
+    return Given(outside, policy, (*observers, token_use), told)
 
 
 def _recorder(settings: Settings) -> Recorder:

@@ -23,8 +23,17 @@ from fsm.states import State
 class Tally:
     """fsm.runtime.observer.Observer that counts."""
 
-    def __init__(self, states: Mapping[State, int], reasons: Mapping[Reason, int]) -> None:
-        """Begin with what the database counts: nodes by state, and failed ones by reason."""
+    def __init__(
+        self,
+        states: Mapping[State, int],
+        reasons: Mapping[Reason, int],
+        networks: Mapping[str, Mapping[State, int]] | None = None,
+    ) -> None:
+        """Begin with what the database counts: nodes by state, failed ones by reason, and by network and state.
+
+        Where there is one network alone, nothing is counted by network.
+        """
+        self.networks = None if networks is None else {name: Counter(of) for name, of in networks.items()}
         self.states: Counter[State] = Counter(states)
         self.reasons: Counter[Reason] = Counter(reasons)
         self.ignored: Counter[str] = Counter()
@@ -33,7 +42,7 @@ class Tally:
     def moved(self, transition: Transition) -> None:
         """Take a node from its old place to its new one."""
         before, after = transition.before, transition.decision.snapshot
-        if before.state is not after.state or before.reason is not after.reason:
+        if before.state is not after.state or before.reason is not after.reason or before.network != after.network:
             self._count(before, -1)
             self._count(after, 1)
 
@@ -51,6 +60,8 @@ class Tally:
     def _count(self, snapshot: Snapshot, by: int) -> None:
         if snapshot.state is not State.UNSEEN:
             self.states[snapshot.state] += by
+            if self.networks is not None:
+                self.networks.setdefault(snapshot.network, Counter())[snapshot.state] += by
         if snapshot.state is State.FAILED and snapshot.reason is not None:
             self.reasons[snapshot.reason] += by
             if not self.reasons[snapshot.reason]:

@@ -19,7 +19,7 @@ from typing import Final
 from fsm import recovery
 from fsm.effects import Intent, Port
 from fsm.errors import StoreError, StoreFullError
-from fsm.events import Body, Due, DueKind, Event, Operator, Verb
+from fsm.events import Body, Due, DueKind, Event, Operator, Trigger, Verb
 from fsm.machine import Decision, Rejected, decide
 from fsm.policy import Policy
 from fsm.ports import Clock, Outcome, Performer, Store
@@ -55,22 +55,22 @@ class Engine:
         observer: Observer,
         fatal: Callable[[BaseException], None],
         limits: Mapping[Port, int] | None = None,
+        may: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Compose the runtime; nothing moves before `start`."""
+        """Compose the runtime; nothing moves before `start`. `may` says of a name that was seen whether it is ours."""
         loop = asyncio.get_running_loop()
         self._store, self._clock, self._policy, self._epoch = store, clock, policy, epoch
-        self._observer, self._fatal = observer, fatal
+        self._observer, self._fatal, self._may = observer, fatal, may
         self._nodes: dict[str, Snapshot] = {}
         self._asleep: set[str] = set()  # they wait, and nothing has happened to them since the start
         self._mail = Mailboxes()
         self._holds: set[Reason] = set()
-        self._idle = asyncio.Event()
-        self._over = False
+        self._idle, self._over = asyncio.Event(), False
         self.executor = Executor(store, performer, limits or {}, self._ended, self._crashed, self._die)
-        self.admission = Admission(loop, self._admit, self.executor.congested)
+        self.admission = Admission(loop, lambda node: self.post(node, Due(DueKind.ADMIT)), self.executor.congested)
         pressure = Pressure(self._mail, self.admission, self.executor)
         self.timers = Timers(loop, clock, self._due, pressure.dues)
-        self.hints = Hints(loop, self.post, room=pressure.names)
+        self.hints = Hints(loop, self._hint, room=pressure.names)
 
     # -- from outside -------------------------------------------------------------------------------------------------
 
@@ -131,10 +131,10 @@ class Engine:
             self.hints.open()
         if self._holds:
             self.executor.shut(min(self._holds))
-            return
-        self.executor.open()
-        self.timers.release()
-        self.admission.release()
+        else:
+            self.executor.open()
+            self.timers.release()
+            self.admission.release()
 
     @property
     def holds(self) -> frozenset[Reason]:
@@ -256,8 +256,9 @@ class Engine:
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
-    def _admit(self, node: str) -> None:
-        self.post(node, Due(DueKind.ADMIT))
+    def _hint(self, node: str, body: Body) -> None:
+        if self._may(node):
+            self.post(node, body)
 
     def _due(self, node: str, awaited: Awaited) -> None:
         self.post(node, Due(awaited.kind, awaited.at))
@@ -268,18 +269,17 @@ class Engine:
         self._post(intent.id.node, letter)
 
     def _crashed(self, intent: Intent, error: Exception) -> None:
-        self._quarantine(intent.id.node, error)
+        self._say(self._observer.crashed, intent.id.node, error)
+        if self._may(intent.id.node):  # else it was forgotten here, and is another's by now
+            self._quarantine(intent.id.node, error)
 
     def _bug(self, node: str, letter: Letter, error: Exception) -> None:
-        body = letter.event.body
         letter.tell(Rejected(f"a bug: {told(error)}"))
-        if isinstance(body, Operator) and body.verb is Verb.QUARANTINE:
-            self._say(self._observer.crashed, node, error)  # not even that can be done to it: the others go on
-        else:
+        self._say(self._observer.crashed, node, error)
+        if letter.event.body.trigger is not Trigger.OPERATOR_QUARANTINE:  # if not even that can be done: go on
             self._quarantine(node, error)
 
     def _quarantine(self, node: str, error: Exception) -> None:
-        self._say(self._observer.crashed, node, error)
         self.post(node, Operator(Verb.QUARANTINE, "usher", f"a bug: {told(error)}"))
 
     # -- the end ------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from store.journal import Journal
 from store.repository import open_store
 from tests.crash.dying import DyingHelper, DyingRpc, Fate, watched
 from tests.crash.failpoints import Death, Failpoint
+from tests.fakes.changing import changed
 from usher import logs, run
 from usher.effects.hand import Hand
 from usher.effects.site import Ports
@@ -87,10 +88,11 @@ class Certifying:
 
 def doomed(settings: run.Settings, death: Death | None, helper: Helper, times: Mapping[str, int]) -> run.Settings:
     """The settings of a daemon with this helper that dies this death."""
-    made = settings.outside.ports
-    settings = replace(settings, policy=replace(settings.policy, **times))
+    outside = settings.networks[0].outside
+    made = outside.ports
+    settings = changed(settings, policy=replace(settings.networks[0].policy, **times))
     if death is None:
-        return replace(settings, outside=replace(settings.outside, ports=lambda *of: replace(made(*of), helper=helper)))
+        return changed(settings, outside=replace(outside, ports=lambda *of: replace(made(*of), helper=helper)))
     fate = Fate(death)
 
     def ports(network: Network, hand: Hand) -> Ports:
@@ -100,7 +102,7 @@ def doomed(settings: run.Settings, death: Death | None, helper: Helper, times: M
     def opened(path: Path, on_full: Callable[[bool], None]) -> Journal:
         return open_store(path, on_full, connect=partial(watched, fate))
 
-    return replace(settings, open=opened, outside=replace(settings.outside, ports=ports))
+    return changed(settings, open=opened, outside=replace(outside, ports=ports))
 
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, argparse.Namespace]:

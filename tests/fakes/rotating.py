@@ -19,7 +19,7 @@ from tests.fakes.effects import FixedClock
 from tests.fakes.names import FixedNames
 from tests.fakes.site import ISSUER, SIGNER, written
 from usher.config.client import ClientConfig, read_client
-from usher.config.site import load_site
+from usher.config.networks import load_site
 from usher.metrics.catalogue import families
 from usher.metrics.families import labels
 from usher.outside import make_outside

@@ -45,16 +45,16 @@ class Scrape:
         return tell
 
     def text(self) -> str:
+        alone = SimpleNamespace(name="", engine=self.rig.engine, reports=self.reports, network=self.network)
         daemon = SimpleNamespace(
             engine=self.rig.engine,
+            members=(alone,),
             clock=self.rig.clock,
-            reports=self.reports,
-            network=self.network,
             journal=self.journal,
             epoch=7,
             leadership=self.leadership,
             peers=self.peers,
-            ready=not self.rig.engine.holds,
+            works=lambda member: not member.engine.holds,
         )
         read_gauges(self.recorder, cast("Daemon", daemon), self.tally, self.database)
         return self.recorder.text()

@@ -41,6 +41,9 @@ def run(args: argparse.Namespace) -> int:
         return WRONG
     around = surroundings(SystemClock().now())
     found = inspect(args.config, args.choria_config, around)
+    if wrong := preflight.astray(args, found):
+        print(f"usher: {wrong}", file=sys.stderr)
+        return WRONG
     sources = explain(found, around.environ) if args.explain else ()
     if args.connect and not args.json:
         for line in source_lines(sources):

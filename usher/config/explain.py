@@ -19,7 +19,7 @@ from usher.config.source import Source
 def explain(found: Findings, environ: Mapping[str, str]) -> tuple[Source, ...]:
     """The sources of what could be read: the site's, then the client's."""
     site = tuple(_site(found.site, environ)) if found.site is not None else ()
-    return (*site, *(found.client.sources if found.client is not None else ()))
+    return (*site, *(source for each in found.each for source in (each.client.sources if each.client else ())))
 
 
 def _site(site: Site, environ: Mapping[str, str]) -> Iterator[Source]:

@@ -39,12 +39,18 @@ from usher.vault import SETTING
 _RENEW_CA: Final = "put the new one beside it: docs/rotation.md"
 
 
-def site_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
-    """What is wrong with the files of the YAML file at `now` (milliseconds)."""
+def network_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
+    """What is wrong at `now` (milliseconds) with the files of the YAML file that each network may have for itself."""
     return (
         *_helper(site, environ),
         *_verify_key(site),
         *_judged(site.strict, lambda strict: _signer(site, now, strict=strict)),
+    )
+
+
+def shared_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
+    """What is wrong at `now` (milliseconds) with the files that all networks share."""
+    return (
         *_judged(site.strict, lambda strict: _vault_key(site, strict=strict)),
         *_audit(site, environ),
         *_fleet(site, now),

@@ -21,6 +21,7 @@ class Kind(Enum):
     TEXT = "text"
     SWITCH = "true or false"
     TEXTS = "a list of texts"
+    GROUPS = "a list of groups of settings"
     ONE_OR_MORE = "text, or a list of texts"
     DURATION = "a duration such as 30s, 10m or 1h"
     GROUP = "a group of settings"
@@ -80,6 +81,7 @@ KEYS: Final[dict[str, Key]] = {
     "upgrades_optional": Key(Kind.SWITCH, False, "go on when an upgrade fails"),
     "features": Key(Kind.GROUP, None, "what is done for a node"),
     # our own
+    "networks": Key(Kind.GROUPS, (), "several networks, each with a client configuration of its own: docs/networks.md"),
     "election_name": Key(Kind.TEXT, "", "what this usher is called in the election; default the name of the host"),
     "sender_identity": Key(
         Kind.TEXT, "", "who usher is to the nodes, the same in a whole cluster; default the Choria identity"
@@ -113,6 +115,27 @@ KEYS: Final[dict[str, Key]] = {
     "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
     "audit": Key(Kind.GROUP, None, "how checkpoints are taken of the history, and who gets them"),
 }
+
+PER_NETWORK: Final = (
+    "features",
+    "token",
+    "helper",
+    "jwt_verify_cert",
+    "jwt_signing_key",
+    "jwt_signing_token",
+    "broker_provisioning_password",
+    "cert_deny_list",
+    "choria_insecure",
+    "strictness",
+    "lifecycle_component",
+)
+"""The settings that each of several networks may have for itself; what it does not say is the top level's."""
+
+NETWORK: Final[dict[str, Key]] = {
+    "name": Key(Kind.TEXT, "", "what its nodes are recorded by: at most 32 letters, digits, `_` and `-`"),
+    "choria_config": Key(Kind.TEXT, "", "its Choria client configuration"),
+}
+"""What an entry of `networks` must say."""
 
 FEATURES: Final[dict[str, Key]] = {
     "pki": Key(

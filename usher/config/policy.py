@@ -18,6 +18,7 @@ _MILLISECONDS: Final = 1000
 def policy_of(site: Site, signer: str) -> Policy:
     """The policy of a site; `signer` is the id of the key that signs server tokens now."""
     return Policy(
+        network=site.network,
         features=site.features,
         strict=site.strict,
         signer=signer,

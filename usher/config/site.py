@@ -20,9 +20,8 @@ from fsm.effects import Feature
 from fsm.identity import is_safe
 from helpers.command import CommandError, split_command
 from usher.config.audit import AuditSettings, read_audit
-from usher.config.document import load_yaml
 from usher.config.keys import FEATURES, KEYS, RETIRED
-from usher.config.problems import ConfigErrors, Problem, Severity, fatal
+from usher.config.problems import Problem, Severity, fatal
 from usher.config.values import Reader
 from usher.state import DEFAULT
 
@@ -45,7 +44,8 @@ _SECURED: Final = (
 class Site:
     """What a site has chosen (wire/provisioning.md §3.2); empty text means not set, durations are seconds.
 
-    `command` is the helper's command line, split; `problems` are those that do not stop a start.
+    `command` is the helper's command line, split; `problems` are those that do not stop a start. `network` is the name
+    of the entry of `networks` that was read, `choria_config` the client configuration that it names.
     """
 
     file: Path
@@ -89,6 +89,8 @@ class Site:
     server_jwt_spread: int
     audit: AuditSettings
     problems: tuple[Problem, ...] = ()
+    network: str = ""
+    choria_config: str = ""
 
     def secrets(self) -> tuple[str, ...]:
         """The values that must appear in no log and no history."""
@@ -102,22 +104,10 @@ class Site:
         return self.tokens[0] if self.tokens else ""
 
 
-def load_site(path: Path, environ: Mapping[str, str]) -> Site:
-    """Read the YAML file; raises ConfigErrors with everything that is wrong."""
-    site, problems = read_site(path, environ)
-    if site is None:
-        raise ConfigErrors(problems)
-    return site
-
-
-def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tuple[Problem, ...]]:
-    """The site, None if it cannot be used, and everything that was found."""
-    try:
-        written, strange = load_yaml(path)
-    except ConfigErrors as error:
-        return None, error.problems
-    reader = Reader(path)
-    reader.problems.extend(strange)
+def make_site(
+    reader: Reader, written: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Site | None, tuple[Problem, ...]]:
+    """The site of these settings, None if it cannot be used, and everything that the reader has found."""
     values = reader.values(written, KEYS, RETIRED)
     features = reader.values(values.pop("features") or {}, FEATURES, {}, "features.")
     values["audit"] = read_audit(reader, values["audit"] or {})
@@ -135,7 +125,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     problems = tuple(reader.problems)
     if fatal(problems):
         return None, problems
-    return _site(path, values, _features(features), command, state, problems), problems
+    return _site(reader.file, values, _features(features), command, state, problems), problems
 
 
 def _check_unsupported(reader: Reader, values: Mapping[str, Any], features: Mapping[str, bool]) -> None:

@@ -7,11 +7,12 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from usher.config.appearance import Appearance, CertificateFiles, TokenFiles, Unsecured, provider_of
 from usher.config.client import ClientConfig
+from usher.config.keys import PER_NETWORK
 from usher.config.loading import Findings
 from usher.config.problems import Problem, Severity
 from usher.config.servers import FALLBACK, SERVICES
@@ -19,7 +20,8 @@ from usher.config.site import Site
 from usher.config.source import Source
 
 _SECRETS: Final = ("tokens", "broker_provisioning_password", "fleet_password")
-_LEFT_OUT: Final = ("file", "problems", "command")
+_OWN: Final = frozenset({"strict" if name == "strictness" else name for name in PER_NETWORK})
+_LEFT_OUT: Final = ("file", "problems", "command", "network", "choria_config")
 
 
 def ok(problems: Iterable[Problem]) -> bool:
@@ -33,6 +35,7 @@ def document(found: Findings) -> dict[str, object]:
         "ok": ok(found.problems),
         "site": None if found.site is None else site_values(found.site),
         "client": None if found.client is None else client_values(found.client),
+        **({"networks": [_network(each) for each in found.networks]} if found.networks else {}),
         "problems": [
             {
                 "severity": str(problem.severity),
@@ -53,11 +56,36 @@ def lines(found: Findings) -> list[str]:
         f"{problem.severity:8} {problem}"
         for problem in sorted(found.problems, key=lambda problem: order.index(problem.severity))
     ]
+    if found.networks:
+        return said + [line for each in found.networks for line in _network_lines(each)]
     if found.site is not None:
         said.append(f"{'read':8} {found.site.file}: {_listed(site_values(found.site))}")
     if found.client is not None:
         said.append(f"{'read':8} {found.client.file}: {_listed(client_values(found.client))}")
     return said
+
+
+def _network(found: Findings) -> dict[str, object]:
+    """One of several networks: its name, the settings that it may have for itself, and its client."""
+    site, client = found.site, found.client
+    return {
+        "name": site.network if site is not None else "",
+        "site": None if site is None else _own(site),
+        "client": None if client is None else client_values(client),
+    }
+
+
+def _own(site: Site) -> dict[str, object]:
+    return {name: value for name, value in site_values(site).items() if name in _OWN}
+
+
+def _network_lines(found: Findings) -> Iterator[str]:
+    """A line for what is its own, and one for its client."""
+    site, client = found.site, found.client
+    if site is not None:
+        yield f"{'read':8} {site.file}: networks.{site.network}: {_listed(_own(site))}"
+    if client is not None:
+        yield f"{'read':8} {client.file}: {_listed(client_values(client))}"
 
 
 def site_values(site: Site) -> dict[str, object]:

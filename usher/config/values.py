@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,25 @@ from usher.config.problems import Problem, Severity
 class Reader:
     """One file's settings as they are read; `problems` grows."""
 
-    def __init__(self, file: Path) -> None:
-        """Read for this file, which messages name."""
-        self.file = file
+    def __init__(self, file: Path, place: Callable[[str], str] = str) -> None:
+        """Read for this file, which messages name; `place` says how they call a setting."""
+        self.file, self._place = file, place
         self.problems: list[Problem] = []
 
     def error(self, key: str, what: str, next_step: str) -> None:
         """Keep an error."""
-        self.problems.append(Problem(f"{self.file}: {key}", what, next_step))
+        self.problems.append(Problem(self._where(key), what, next_step))
 
     def mistake(self, key: str, what: str, next_step: str) -> None:
         """Keep what the older program ignored."""
-        self.problems.append(Problem(f"{self.file}: {key}", what, next_step, Severity.MISTAKE))
+        self.problems.append(Problem(self._where(key), what, next_step, Severity.MISTAKE))
 
     def warning(self, key: str, what: str, next_step: str) -> None:
         """Keep a warning."""
-        self.problems.append(Problem(f"{self.file}: {key}", what, next_step, Severity.WARNING))
+        self.problems.append(Problem(self._where(key), what, next_step, Severity.WARNING))
+
+    def _where(self, key: str) -> str:
+        return f"{self.file}: {self._place(key)}"
 
     def values(
         self, written: Mapping[str, Any], known: Mapping[str, Key], retired: Mapping[str, str], prefix: str = ""
@@ -92,6 +95,8 @@ def _fits(kind: Kind, value: Any) -> bool:  # noqa: PLR0911 one answer for each 
             return isinstance(value, str) or (value == 0 and not isinstance(value, bool))
         case Kind.TEXT:
             return isinstance(value, str)
+        case Kind.GROUPS:
+            return isinstance(value, list) and all(isinstance(item, dict) for item in value)
         case Kind.TEXTS:
             return isinstance(value, list) and all(isinstance(item, str) for item in value)
         case Kind.ONE_OR_MORE:

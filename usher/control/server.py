@@ -13,6 +13,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -23,6 +24,7 @@ from fsm.events import Operator, Verb
 from fsm.machine import Decision, Rejected
 from transport.startups import Startup
 from usher.control.protocol import LONGEST_LINE, Ask, AskError, Command, decode
+from usher.networks.owners import Elsewhere
 from usher.peers import part
 
 PATIENCE: Final = 10.0
@@ -105,9 +107,11 @@ class ControlServer:
         status: Documented,
         jobs: Working | None = None,
         heard: Callable[[str], Startup | None] = lambda _: None,
+        elsewhere: Callable[[str], Elsewhere | None] = lambda _: None,
     ) -> None:
         """Hold what is asked; nothing listens yet."""
         self._path, self._daemon, self._status, self._jobs, self._heard = path, daemon, status, jobs, heard
+        self._elsewhere = elsewhere
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None] | None] = set()
 
@@ -154,7 +158,9 @@ class ControlServer:
         try:
             ask = decode(line)
             if ask.command is Command.HEARD:
-                return {"ok": True, "heard": {node: _startup(self._heard(node)) for node in ask.nodes}}
+                heard = {node: _startup(self._heard(node)) for node in ask.nodes}
+                seen = {node: asdict(found) for node in ask.nodes if (found := self._elsewhere(node)) is not None}
+                return {"ok": True, "heard": heard, "elsewhere": seen}
             if ask.command is Command.DATABASE:
                 done = self._work(ask, name, writer)
             else:

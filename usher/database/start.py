@@ -20,7 +20,7 @@ from fsm.errors import StoreFullError, UsherError
 from fsm.events import Operator, Verb
 from fsm.ports import Clock
 from fsm.reasons import Reason
-from fsm.runtime.engine import Engine
+from fsm.runtime.engine import Answer
 from fsm.states import WORKING
 from store.entries import FleetEntry
 from store.journal import Journal
@@ -38,12 +38,39 @@ RETRY: Final = 1.0
 _logger = logging.getLogger("usher")
 
 
+class Holding(Protocol):
+    """The engine of every network."""
+
+    def hold(self, reason: Reason) -> None:
+        """Send nothing until every reason is released."""
+        ...
+
+    def release(self, reason: Reason) -> None:
+        """This reason is over."""
+        ...
+
+    def ask(self, node: str, wish: Operator) -> Answer:
+        """An operator's wish for a node."""
+        ...
+
+
 class Serving(Protocol):
     """The daemon, as far as a restore concerns it."""
 
-    clock: Clock
-    engine: Engine
-    journal: Journal
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def engine(self) -> Holding:
+        """Whatever moves nodes."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """Where all is written down."""
+        ...
 
 
 async def open_database(

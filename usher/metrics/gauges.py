@@ -9,20 +9,24 @@ Rules:
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from fsm.effects import Port
 from fsm.reasons import Reason
+from fsm.runtime.engine import Engine
 from fsm.states import State
 from transport.lease import Role
 from transport.reports import Complaint, Connected
 from transport.subjects import ELECTION
 from usher.daemon import Daemon
-from usher.metrics.families import labels
+from usher.metrics.families import Family, labels
 from usher.metrics.library import VERSIONS
 from usher.metrics.recorder import Recorder
+from usher.metrics.within import within
+from usher.network import Network
 from usher.tally import Tally
 
 HOLDS: Final = (
@@ -46,24 +50,28 @@ def read_gauges(recorder: Recorder, daemon: Daemon, tally: Tally, database: Path
 
 
 def _flow(recorder: Recorder, daemon: Daemon) -> None:
-    families, engine = recorder.families, daemon.engine
-    admission, executor = engine.admission, engine.executor
-    families["busy_workers"].set(admission.flying)
-    families["work_queue_entries"].set(admission.waiting)
-    families["waiting_nodes"].set(engine.active)
-    families["paused"].set(Reason.PAUSED in engine.holds)
-    families["usher_ready"].set(daemon.ready)
+    families, engines = recorder.families, [member.engine for member in daemon.members]
+    families["busy_workers"].set(sum(engine.admission.flying for engine in engines))
+    families["work_queue_entries"].set(sum(engine.admission.waiting for engine in engines))
+    families["waiting_nodes"].set(daemon.engine.active)
+    families["paused"].set(Reason.PAUSED in daemon.engine.holds)
+    for member in daemon.members:
+        _engine(within(families, member.name), member.engine, daemon.clock.now(), ready=daemon.works(member))
+
+
+def _engine(families: Mapping[str, Family], engine: Engine, now: int, *, ready: bool) -> None:
+    families["usher_ready"].set(ready)
     for hold in HOLDS:
         families["usher_held"].set(hold in engine.holds, labels(reason=hold.value))
-    families["usher_window"].set(admission.window)
-    oldest = admission.oldest()
-    families["usher_oldest_waiting_seconds"].set((daemon.clock.now() - oldest) / 1000 if oldest else 0)
+    families["usher_window"].set(engine.admission.window)
+    oldest = engine.admission.oldest()
+    families["usher_oldest_waiting_seconds"].set((now - oldest) / 1000 if oldest else 0)
     families["usher_due_nodes"].set(len(engine.timers))
     families["usher_hints_waiting"].set(len(engine.hints))
     families["usher_hints_dropped_total"].set(engine.hints.dropped)
     for port in Port:
-        families["usher_effects_running"].set(executor.running(port), labels(port=port.value))
-        families["usher_effects_queued"].set(executor.queued(port), labels(port=port.value))
+        families["usher_effects_running"].set(engine.executor.running(port), labels(port=port.value))
+        families["usher_effects_queued"].set(engine.executor.queued(port), labels(port=port.value))
 
 
 def _fleet(recorder: Recorder, tally: Tally) -> None:
@@ -100,14 +108,22 @@ def _peers(recorder: Recorder, daemon: Daemon) -> None:
 
 def _broker(recorder: Recorder, daemon: Daemon) -> None:
     families = recorder.families
-    for purpose, report in daemon.reports.items():
-        families["usher_connected"].set(isinstance(report, Connected | Complaint), labels(connection=purpose))
-    both = (daemon.network.rpc.counts, daemon.network.discovery.counts)
-    version = labels(version=VERSIONS[daemon.network.version])
-    families["choria_protocol_valid"].set(sum(counts.valid for counts in both), version)
-    families["choria_protocol_invalid"].set(sum(counts.invalid for counts in both), version)
-    families["choria_protocol_error"].set(sum(counts.errors for counts in both), version)
-    families["choria_protocol_json_parse_failures"].set(sum(counts.unparsable for counts in both), version)
+    for member in daemon.members:
+        connected = within(families, member.name)["usher_connected"]
+        for purpose, report in member.reports.items():
+            connected.set(isinstance(report, Connected | Complaint), labels(connection=purpose))
+    for version in {member.network.version for member in daemon.members}:
+        _spoken(families, [member.network for member in daemon.members if member.network.version is version])
+
+
+def _spoken(families: Mapping[str, Family], networks: Sequence[Network]) -> None:
+    """What the networks that speak one version of the protocol have received."""
+    version = labels(version=VERSIONS[networks[0].version])
+    counts = [each for network in networks for each in (network.rpc.counts, network.discovery.counts)]
+    families["choria_protocol_valid"].set(sum(each.valid for each in counts), version)
+    families["choria_protocol_invalid"].set(sum(each.invalid for each in counts), version)
+    families["choria_protocol_error"].set(sum(each.errors for each in counts), version)
+    families["choria_protocol_json_parse_failures"].set(sum(each.unparsable for each in counts), version)
 
 
 def _store(recorder: Recorder, daemon: Daemon, database: Path) -> None:

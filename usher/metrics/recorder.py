@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from fsm.effects import Effect, Intent
@@ -18,13 +19,33 @@ from fsm.runtime.observer import Transition
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from usher.metrics.catalogue import RPC, families
-from usher.metrics.families import Labels, Series, labels, render
+from usher.metrics.families import Family, Labels, Series, labels, render
+from usher.metrics.within import within
 
 _GIVEN_UP: Final = frozenset({State.FAILED, State.GONE})
 
 
+class Listener:
+    """The transport's Discards, and the listener of discoveries, of one network."""
+
+    def __init__(self, families: Mapping[str, Family]) -> None:
+        """Count in these."""
+        self._families = families
+
+    def count(self, reason: str) -> None:
+        """A message was received and not used."""
+        self._families["usher_discards_total"].add(1, labels(reason=reason))
+
+    def discovered(self, sent: bool, answers: int) -> None:
+        """A discovery ended."""
+        self._families["discover_cycles"].add()
+        self._families["usher_discovery_answers"].set(answers)
+        if not sent:
+            self._families["discovery_errors"].add()
+
+
 class Recorder:
-    """An Observer, the transport's Discards, and the listener of discoveries."""
+    """An Observer; the listeners of each network count in its families."""
 
     def __init__(self, site: str) -> None:
         """Begin at zero; `site` is the label of every series."""
@@ -87,18 +108,9 @@ class Recorder:
         """Count a bug."""
         self.families["usher_bugs_total"].add()
 
-    # -- the transport's listeners ------------------------------------------------------------------------------------
-
-    def count(self, reason: str) -> None:
-        """A message was received and not used."""
-        self.families["usher_discards_total"].add(1, labels(reason=reason))
-
-    def discovered(self, sent: bool, answers: int) -> None:
-        """A discovery ended."""
-        self.families["discover_cycles"].add()
-        self.families["usher_discovery_answers"].set(answers)
-        if not sent:
-            self.families["discovery_errors"].add()
+    def part(self, network: str) -> Listener:
+        """What the connections of a network tell; its name is empty where there is but one."""
+        return Listener(within(self.families, network))
 
     def compat(self, check: str) -> None:
         """Something was let pass that `strict` would refuse."""

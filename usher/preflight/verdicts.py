@@ -30,16 +30,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: its name, the verdict, what was seen, and the next step if there is one."""
+    """One thing that was looked at: its name, the verdict, what was seen, and the next step if there is one.
+
+    `network` is the one of several that it is about.
+    """
 
     name: str
     verdict: Verdict
     what: str
     next_step: str = ""
+    network: str = ""
 
     def __str__(self) -> str:
         """One line for a person; whatever a stranger said stays on it."""
-        said = f"{self.verdict:{_WIDTH}} {self.name}: {self.what}" + (f"; {self.next_step}" if self.next_step else "")
+        where = f"{self.network}: " if self.network else ""
+        said = f"{self.verdict:{_WIDTH}} {where}{self.name}: {self.what}" + (
+            f"; {self.next_step}" if self.next_step else ""
+        )
         return said.translate(_CONTROL)
 
 
@@ -82,7 +89,13 @@ def document(checks: Iterable[Check]) -> dict[str, object]:
     return {
         "ok": passed(values),
         "checks": [
-            {"name": each.name, "verdict": str(each.verdict), "what": each.what, "next": each.next_step}
+            {
+                **({"network": each.network} if each.network else {}),
+                "name": each.name,
+                "verdict": str(each.verdict),
+                "what": each.what,
+                "next": each.next_step,
+            }
             for each in values
         ],
     }

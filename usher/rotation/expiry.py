@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from security.certificate import CertificateFacts
@@ -23,6 +23,10 @@ class Expiry:
     setting: str
     ends: float | None
     warning: str = ""
+
+    def of(self, network: str) -> Expiry:
+        """The same, with the one of several networks that it belongs to before its setting."""
+        return replace(self, setting=f"{network}: {self.setting}") if network else self
 
     def document(self) -> dict[str, Any]:
         """For the status; `expires` in milliseconds since 1970."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,13 +99,16 @@ class Rotation:
         families: Mapping[str, Family],
         wake: asyncio.Event,
         issued: Callable[[int], Expiry] | None = None,
+        offered: Callable[[Tokens, Sequence[str]], Sequence[str]] = lambda _, marks: marks,
     ) -> None:
         """Compose; `wake` has it look at once. What the files are now counts as seen.
 
-        `issued` says at a time (milliseconds) when what usher has issued ends.
+        `issued` says at a time (milliseconds) when what usher has issued ends, `offered` which marks nodes are offered
+        anywhere when those of these tokens are others.
         """
         self._issued = issued
         self._live, self._daemon, self._families, self._wake = live, daemon, families, wake
+        self._offered = offered
         self._seen: dict[str, tuple[tuple[Path, Stamp], ...]] = {}
         self._task: asyncio.Task[None] | None = None
         now = daemon.clock.wall()
@@ -175,7 +178,7 @@ class Rotation:
         if subject is self._live.site and self._live.site.needs_restart:
             names = ", ".join(self._live.site.needs_restart)
             said = f"{subject.files[0]} has changed: {names} needs a restart"
-            logs.say(_logger, logging.WARNING, said, settings=list(self._live.site.needs_restart))
+            logs.say(_logger, logging.WARNING, said, settings=list(self._live.site.needs_restart), **self._of)
         if change is None:
             return False
         await self._take(subject, change)
@@ -189,10 +192,11 @@ class Rotation:
         if change.signer:
             policy = replace(policy, signer=change.signer)
             await daemon.journal.remember_policy(policy.hash, policy.document(), at)
-        said = {"setting": subject.name, "files": [str(file) for file in subject.files], **change.prints}
+        said = {"setting": subject.name, **self._of, "files": [str(file) for file in subject.files], **change.prints}
         await daemon.journal.fleet(FleetEntry(at, RELOAD, "usher", change.said, json.dumps(said).encode()))
         if change.tokens is not None:
-            await daemon.journal.fleet(tokens_entry([self._live.tokens.mark(text) for text in change.tokens], at))
+            marks = [self._live.tokens.mark(text) for text in change.tokens]
+            await daemon.journal.fleet(tokens_entry(self._offered(self._live.tokens, marks), at))
         change.take()
         self._said.clear()
         if change.signer:
@@ -200,10 +204,16 @@ class Rotation:
         self._families["usher_reloads_total"].add(1, labels(setting=subject.name, result="taken"))
         logs.say(_logger, logging.INFO, f"{subject.name} has changed: {change.said}", **said)
 
+    @property
+    def _of(self) -> dict[str, str]:
+        """The field that names the network in a line of the log, where there are several."""
+        network = self._daemon.policy.network
+        return {"network": network} if network else {}
+
     def _refuse(self, subject: Subject, error: UsherError) -> None:
         self._families["usher_reloads_total"].add(1, labels(setting=subject.name, result="refused"))
         said = f"{subject.name} has changed and cannot be used; what was read before stays in use: {words(error)}"
-        logs.say(_logger, logging.ERROR, said, setting=subject.name)
+        logs.say(_logger, logging.ERROR, said, setting=subject.name, **self._of)
 
     def _measure(self) -> None:
         """Set the gauges, and say once a day what should be renewed."""
@@ -215,7 +225,7 @@ class Rotation:
             self._families["usher_credential_warning"].set(bool(expiry.warning), where)
             if expiry.warning and now - self._said.get(expiry.credential, 0) >= _DAY:
                 self._said[expiry.credential] = now
-                logs.say(_logger, logging.WARNING, f"{expiry.setting}: {expiry.warning}")
+                logs.say(_logger, logging.WARNING, f"{expiry.setting}: {expiry.warning}", **self._of)
 
 
 def words(error: UsherError) -> str:

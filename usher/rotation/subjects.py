@@ -17,8 +17,9 @@ from security.keyfiles import verify_keys
 from security.signer import FileSigner
 from security.verifier import TokenVerifier
 from usher.config.client import ClientConfig
+from usher.config.networks import read_site
 from usher.config.problems import ConfigErrors
-from usher.config.site import Site, read_site
+from usher.config.site import Site
 from usher.effects.tokens import Tokens
 from usher.rotation.change import Change, texts
 from usher.rotation.client import Client
@@ -110,7 +111,7 @@ class SiteSubject:
 
     def read(self) -> Change | None:
         """The file as it is."""
-        found, problems = read_site(self._site.file, os.environ)
+        found, problems = read_site(self._site.file, os.environ, self._site.network)
         if found is None:
             raise ConfigErrors(problems)
         differ = [name for name in Site.__dataclass_fields__ if getattr(found, name) != getattr(self._site, name)]

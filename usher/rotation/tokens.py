@@ -22,14 +22,27 @@ from usher.state import StateDirectory
 TOKENS: Final = "tokens"
 
 
-async def name_tokens(tokens: Tokens, state: StateDirectory, journal: Journal, at: int) -> None:
+async def name_tokens(every: Sequence[Tokens], state: StateDirectory, journal: Journal, at: int) -> None:
     """At a start: mark the tokens with this directory's key, and write down which there are; raises StateError."""
-    tokens.keyed(marking_key(state))
+    key = marking_key(state)
+    for tokens in every:
+        tokens.keyed(key)
     with open_reader(state.database) as reader:
         last = reader.last(TOKENS)
-    entry = tokens_entry(tokens.marks, at)
+    entry = tokens_entry(marks_of(every), at)
     if last is None or last.payload != entry.payload:
         await journal.fleet(entry)
+
+
+def marks_of(every: Sequence[Tokens]) -> list[str]:
+    """The marks of the tokens of all networks, in their order; one that several have counts once."""
+    return list(dict.fromkeys(mark for tokens in every for mark in tokens.marks))
+
+
+def marks_with(every: Sequence[Tokens], changed: Tokens, marks: Sequence[str]) -> list[str]:
+    """The marks of all networks when those of one of them are these."""
+    found = (mark for tokens in every for mark in (marks if tokens is changed else tokens.marks))
+    return list(dict.fromkeys(found))
 
 
 def tokens_entry(marks: Sequence[str], at: int) -> FleetEntry:

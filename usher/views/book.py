@@ -44,16 +44,18 @@ class Book:
         before: int | None = None,
         limit: int | None = None,
         mark: str | None = None,
+        network: str | None = None,
     ) -> Iterator[NodeView]:
         """Nodes by name, no more than `limit`; `before` (milliseconds) keeps those in their state since then.
 
-        Forgotten ones are only listed where their state is asked for. `mark` is that of the token that let us in.
+        Forgotten ones are only listed where their state is asked for. `mark` is that of the token that let us in,
+        `network` that of their record.
         """
         after: str | None = ""
         left = limit
         while after is not None and left != 0:
             size = MANY if left is None else min(left, PAGE)
-            page = self._reader.nodes(state, reason, before, after, size, mark)
+            page = self._reader.nodes(state, reason, before, after, size, mark, network)
             shown = [node for node in page.nodes if state is State.UNSEEN or node.state is not State.UNSEEN]
             yield from shown
             after, left = page.after, None if left is None else left - len(shown)
@@ -68,7 +70,7 @@ class Book:
         if not rows:
             return []
         opened = {each.seq: each for each in openings(self._reader, node, rows[0].seq, rows[-1].seq)}
-        return [_past(row, opened.get(row.seq)) for row in rows]
+        return [self._past(row, opened.get(row.seq)) for row in rows]
 
     def begins(self, node: str) -> tuple[int, int] | None:
         """The seq that a node's history begins with, and when what was before was pruned (ms); None if it is whole."""
@@ -96,7 +98,7 @@ class Book:
             kept = [row for row in rows if until is None or row.position <= until]
             if kept:
                 opened = {each.seq: each for each in openings(self._reader, node, kept[0].seq, kept[-1].seq)}
-                yield from (_past(row, opened.get(row.seq)) for row in kept)
+                yield from (self._past(row, opened.get(row.seq)) for row in kept)
             if len(rows) < PAGE or len(kept) < len(rows):
                 return
             after = rows[-1].seq
@@ -104,6 +106,11 @@ class Book:
     def failures(self) -> tuple[Group, ...]:
         """Failed and deferred nodes by reason, the largest group first."""
         return self._reader.failures()
+
+    @property
+    def networked(self) -> bool:
+        """Whether there are several networks here, or were."""
+        return self._reader.networked
 
     def marks(self) -> tuple[Marked, ...]:
         """How many nodes let us in with which token last."""
@@ -122,7 +129,7 @@ class Book:
             return []
         found = openings_between(self._reader, rows[0].position, rows[-1].position)
         opened = {each.position: each for each in found}
-        return [(row.node, _past(row, opened.get(row.position))) for row in rows]
+        return [(row.node, self._past(row, opened.get(row.position))) for row in rows]
 
     def arrivals(self, position: int) -> dict[State, int]:
         """How many nodes came into each state after this position."""
@@ -170,8 +177,11 @@ class Book:
         last = self._reader.last("pause", "resume")
         return last if last is not None and last.kind == "pause" else None
 
+    def _past(self, row: HistoryView, opening: OpeningView | None) -> Past:
+        return _past(row, opening, self._reader.policy_networks.get(row.policy, ""))
 
-def _past(row: HistoryView, opening: OpeningView | None) -> Past:
+
+def _past(row: HistoryView, opening: OpeningView | None, network: str) -> Past:
     said = read(row.payload)
     opened = None
     if opening is not None:
@@ -190,6 +200,7 @@ def _past(row: HistoryView, opening: OpeningView | None) -> Past:
         opened=opened,
         detail=said.detail,
         note=said.note,
+        network=network,
     )
 
 

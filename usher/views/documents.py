@@ -37,6 +37,7 @@ def brief(view: NodeView) -> dict[str, Any]:
         "doing": view.doing.value if view.doing else None,
         "awaited": due or None,
         "waits_for_admission": in_the_room(view),
+        "network": view.network,
     }
 
 

@@ -47,7 +47,9 @@ def lines(groups: Sequence[Group], now: int, width: int | None) -> Iterable[str]
     """A line a group, and what to do about the largest."""
     if not groups:
         return ["no node is failed or deferred"]
-    told = table(HEAD, [_cells(group, now) for group in groups], width)
+    several = any(group.network for group in groups)
+    cells = [((group.network or "-",) if several else ()) + _cells(group, now) for group in groups]
+    told = table((*(("NETWORK",) if several else ()), *HEAD), cells, width)
     largest = groups[0]
     code = "" if largest.reason is None else f": usher explain {largest.reason.value}"
     return [*told, "", f"usher nodes why {largest.sample} tells more of the first{code}"]
@@ -72,4 +74,5 @@ def document(group: Group) -> dict[str, Any]:
         "held": group.held,
         "last": utc(group.last),
         "sample": group.sample,
+        "network": group.network,
     }

@@ -60,8 +60,13 @@ def lines(past: Sequence[Past], width: int | None, begun: tuple[int, int] | None
         yield "nothing of its history is kept" + (f": {pruned(begun)}" if begun else "")
         return
     cells = [_cells(each) for each in past]
-    wide = fits(HEAD, cells, width)
-    told = table(HEAD, cells, width) if wide else (_stacked(row) for row in cells)
+    if any(each.network for each in past):
+        named = [(*row, each.network) for row, each in zip(cells, past, strict=True)]
+        head: tuple[str, ...] = (*HEAD, "NETWORK")
+    else:
+        named, head = cells, HEAD
+    wide = fits(head, named, width)
+    told = table(head, named, width) if wide else (_stacked(row) for row in cells)
     if wide:
         yield next(told)
     for each, text in zip(past, told, strict=True):

@@ -30,6 +30,7 @@ PACE: Final = 0.5
 PAGE: Final = 500
 _NAME: Final = 30
 _ROW: Final = 22
+_NETWORK: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def text(moved: Moved, width: int | None) -> str:
     cells: Iterable[str] = (
         local(past.at, "seconds"),
         visible(moved.node).ljust(_NAME),
+        *((past.network.ljust(_NETWORK),) if past.network else ()),
         visible(past.row).ljust(_ROW),
         moves.ljust(_NAME),
         "  ".join(filter(None, (effect(past), visible(past.detail)))),

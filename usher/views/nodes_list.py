@@ -26,6 +26,7 @@ from usher.views.tokens import marked
 READABLE = 1000
 """Lines on a terminal: nobody reads more, and a hundred thousand take a second."""
 Word = TypeVar("Word", State, Reason)
+NETWORK = "NETWORK"
 HEAD = ("NODE", "STATE", "FOR", "GEN", "REASON", "NEXT")
 PAGE = 200
 """Lines whose columns are aligned together, so that the first appear before the last are read."""
@@ -38,6 +39,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--reason", type=reason, metavar="REASON", help="only nodes with this reason code")
     parser.add_argument("--older-than", type=age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
     parser.add_argument("--token", metavar="N", help="only nodes that let usher in with this token: place or mark")
+    parser.add_argument("--network", metavar="NAME", help="only nodes of this one of several networks")
     parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
     common.add_state(parser)
     common.add_json(parser)
@@ -55,11 +57,12 @@ def _list(args: argparse.Namespace) -> None:
     before = None if args.older_than is None else now - args.older_than
     with open_book(common.database(args)) as book:
         mark = None if args.token is None else marked(book, args.token)
-        found = book.nodes(args.state, args.reason, before, args.limit, mark)
+        found = book.nodes(args.state, args.reason, before, args.limit, mark, args.network)
+        several = book.networked
         if args.json:
             common.answer_all(brief(view) for view in found)
         else:
-            common.say(bounded(found, now, common.width(), args.limit))
+            common.say(bounded(found, now, common.width(), args.limit, several=several))
 
 
 def _mistaken(args: argparse.Namespace) -> None:
@@ -70,31 +73,43 @@ def _mistaken(args: argparse.Namespace) -> None:
         raise common.RefusedError(said, common.NOTHING_TO_READ)
 
 
-def bounded(found: Iterable[NodeView], now: int, width: int | None, limit: int | None) -> Iterator[str]:
+def bounded(
+    found: Iterable[NodeView], now: int, width: int | None, limit: int | None, *, several: bool = False
+) -> Iterator[str]:
     """The lines; on a terminal of a long list the beginning alone, unless a limit was named."""
     left = iter(found)
     if width is None or limit is not None:
-        yield from lines(left, now, width)
+        yield from lines(left, now, width, several=several)
         return
-    yield from lines(islice(left, READABLE), now, width)
+    yield from lines(islice(left, READABLE), now, width, several=several)
     if next(left, None) is not None:
         yield f"(the first {READABLE} by name: --limit N shows more, and a pipe gets all of them)"
 
 
-def lines(found: Iterable[NodeView], now: int, width: int | None) -> Iterator[str]:
-    """A line a node, or the sentence that there is none."""
+def lines(found: Iterable[NodeView], now: int, width: int | None, *, several: bool = False) -> Iterator[str]:
+    """A line a node, with its network where there are several; or the sentence that there is none."""
     left, head = iter(found), True
-    while page := [_cells(view, now) for view in islice(left, PAGE)]:
-        told = table(HEAD, page, width)
+    names = (*HEAD[:1], NETWORK, *HEAD[1:]) if several else HEAD
+    while page := [_cells(view, now, several=several) for view in islice(left, PAGE)]:
+        told = table(names, page, width)
         yield from told if head else islice(told, 1, None)
         head = False
     if head:
         yield "no node is like that"
 
 
-def _cells(view: NodeView, now: int) -> tuple[str, ...]:
+def _cells(view: NodeView, now: int, *, several: bool) -> tuple[str, ...]:
     reason = view.reason.value if view.reason else "-"
-    return (view.node, view.state.value, span(now - view.since), str(view.generation), reason, following(view, now))
+    network = (view.network or "-",) if several else ()
+    return (
+        view.node,
+        *network,
+        view.state.value,
+        span(now - view.since),
+        str(view.generation),
+        reason,
+        following(view, now),
+    )
 
 
 def following(view: NodeView, now: int) -> str:

@@ -26,7 +26,7 @@ from usher.views.book import open_book
 from usher.views.documents import line, whole
 from usher.views.history import pruned
 from usher.views.past import Past
-from usher.views.signs import Heard, Known, Sign, signs
+from usher.views.signs import Heard, Known, Sighted, Sign, signs
 from usher.views.story import Story, arrival, story
 
 DEPTH: Final = 200
@@ -57,7 +57,8 @@ def _why(args: argparse.Namespace) -> None:
         paused, groups, begun = book.paused(), book.failures(), book.begins(args.node)
     now = common.now()
     told = story(snapshot, past, now, paused)
-    shown = tuple(signs(Known(snapshot, past, now, heard(database.parent, args.node), groups)))
+    startup, elsewhere = heard(database.parent, args.node)
+    shown = tuple(signs(Known(snapshot, past, now, startup, groups, elsewhere)))
     if args.json:
         more = {"signs": [sign.document() for sign in shown], "history_begins": begun[0] if begun else 1}
         common.answer(document(snapshot, past, told) | more)
@@ -76,16 +77,21 @@ def _wrapped(text: str) -> list[str]:
     return wrap(text, max(width, 40), break_long_words=False) if width else [text]
 
 
-def heard(state: Path, node: str) -> Heard | None:
-    """What the daemon of this state directory heard in the newest startup event; None without one, or without both."""
+def heard(state: Path, node: str) -> tuple[Heard | None, Sighted | None]:
+    """What the daemon of this state directory heard in the newest startup event, and saw in another network.
+
+    None where there was nothing, or no daemon answers.
+    """
     directory = StateDirectory(state)
     if not directory.socket.exists() or not is_safe(node):
-        return None
+        return None, None
     try:
-        found = ask(directory, Ask(Command.HEARD, nodes=(node,)), patience=PATIENCE)["heard"][node]
-        return Heard(int(found["at"]), int(found["ahead"]), str(found["version"])) if found else None
+        answer = ask(directory, Ask(Command.HEARD, nodes=(node,)), patience=PATIENCE)
+        found, seen = answer["heard"][node], answer.get("elsewhere", {}).get(node)
+        startup = Heard(int(found["at"]), int(found["ahead"]), str(found["version"])) if found else None
+        return startup, Sighted(int(seen["at"]), str(seen["seen"]), str(seen["owner"])) if seen else None
     except (NoDaemonError, RefusedError, KeyError, TypeError, ValueError):
-        return None
+        return None, None
 
 
 def document(snapshot: Snapshot, past: Sequence[Past], told: Story) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One transition. `detail` is who said what, `note` a text beside it."""
+    """One transition. `detail` is who said what, `note` a text beside it, `network` whose policy decided."""
 
     position: int
     at: int
@@ -70,6 +70,7 @@ class Past:
     opened: Opened | None = None
     detail: str = ""
     note: str = ""
+    network: str = ""
 
     @property
     def sentence(self) -> str:

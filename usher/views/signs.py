@@ -46,6 +46,15 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighted:
+    """Its newest sighting in a network that does not have it: when, in which, and which has it."""
+
+    at: int
+    seen: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """All that signs are read from: `past` holds the newest lines of its own, `groups` the failures of the fleet."""
 
@@ -54,6 +63,7 @@ class Known:
     now: int = 0
     heard: Heard | None = None
     groups: Sequence[Group] = ()
+    elsewhere: Sighted | None = None
 
     @property
     def events(self) -> frozenset[str]:
@@ -184,6 +194,21 @@ def two_machines(known: Known) -> Sign | None:
     return Sign(two_machines.__name__, sentence, f"usher history {node}")
 
 
+def two_networks(known: Known) -> Sign | None:
+    """It was seen in another network while it was under way."""
+    found, snapshot = known.elsewhere, known.snapshot
+    if found is None:
+        return None
+    node = visible(snapshot.node)
+    seen = f"it was seen in the network {visible(found.seen)} ({when(found.at, known.now)})"
+    sentence = (
+        f"{seen} while it was under way or held in {visible(found.owner) or 'another'}: the same name is in two "
+        "networks, or the node has moved; what was seen there was not acted on."
+    )
+    command = f"usher nodes forget {node} --reason WHY (if it has moved: the next sighting takes it in there)"
+    return Sign(two_networks.__name__, sentence, command)
+
+
 def helper(known: Known) -> Sign | None:
     """The helper fails: for all, or for this node."""
     snapshot = known.snapshot
@@ -241,6 +266,7 @@ def another_provisioner(known: Known) -> Sign | None:
 
 SIGNS: Final[tuple[Callable[[Known], Sign | None], ...]] = (
     two_machines,
+    two_networks,
     left_without_our_restart,
     clock_skew,
     event_but_no_answer,

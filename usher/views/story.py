@@ -81,7 +81,8 @@ def _paused(entry: FleetView | None, now: int) -> str:
 def _where(snapshot: Snapshot, now: int) -> str:
     state = snapshot.state
     ago = f"since {when(snapshot.since, now)}, in generation {snapshot.generation}"
-    return f"{visible(snapshot.node)} is {state.value} ({FACTS[state]}) {ago}."
+    of = f", in the network {snapshot.network}" if snapshot.network else ""
+    return f"{visible(snapshot.node)} is {state.value} ({FACTS[state]}) {ago}{of}."
 
 
 def arrival(snapshot: Snapshot, past: Sequence[Past]) -> Past | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from store.connections import connect
 from store.repository import open_store
+from tests.fakes.changing import changed
 from usher import logs, run
 
 
@@ -32,9 +33,9 @@ def main(words: Sequence[str]) -> int:
     logs.set_up(settings.site.logfile, settings.site.loglevel)
     settings.state.prepare()
     settings.state.lock()
-    policy = replace(settings.policy, look_delay=2500, request_life=3000)
+    policy = replace(settings.networks[0].policy, look_delay=2500, request_life=3000)
     opening = partial(open_store, connect=Disk(args.room).connect) if args.room else settings.open
-    return asyncio.run(run.serve(replace(settings, policy=policy, open=opening)))
+    return asyncio.run(run.serve(changed(settings, policy=policy, open=opening)))
 
 
 class Disk:

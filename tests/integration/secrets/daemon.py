@@ -20,6 +20,7 @@ from pathlib import Path
 
 from fsm.ports import Helper, HelperCall, HelperReply, Reply, Request, Rpc
 from store.journal import Journal
+from tests.fakes.changing import changed
 from tests.integration.secrets.canaries import Canaries
 from usher import cli, hooks, logs, run
 from usher.effects.hand import Hand
@@ -70,7 +71,7 @@ class Raising:
 
 def composed(settings: run.Settings, ours: argparse.Namespace, planted: Canaries) -> run.Settings:
     """The settings with these ports."""
-    made = settings.outside.ports
+    made = settings.networks[0].outside.ports
 
     def ports(network: Network, hand: Hand) -> Ports:
         asyncio.get_running_loop().call_soon(int, planted.joined("callback"))
@@ -82,8 +83,8 @@ def composed(settings: run.Settings, ours: argparse.Namespace, planted: Canaries
     def crash(_path: Path, _on_full: Callable[[bool], None]) -> Journal:
         raise ValueError(planted.joined("crash")) from KeyError(planted.word("crash"))
 
-    outside = replace(settings.outside, ports=ports)
-    return replace(settings, outside=outside, open=crash) if ours.crash else replace(settings, outside=outside)
+    outside = replace(settings.networks[0].outside, ports=ports)
+    return changed(settings, outside=outside, open=crash) if ours.crash else changed(settings, outside=outside)
 
 
 def serve(args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 
 from fsm.ports import Reply, Request, Rpc
+from tests.fakes.changing import changed
 from usher import logs, run
 from usher.effects.hand import Hand
 from usher.effects.site import Ports
@@ -33,18 +34,18 @@ class Hasty:
 
 def hasty(settings: run.Settings) -> run.Settings:
     """The same settings, with less patience."""
-    made = settings.outside.ports
+    made = settings.networks[0].outside.ports
 
     def ports(network: Network, hand: Hand) -> Ports:
         composed = made(network, hand)
         return replace(composed, rpc=Hasty(composed.rpc))
 
     policy = replace(
-        settings.policy, try_delay=100, try_cap=100, retry_delay=300_000, look_delay=2200, hint_delay=500,
+        settings.networks[0].policy, try_delay=100, try_cap=100, retry_delay=300_000, look_delay=2200, hint_delay=500,
         look_interval=1000, request_life=3000, loops=2,
     )  # fmt: skip
-    way = replace(settings.outside.way, interval=3.0)
-    return replace(settings, policy=policy, outside=replace(settings.outside, ports=ports, way=way))
+    way = replace(settings.networks[0].outside.way, interval=3.0)
+    return changed(settings, policy=policy, outside=replace(settings.networks[0].outside, ports=ports, way=way))
 
 
 def main() -> int:

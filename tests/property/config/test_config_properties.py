@@ -14,9 +14,9 @@ from transport.servers import server_url
 from usher.config.client import read_client
 from usher.config.durations import parse_duration
 from usher.config.keys import FEATURES, KEYS
+from usher.config.networks import read_site
 from usher.config.problems import fatal
 from usher.config.servers import Server, parse_server
-from usher.config.site import read_site
 
 VALUE: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),

@@ -85,7 +85,7 @@ def test_a_site_in_order_has_nothing_to_be_said_about(site: SiteFiles):
     loaded = site.load()
     assert loaded.problems == ()
     assert loaded.site.command == (str(site.helper),)
-    assert loaded.client.appearance == TokenFiles(site.token, site.seed, site.ca)
+    assert loaded.networks[0].client.appearance == TokenFiles(site.token, site.seed, site.ca)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_token_that_the_broker_would_not_like_is_a_warning(site: SiteFiles):
 def test_an_authority_that_is_not_there_means_no_verification_and_strict_refuses_it(site: SiteFiles):
     site.ca.unlink()
     assert any("is not verified" in line for line in site.said(Severity.WARNING))
-    assert site.load().client.appearance == TokenFiles(site.token, site.seed, None)
+    assert site.load().networks[0].client.appearance == TokenFiles(site.token, site.seed, None)
     site.write("strictness: strict\n")
     assert any("strictness is strict" in line for line in site.said(Severity.ERROR))
 
@@ -209,8 +209,13 @@ def test_the_reference_site_starts_unchanged_but_for_paths(site: SiteFiles, shar
     site.cfg.write_text((shared / "reference" / "issuer-network.cfg").read_text().replace(old, new))
     loaded = site.load()
     assert [problem.severity for problem in loaded.problems] == [Severity.WARNING] * len(loaded.problems)
-    assert (loaded.client.servers, loaded.client.lookup) == ((), Lookup("", "facter's networking.domain"))
-    assert (loaded.site.workers, loaded.site.interval, loaded.client.identity) == (4, 60, "provisioner_signer")
+    client = loaded.networks[0].client
+    assert (client.servers, client.lookup) == ((), Lookup("", "facter's networking.domain"))
+    assert (loaded.site.workers, loaded.site.interval, client.identity) == (
+        4,
+        60,
+        "provisioner_signer",
+    )
     assert (loaded.site.logfile, loaded.site.site, loaded.site.token) == ("/dev/stdout", "testing", "s3cret")
 
 
@@ -225,7 +230,7 @@ def packaged(site: SiteFiles, shared: Path) -> Path:
 
 def test_the_packaged_configuration_starts_unchanged_but_for_paths(site: SiteFiles, shared: Path):
     loaded = load(packaged(site, shared), site.cfg, site.around())
-    assert loaded.client.appearance == Unsecured("provisioner_signer")
+    assert loaded.networks[0].client.appearance == Unsecured("provisioner_signer")
     assert (loaded.site.choria_insecure, loaded.site.features) == (True, {Feature.JWT, Feature.PKI})
     assert loaded.site.logfile == "/var/log/{{cpkg_name}}.log"
     said = [str(problem) for problem in loaded.problems]
@@ -266,7 +271,7 @@ def test_the_client_configuration_of_an_x509_network(site: SiteFiles, shared: Pa
     (site.where / "ssl").mkdir()
     put(site.where / "ssl", pem(CA.issue("provisioner.mcollective")), key_pem(rsa_key()), pem(CA.certificate))
     loaded = site.load()
-    assert isinstance(loaded.client.appearance, CertificateFiles)
+    assert isinstance(loaded.networks[0].client.appearance, CertificateFiles)
     assert [problem.severity for problem in loaded.problems] == [Severity.WARNING]  # no brokers are written
     (site.where / "ssl" / "key.pem").chmod(0o644)
     assert any("everybody may read it (mode 0644)" in line for line in site.said(Severity.WARNING))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fsm.effects import Feature
-from usher.config.site import load_site
+from usher.config.networks import load_site
 
 GOOD = """\
 helper: /etc/helper 'one word'

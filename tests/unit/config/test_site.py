@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from fsm.effects import Feature
+from usher.config.networks import load_site, read_site
 from usher.config.policy import policy_of
 from usher.config.problems import ConfigErrors, Problem, Severity
-from usher.config.site import Site, load_site, read_site
+from usher.config.site import Site
 
 GOOD = """\
 helper: /etc/helper 'one word'

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from usher.config.networks import load_site
 from usher.config.problems import ConfigErrors, Severity
-from usher.config.site import Site, load_site
+from usher.config.site import Site
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.architecture.house import ROOT
 from tests.fakes.names import FixedNames
 from tests.unit.docs.pages import blocks
 from usher.config.client import read_client
-from usher.config.site import read_site
+from usher.config.networks import read_site
 
 PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 

@@ -158,9 +158,17 @@ def exchanged_late() -> Scene:
     return Scene(CARRIED, supplied=True).until(Effect.FETCH_JWT).crash().until(HELPER).done()
 
 
+def elsewhere(scene: Scene) -> Scene:
+    """It is seen in another network than the one of its record."""
+    scene.policy = Policy(network="west")
+    return scene.later(scene.policy.look_interval).hint()
+
+
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
     **ON_DEMAND,
+    "back-elsewhere": lambda: elsewhere(Scene().hint().due().fails(Certainty.NOT_DELIVERED)),
+    "found-elsewhere": lambda: elsewhere(Scene().to(State.PROVISIONED)).done(OLD),
     "exchange-anew": not_decrypted,
     "exchange-not-yet": exchanged_late,
     "exchange-later": lambda: through(Effect.EXCHANGE_KEY).fails(Certainty.UNKNOWN).due(),

@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.fakes.site import ISSUER, SIGNER, signer_files
 from usher.config.client import ClientConfig, load_client
-from usher.config.site import Site, load_site
+from usher.config.networks import load_site
+from usher.config.site import Site
 
 SECRET = "s3cret"
 

@@ -168,9 +168,9 @@ async def test_connections_discoveries_discards_and_compatibility(rig: Rig):
         "rpc": Connected("rpc", "c1", "nats://b"),
         "events": Disconnected("events", "c2", "nats://b", "EOF", 0),
     }
-    scrape.recorder.discovered(sent=True, answers=3)
-    scrape.recorder.discovered(sent=False, answers=0)
-    scrape.recorder.count('wrong"hash\\\n')
+    scrape.recorder.part("").discovered(sent=True, answers=3)
+    scrape.recorder.part("").discovered(sent=False, answers=0)
+    scrape.recorder.part("").count('wrong"hash\\\n')
     scrape.recorder.compat("collective_spaces")
     values = scrape.values()
     assert (values["discover_cycles"], values["discovery_errors"]) == (2, 1)

@@ -51,7 +51,7 @@ def test_a_site_that_is_right_can_start(site: DemoSite):
     settings = run.read(arguments(site))
     assert settings.problems == ()
     assert settings.state.path == site.state
-    assert settings.policy.signer
+    assert settings.networks[0].policy.signer
 
 
 def test_everything_that_is_wrong_is_found_at_once(site: DemoSite, capsys: pytest.CaptureFixture[str]):
@@ -140,21 +140,21 @@ def test_a_state_directory_too_deep_for_its_socket_ends_with_2(
 def test_who_logs_in(site: DemoSite):
     found = run.read(arguments(site))
     password = yaml.safe_load(site.config.read_text())["broker_provisioning_password"]
-    credentials = found.outside.way.credentials
+    credentials = found.networks[0].outside.way.credentials
     assert (credentials.user, credentials.password) == ("provisioner", password)
     with site.choria_config.open("a") as file:
         file.write("plugin.nats.user = carl\nplugin.nats.pass = hunter2\n")
-    credentials = run.read(arguments(site)).outside.way.credentials
+    credentials = run.read(arguments(site)).networks[0].outside.way.credentials
     assert (credentials.user, credentials.password) == ("provisioner", password)
     change(site, broker_provisioning_password=...)
-    credentials = run.read(arguments(site)).outside.way.credentials
+    credentials = run.read(arguments(site)).networks[0].outside.way.credentials
     assert (credentials.user, credentials.password) == ("carl", "hunter2")
 
 
 async def test_the_connect_timeout_of_the_file_reaches_every_connection(site: DemoSite):
     with site.choria_config.open("a") as file:
         file.write("plugin.choria.network.connect_timeout = 7s\n")
-    outside = run.read(arguments(site)).outside
+    outside = run.read(arguments(site)).networks[0].outside
     assert outside.way.connect_timeout == 7.0
     told = Told(lambda *_: None, lambda _: None, lambda _: None, lambda *_: None, Nothing())
     network = Network(outside.way, told, outside.clock)

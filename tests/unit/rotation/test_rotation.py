@@ -13,8 +13,8 @@ from security.keyfiles import verify_key
 from security.verifier import TokenVerifier
 from tests.fakes.rotating import CALLER, Bench
 from tests.fakes.site import DAY, ISSUER, NOW, NOW_S, SIGNER, YEAR, written
-from usher.daemon import Outside
 from usher.metrics.families import labels
+from usher.networks.member import Outside
 from usher.rotation.expiry import Expiry
 from usher.rotation.subjects import VerifySubject
 

@@ -114,7 +114,8 @@ def test_the_hot_path_and_the_lists_use_their_indexes(db: sqlite3.Connection):
         (statements.ACTIVE, 4, "nodes_by_state"),
         (queries.COUNTS, 0, "nodes_by_state"),
         (queries.REASONS, 1, "nodes_by_reason"),
-        (queries.WAITING, 1, "nodes_by_state"),
+        (queries.waiting(queries.ALONE), 1, "nodes_by_state"),
+        (queries.waiting(queries.NAMED), 1, "nodes_by_state"),
         (queries.EFFECTS, 1, "effects_open"),
     ):
         plan = db.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * values).fetchall()

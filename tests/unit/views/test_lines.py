@@ -106,6 +106,7 @@ def test_a_document_of_a_list_has_times_in_utc():
         "node": "web1.example.net", "state": "discovered", "since": "2025-11-20T21:34:30.000Z", "generation": 1,
         "seq": 2, "held": False, "reason": "absent", "doing": "look",
         "awaited": {"kind": "retry", "at": "2025-11-20T21:35:35.000Z"}, "waits_for_admission": False,
+        "network": "",
     }  # fmt: skip
 
 

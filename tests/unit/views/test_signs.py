@@ -23,7 +23,7 @@ from usher.views import common
 from usher.views.book import open_book
 from usher.views.nodes_why import heard
 from usher.views.past import Ended, Past
-from usher.views.signs import SIGNS, UNHEARD, Heard, Known, signs
+from usher.views.signs import SIGNS, UNHEARD, Heard, Known, Sighted, signs
 
 NOW = 1_795_200_000_000
 NODE = "web1.example.net"
@@ -74,6 +74,10 @@ SHOWN = {
         "left_without_our_restart",
     ),
     "absent after its configuration": (Known(failed(Reason.ABSENT), [CONFIGURED, LOST]), "left_without_our_restart"),
+    "under way in another network": (
+        Known(failed(None), now=NOW, elsewhere=Sighted(NOW, "west", "east")),
+        "two_networks",
+    ),
     "two answers, and held": (Known(failed(Reason.DUPLICATE_IDENTITY, held=True)), "two_machines"),
     "two answers lately": (Known(failed(Reason.QUARANTINED), [line("hint_second_answer")]), "two_machines"),
     "back twice": (Known(failed(None, State.PROVISIONED), [BACK, BACK]), "two_machines"),
@@ -226,10 +230,10 @@ def test_what_the_daemon_heard_is_asked_for(capsys: pytest.CaptureFixture[str], 
     daemon = FakeDaemon()
     daemon.startups.note("web2.example.net", at, at // 1000 - 3600, "0.30.2")
     with listening(state, daemon):
-        assert heard(state, "web2.example.net") == Heard(at, -3_600_000, "0.30.2")
-        assert heard(state, "web9.example.net") is None
+        assert heard(state, "web2.example.net") == (Heard(at, -3_600_000, "0.30.2"), None)
+        assert heard(state, "web9.example.net") == (None, None)
         assert "has a clock that is 1h behind" in why(capsys, state, "web2.example.net")
-    assert heard(state, "web2.example.net") is None
+    assert heard(state, "web2.example.net") == (None, None)
     assert "clock" not in why(capsys, state, "web2.example.net")
 
 

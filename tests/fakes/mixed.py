@@ -1,0 +1,108 @@
+"""Two networks and one daemon: an issuer network of protocol v2, and an x509 network of protocol v1."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from security.ca import SmallCa
+from tests.fakes.whole import Said, Whole
+from usher.children import Child
+from usher.simulator.broker import EmbeddedBroker
+from usher.simulator.material import YEAR, make_broker, make_site
+from usher.simulator.x509_broker import X509Broker
+from usher.simulator.x509_site import X509Site, make_x509_site
+
+CERTNAME = "provisioner.mcollective"
+OWN = (
+    "features", "token", "helper", "jwt_verify_cert", "jwt_signing_key", "jwt_signing_token",
+    "broker_provisioning_password",
+)  # fmt: skip
+
+
+@dataclass
+class Mixed:
+    """Both networks, each with its fleet; the daemon, and what it holds, are those of the issuer network's site."""
+
+    issuer: Whole
+    x509: Whole
+    front: X509Broker
+    config: Path
+
+    @property
+    def broker(self) -> EmbeddedBroker:
+        """That of the issuer network."""
+        return self.issuer.broker
+
+    def fleets(self, nodes: int) -> tuple[Child, Child]:
+        """So many servers in each network."""
+        new = self.issuer.fleet(nodes, "--once")
+        old = self.x509.fleet(nodes, "--once", "--protocol", "v1", "--rsa-keys", "4", "--names", "old-{:04d}")
+        return new, old
+
+    def daemon(self) -> Child:
+        """`usher run` for both."""
+        return self.issuer.start("daemon", "run", "--config", str(self.config))
+
+    async def ask(self, *words: str) -> Said:
+        """A command on the state directory of both."""
+        return await self.issuer.ask(*words)
+
+
+@asynccontextmanager
+async def mixed(directory: Path, **settings: Any) -> AsyncIterator[Mixed]:
+    """Both brokers and one configuration for both; `settings` are added to the top level of the YAML."""
+    now = int(time.time())
+    authority = SmallCa.make("usher-test-ca", now, YEAR)
+    async with (
+        make_broker(directory / "issuer") as broker,
+        X509Broker(directory / "x509" / "broker", authority, now) as front,
+    ):
+        issuer = Whole(broker, make_site(directory / "issuer", broker, now, {}))
+        x509 = _x509(directory / "x509", front, authority, now)
+        made = Mixed(issuer, x509, front, directory / "usher.yaml")
+        made.config.write_text(yaml.safe_dump(configuration(issuer, x509) | settings, sort_keys=False))
+        try:
+            yield made
+        finally:
+            children = [*issuer.children, *x509.children]
+            await asyncio.gather(*(child.stop() for child in reversed(children)))
+
+
+def configuration(issuer: Whole, x509: Whole) -> dict[str, Any]:
+    """The YAML of both: what is the same stands above the list."""
+    written = [yaml.safe_load(each.site.config.read_text()) for each in (issuer, x509)]
+    top = {name: value for name, value in written[0].items() if name not in OWN}
+    entries = [
+        {"name": name, "choria_config": str(each.site.choria_config)}
+        | {key: value for key, value in said.items() if key in OWN}
+        for name, each, said in zip(("issuer", "x509"), (issuer, x509), written, strict=True)
+    ]
+    return top | {"networks": entries}
+
+
+def _x509(directory: Path, front: X509Broker, authority: SmallCa, now: int) -> Whole:
+    certifying = X509Site(directory / "site", front.behind.url)
+    wishes = {"features": {"jwt": True, "pki": True}, "helper": certifying.command}
+    made = Whole(front.behind, make_site(directory, front.behind, now, wishes))
+    make_x509_site(certifying.directory, certifying.brokers, now)
+    certificate, key = authority.issue(CERTNAME, now, YEAR)
+    settings: dict[str, Any] = {
+        "identity": CERTNAME, "plugin.choria.use_srv": "false", "plugin.choria.middleware_hosts": front.url,
+        "plugin.security.provider": "file",
+    }  # fmt: skip
+    for name, text in (("certificate", certificate), ("key", key), ("ca", authority.certificate)):
+        file = directory / f"client-{name}.pem"
+        file.touch(mode=0o600)
+        file.write_text(text)
+        settings[f"plugin.security.file.{name}"] = file
+    made.site.choria_config.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+    made.site.ca.write_text(authority.certificate)
+    return made

@@ -1,0 +1,66 @@
+"""One daemon with two networks: nodes of both versions of the protocol at once, and one's trouble beside the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from fsm.states import State
+from tests.fakes.mixed import Mixed, mixed
+
+pytestmark = [pytest.mark.network, pytest.mark.usefixtures("broker")]
+NODES = 5
+
+
+async def networks(made: Mixed) -> dict[str, dict[str, object]]:
+    """What the status says of each network."""
+    said = await made.ask("status", "--json")
+    return {each["name"]: each for each in json.loads(said.out)["networks"]}
+
+
+async def test_nodes_of_both_versions_are_provisioned_by_one_daemon(tmp_path: Path):
+    async with mixed(tmp_path) as made:
+        fleets = made.fleets(NODES)
+        made.daemon()
+        await made.issuer.until(2 * NODES, State.PROVISIONED)
+        async with asyncio.timeout(60):
+            assert [await fleet.ended for fleet in fleets] == [0, 0]
+        told = await networks(made)
+        assert {name: (each["states"], each["protocol"]) for name, each in told.items()} == {
+            "issuer": ({"provisioned": NODES}, "v2"),
+            "x509": ({"provisioned": NODES}, "v1"),
+        }
+
+
+async def test_a_broker_that_is_away_from_the_start_holds_up_no_other_network(tmp_path: Path):
+    async with mixed(tmp_path) as made:
+        await made.front.front.astop()
+        made.issuer.fleet(NODES, "--once")
+        made.daemon()
+        await made.issuer.until(NODES, State.PROVISIONED)
+        told = await networks(made)
+        assert (told["issuer"]["ready"], told["x509"]["ready"]) == (True, False)
+        assert "disconnected" in told["x509"]["holds"]  # type: ignore[operator]
+
+
+async def test_a_broker_that_dies_and_a_kill_in_the_middle(tmp_path: Path):
+    async with mixed(tmp_path) as made:
+        made.x509.fleet(NODES, "--once", "--protocol", "v1", "--rsa-keys", "4", "--names", "old-{:04d}")
+        first = made.daemon()
+        await made.issuer.until(NODES, State.ENROLLED, State.CONFIGURED, State.RESTARTED, State.PROVISIONED)
+        await made.front.front.astop()
+        made.issuer.fleet(NODES, "--once")
+        await made.issuer.until(NODES + 1, State.RESTARTED, State.PROVISIONED)
+        os.kill(first.pid, signal.SIGKILL)
+        await first.ended
+        await made.front.front.astart()
+        made.daemon()
+        await made.issuer.until(2 * NODES, State.PROVISIONED)
+        listed = json.loads((await made.ask("nodes", "list", "--json")).out)
+        assert {each["node"].partition("-")[0]: each["network"] for each in listed} == {"node": "issuer", "old": "x509"}
+        assert (await made.ask("db", "check")).code == 0
