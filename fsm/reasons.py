@@ -24,6 +24,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     RESTORED = "restored"
     RESTARTED_US = "restarted_us"
+    BREAKER_OPEN = "breaker_open"
     # what the node said
     LOCK_HELD = "lock_held"
     WRONG_TOKEN = "wrong_token"  # noqa: S105 a reason, not a secret
@@ -78,6 +79,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",
     Reason.RESTORED: "requests from before a restore may be alive for a minute, nothing was sent; this costs no try",
     Reason.RESTARTED_US: "usher ended while this was under way; this costs no try",
+    Reason.BREAKER_OPEN: "what this step needs fails for all nodes, nothing was sent; this costs no try",
     Reason.LOCK_HELD: "another provisioner holds the node's provisioning lock",
     Reason.WRONG_TOKEN: "the node refused the token that usher is configured with",
     Reason.NOT_IN_PROVISIONING: "the node says that it is not in provisioning mode",

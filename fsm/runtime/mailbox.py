@@ -30,6 +30,11 @@ class Letter:
     note: str = ""
     answer: asyncio.Future[Decision | Rejected] | None = None
 
+    def tell(self, decided: Decision | Rejected) -> None:
+        """Tell whoever asked."""
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(decided)
+
 
 class Mailboxes:
     """Which nodes have a turn running, and what waits for it."""
