@@ -39,7 +39,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.RESTORED: Advice("the database was restored less than a minute ago; it goes on by itself", _STATUS),
     Reason.DISK_FULL: Advice("something fills the disk of the state directory", "df -h /var/lib/usher"),
     Reason.RESTARTED_US: Advice("usher was restarted or killed; the step is taken up by itself", _HISTORY),
-    Reason.BREAKER_OPEN: Advice("the helper or the signer is away, and usher status says which and since when", _STATUS),
+    Reason.BREAKER_OPEN: Advice("the helper or the signer is away; usher status says which, and since when", _STATUS),
     Reason.LOCK_HELD: Advice(
         "a second provisioner works on the same nodes: the older program, or another usher", "choria req rpcutil ping"
     ),

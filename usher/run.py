@@ -55,6 +55,7 @@ from usher.metrics.links import Links
 from usher.metrics.recorder import Recorder
 from usher.metrics.recovery import TakeUp
 from usher.network import EVENTS, RPC, Told
+from usher.outages import telling
 from usher.outside import VERSION, make_outside
 from usher.pidfile import PidFileError, pid_file
 from usher.rotation.rotation import Rotation
@@ -233,6 +234,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
     vault = SealedVault(ring)
     daemon = Daemon(settings.outside, journal, vault, policy, epoch, observers, told)
     full.append(daemon.full)
+    daemon.engine.breakers.on_change = telling(recorder.families)
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
     rotation = await stack.enter_async_context(Rotation(settings.outside.live, daemon, recorder.families, wake))

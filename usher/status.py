@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fsm.reasons import WHAT
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
+from usher import outages
 from usher.aging import Aging
 from usher.daemon import Daemon
 from usher.metrics.recovery import TakeUp
@@ -62,6 +63,7 @@ class Status:
             "connections": {purpose: connection(report) for purpose, report in sorted(daemon.reports.items())},
             "holds": {hold.value: WHAT[hold] for hold in sorted(engine.holds)},
             "paused": {"since": paused.at, "by": paused.name, "reason": paused.reason} if paused else None,
+            "breakers": outages.document(engine.breakers),
             "states": {state.value: count for state, count in sorted(self._tally.states.items()) if count},
             "waiting_room": engine.admission.waiting,
             "oldest_waiting": engine.admission.oldest(),

@@ -6,8 +6,8 @@ Rules:
    when something happens to it; from then on it is held in memory until it is at rest.
 3. A bug in one node's handling quarantines that node; an error of the store, or of an observer, ends the process.
 4. While held (paused, disconnected, stopping) nobody is admitted, nothing comes due, and nothing new is sent.
-5. A due time whose port's breaker is not closed waits there, without a turn (fsm.runtime.breakers).
-6. Whatever comes in crowds waits outside of the turns until there is room for it (fsm.runtime.pressure).
+5. Whatever comes in crowds, or is due for a port whose breaker is not closed, waits outside of the turns until there
+   is room for it (fsm.runtime.pressure, fsm.runtime.breakers).
 """
 
 from __future__ import annotations

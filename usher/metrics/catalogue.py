@@ -64,6 +64,14 @@ _FLEET: Final[tuple[_Row, ...]] = (
 _FLOW: Final[tuple[_Row, ...]] = (
     ("usher_ready", _GAUGE, "", "Is work taken? 1 while connected, not paused, with room on the disk"),
     ("usher_held", _GAUGE, "reason", "Why is no work taken? 1 while this holds everything"),
+    (
+        "usher_breaker",
+        _GAUGE,
+        "dependency",
+        "Is something away? 0 closed, 1 half-open, 2 open: the breaker of the broker, the helper or the signer",
+    ),
+    ("usher_breaker_opened_total", _COUNTER, "dependency", "How often was it away? Times that the breaker opened"),
+    ("usher_breaker_waiting", _GAUGE, "dependency", "Who waits for it? Nodes whose next step the breaker holds back"),
     ("usher_window", _GAUGE, "", "Is something slow? Nodes that may be in flight; it follows the slowest port"),
     ("usher_oldest_waiting_seconds", _GAUGE, "", "How long does a node wait? Age of the oldest in the waiting room"),
     ("usher_due_nodes", _GAUGE, "", "How many wait for a time? Nodes that are due later: back-off, deferral, a look"),

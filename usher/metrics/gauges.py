@@ -21,6 +21,7 @@ from usher.daemon import Daemon
 from usher.metrics.families import labels
 from usher.metrics.library import VERSION
 from usher.metrics.recorder import Recorder
+from usher.outages import measure
 from usher.tally import Tally
 
 HOLDS: Final = (Reason.PAUSED, Reason.DISCONNECTED, Reason.DISK_FULL, Reason.RESTORED, Reason.STOPPING)
@@ -45,6 +46,7 @@ def _flow(recorder: Recorder, daemon: Daemon) -> None:
     families["usher_ready"].set(not engine.holds)
     for hold in HOLDS:
         families["usher_held"].set(hold in engine.holds, labels(reason=hold.value))
+    measure(families, engine.breakers)
     families["usher_window"].set(admission.window)
     oldest = admission.oldest()
     families["usher_oldest_waiting_seconds"].set((daemon.clock.now() - oldest) / 1000 if oldest else 0)

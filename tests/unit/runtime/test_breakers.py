@@ -14,7 +14,6 @@ from fsm.states import State
 from tests.fakes.clock import JumpingClock, pass_time
 from tests.fakes.runtime import Rig, done, failed, names, virtual
 
-CERTAIN = (Certainty.REFUSED, Reason.HELPER_NOT_RUNNABLE)
 HOUR = 3600.0
 
 
