@@ -31,6 +31,7 @@ from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
 from usher.harmless import NOTHING_MORE, Harmless
+from usher.intake import Intake
 from usher.network import Network, Told, Way
 from usher.rotation.rotation import Live
 
@@ -52,6 +53,7 @@ class Outside:
     inject: bool
     limits: Mapping[Port, int]
     live: Live
+    intake: Intake
     secrets: Collection[str] = field(default=(), repr=False)
     harmless: Harmless = NOTHING_MORE
 
@@ -100,12 +102,16 @@ class Daemon:
         """Compose; nothing moves before `start`. `told` makes the network's listeners around the engine's two."""
         self.journal, self.policy, self.epoch, self.clock = journal, policy, epoch, outside.clock
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.network = Network(outside.way, told(self._hint, self.way_open), outside.clock)
+        self.intake, listeners = outside.intake, told(self._hint, self.way_open)
+        self._discards = listeners.discards
+        self.network = Network(outside.way, listeners, outside.clock)
         ports = outside.ports(self.network, Hand(journal, vault))
         facts = SiteFacts(outside.tokens, journal.lineage, outside.inject, outside.secrets, outside.harmless)
         self.engine = Engine(
             journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits
         )
+        self.intake.on_change = self._take_in
+        self._take_in()
         self.paused: FleetEntry | None = None
         journal.on_broken = self._fatal
         self.taken_up = 0
@@ -175,8 +181,15 @@ class Daemon:
         self.engine.hold(Reason.PAUSED)
         self.network.pause(paused=True)
 
+    def _take_in(self) -> None:
+        self.engine.admission.follow(lambda node: bool(self.intake.refuses(node)), self.intake.per_minute)
+
     def _hint(self, node: str, kind: HintKind) -> None:
-        self.engine.hints.add(node, kind)
+        refused = self.intake.refuses(node)
+        if refused and kind is not HintKind.SECOND_ANSWER:  # that is of one in flight, who must not be configured then
+            self._discards.count(refused)
+        else:
+            self.engine.hints.add(node, kind)
 
     def _fatal(self, error: BaseException) -> None:
         if not self.ended.done():

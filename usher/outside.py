@@ -41,6 +41,7 @@ from usher.effects.hand import Hand
 from usher.effects.site import ConfigurationRules, Ports
 from usher.effects.tokens import Tokens
 from usher.harmless import Harmless
+from usher.intake import Intake
 from usher.network import Network, Way
 from usher.rotation.client import Client
 from usher.rotation.expiry import Judged
@@ -77,7 +78,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
     verifier = TokenVerifier(key)
     ourselves = Client(credentials, client.identity, *nats_user(site, client))
-    tokens = Tokens(site.tokens)
+    tokens, intake = Tokens(site.tokens), Intake(site)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
 
     def ports(network: Network, hand: Hand) -> Ports:
@@ -104,7 +105,8 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock) -> tuple[Outsid
         tokens,
         site.inject_provision_false,
         limits,
-        live=_live(site, client, ourselves, signer, verifier, trust, tokens, secrets),
+        live=_live(site, client, ourselves, signer, verifier, trust, tokens, secrets, intake),
+        intake=intake,
         secrets=secrets,
         harmless=Harmless(site.redact_keys),
     ), policy_of(site, signer.id)
@@ -119,9 +121,10 @@ def _live(
     trust: Trust,
     tokens: Tokens,
     secrets: Known,
+    intake: Intake,
 ) -> Live:
     verify = VerifySubject(site.jwt_verify_cert, verifier)
-    written = SiteSubject(site, client, nats_user, Parts(tokens, ourselves, verify))
+    written = SiteSubject(site, client, nats_user, Parts(tokens, ourselves, verify, intake))
     judged = Judged(lambda: ourselves.credentials.claims, lambda: signer.claims, trust.end, site.server_jwt_validity)
     subjects = (ClientSubject(ourselves), SignerSubject(signer), verify, trust, written)
     return Live(subjects, written, tokens, secrets, judged, lambda: signer.id)

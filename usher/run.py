@@ -248,7 +248,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, restart: Callable[[]
         daemon.restoring,
     )
     stack.push_async_callback(jobs.close)
-    control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard)
+    control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard, daemon.intake.why)
     await control.start()
     stack.push_async_callback(control.close)
     paused = fleet is not None and fleet.kind == "pause"

@@ -16,7 +16,7 @@ from typing import Any, Final
 from fsm.errors import StoreError
 from fsm.reasons import Reason
 from store.reader import open_reader
-from usher import outages
+from usher import intake, outages
 from usher.views.text import distance, visible
 
 TOP: Final = 5
@@ -44,6 +44,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "paused": {"since": fleet.at, "by": fleet.name, "reason": fleet.reason}
                 if fleet is not None and fleet.kind == "pause"
                 else None,
+                "intake": None,
                 "breakers": {},
                 "states": {state.value: count for state, count in sorted(reader.counts().items())},
                 "waiting_room": reader.waiting(),
@@ -99,6 +100,7 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     if paused:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
     shown += outages.lines(document.get("breakers", {}), at)
+    shown += intake.lines(document.get("intake"))
     shown.append(f"nodes      {sum(document['states'].values())}")
     shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
     oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""

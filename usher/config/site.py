@@ -29,6 +29,7 @@ _HOUR: Final = 60 * _MINUTE
 _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _STRICTNESS: Final = ("compatible", "strict")
+_PATTERNS: Final = ("cert_deny_list", "identity_allow", "identity_deny")
 _LATER: Final = ("it is not supported yet", "remove it, or keep this site on the older program until it is")
 _SUPPORTED: Final = "usher provisions networks with features jwt and ed25519 (protocol v2)"
 
@@ -69,6 +70,9 @@ class Site:
     facts_max_age: float
     keep_nodes: float
     retry_cap: float
+    max_nodes_per_minute: int
+    identity_allow: tuple[str, ...]
+    identity_deny: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
@@ -103,7 +107,8 @@ def read_site(path: Path, environ: Mapping[str, str]) -> tuple[Site | None, tupl
     _check_limits(reader, values)
     _check_missing(reader, values, features)
     _check_words(reader, values)
-    _check_deny_list(reader, values["cert_deny_list"])
+    for name in _PATTERNS:
+        _check_patterns(reader, name, values[name])
     _check_tokens(reader, values["token"])
     command = _command(reader, values["helper"])
     state = _state_directory(reader, values["state_directory"], environ)
@@ -137,6 +142,7 @@ def _check_limits(reader: Reader, values: dict[str, Any]) -> None:
     limit("helper_max_output", _SMALLEST_OUTPUT, f"a number of bytes, at least {_SMALLEST_OUTPUT}", 1 << 27)
     limit("facts_max_age", _MINUTE, "at least 1m")
     limit("retry_cap", 5, "at least 5s")
+    limit("max_nodes_per_minute", 0, "a number of nodes, or 0 for no limit", 1_000_000)
     if values["keep_nodes"]:
         limit("keep_nodes", _HOUR, "at least 1h, or 0s to keep nodes for ever")
 
@@ -186,13 +192,15 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _check_deny_list(reader: Reader, patterns: tuple[str, ...]) -> None:
+def _check_patterns(reader: Reader, name: str, patterns: tuple[str, ...]) -> None:
     for position, pattern in enumerate(patterns):
+        if not pattern.strip("/").strip() and name != "cert_deny_list":
+            reader.error(f"{name}[{position}]", "it is empty: every name has it", "remove it, or write the pattern")
         try:
             re.compile(pattern.strip("/"))
         except (re.error, RecursionError, OverflowError) as error:
             what = f"{pattern[:80]!r} is no regular expression ({error}): it would never match"
-            reader.error(f"cert_deny_list[{position}]", what, "correct it")
+            reader.error(f"{name}[{position}]", what, "correct it")
 
 
 def _command(reader: Reader, helper: str) -> tuple[str, ...]:
@@ -219,7 +227,7 @@ def _site(
     same |= {
         "tokens": values["token"],
         "workers": values["workers"] or os.cpu_count() or 1,
-        "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
+        **{name: tuple(pattern.strip("/") for pattern in values[name]) for name in _PATTERNS},
         "server_jwt_validity": int(values["server_jwt_validity"]),
         "features": frozenset({Feature.JWT, Feature.ED25519}),
         "state_directory": state,

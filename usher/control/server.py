@@ -97,9 +97,11 @@ class ControlServer:
         status: Documented,
         jobs: Working | None = None,
         heard: Callable[[str], Startup | None] = lambda _: None,
+        refused: Callable[[str], str] = lambda _: "",
     ) -> None:
         """Hold what is asked; nothing listens yet."""
         self._path, self._daemon, self._status, self._jobs, self._heard = path, daemon, status, jobs, heard
+        self._refused = refused
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None] | None] = set()
 
@@ -146,7 +148,8 @@ class ControlServer:
         try:
             ask = decode(line)
             if ask.command is Command.HEARD:
-                return {"ok": True, "heard": {node: _startup(self._heard(node)) for node in ask.nodes}}
+                heard = {node: _startup(self._heard(node)) for node in ask.nodes}
+                return {"ok": True, "heard": heard, "refused": {node: self._refused(node) for node in ask.nodes}}
             if ask.command is Command.DATABASE:
                 done = self._work(ask, name, writer)
             else:

@@ -3,8 +3,8 @@
 Rules:
 1. The paragraph is the story of usher.views.story, wrapped for the terminal; in JSON its sentences are named.
 2. The history is read after the snapshot and told no further than that, so the two never disagree.
-3. What the signs suggest (usher.views.signs) stands below it, each with its command; only what a startup event said is
-   asked of the daemon, and without one it is left out.
+3. What the signs suggest (usher.views.signs) stands below it, each with its command; only what a startup event
+   said, and what refuses its name, is asked of the daemon, and without one it is left out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from fsm.identity import is_safe
 from fsm.snapshot import Snapshot
+from fsm.states import State
 from usher.control.client import NoDaemonError, RefusedError, ask
 from usher.control.protocol import Ask, Command
 from usher.state import StateDirectory
@@ -27,6 +28,7 @@ from usher.views.documents import line, whole
 from usher.views.past import Past
 from usher.views.signs import Heard, Known, Sign, signs
 from usher.views.story import Story, arrival, story
+from usher.views.text import visible
 
 DEPTH: Final = 200
 """Lines of history in which the last failure and the row that led here are looked for."""
@@ -50,13 +52,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _why(args: argparse.Namespace) -> None:
     database = common.database(args)
+    told_us, refused = asked(database.parent, args.node)
     with open_book(database) as book:
+        if refused and book.node(args.node) is None:
+            _never_taken_in(args, refused)
+            return
         snapshot = common.known(book, args.node)
         past = book.history(args.node, DEPTH, snapshot.seq)
         paused, groups = book.paused(), book.failures()
     now = common.now()
     told = story(snapshot, past, now, paused)
-    shown = tuple(signs(Known(snapshot, past, now, heard(database.parent, args.node), groups)))
+    shown = tuple(signs(Known(snapshot, past, now, told_us, groups, refused)))
     if args.json:
         common.answer(document(snapshot, past, told) | {"signs": [sign.document() for sign in shown]})
     else:
@@ -73,16 +79,25 @@ def _wrapped(text: str) -> list[str]:
     return wrap(text, max(width, 40), break_long_words=False) if width else [text]
 
 
-def heard(state: Path, node: str) -> Heard | None:
-    """What the daemon of this state directory heard in the newest startup event; None without one, or without both."""
+def _never_taken_in(args: argparse.Namespace, refused: str) -> None:
+    said = f"{visible(args.node)} is no node of usher's: {visible(refused)}, so it is never asked anything."
+    if args.json:
+        common.answer({"node": args.node, "state": State.UNSEEN.value, "refused": refused, "why": said})
+    else:
+        common.say(_wrapped(said))
+
+
+def asked(state: Path, node: str) -> tuple[Heard | None, str]:
+    """What the daemon of this state directory knows of a name: its newest startup event, and what refuses it."""
     directory = StateDirectory(state)
     if not directory.socket.exists() or not is_safe(node):
-        return None
+        return None, ""
     try:
-        found = ask(directory, Ask(Command.HEARD, nodes=(node,)), patience=PATIENCE)["heard"][node]
-        return Heard(int(found["at"]), int(found["ahead"]), str(found["version"])) if found else None
+        answer = ask(directory, Ask(Command.HEARD, nodes=(node,)), patience=PATIENCE)
+        found, refused = answer["heard"][node], str(answer["refused"][node])
+        return Heard(int(found["at"]), int(found["ahead"]), str(found["version"])) if found else None, refused
     except (NoDaemonError, RefusedError, KeyError, TypeError, ValueError):
-        return None
+        return None, ""
 
 
 def document(snapshot: Snapshot, past: Sequence[Past], told: Story) -> dict[str, Any]:

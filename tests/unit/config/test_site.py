@@ -273,3 +273,25 @@ def test_the_policy_carries_what_a_site_may_choose(load):
     policy = policy_of(load("interval: 2m\nstrictness: strict\nfacts_max_age: 2m\nretry_cap: 90s\n"), "key-1")
     assert (policy.strict, policy.signer, policy.facts_max_age, policy.retry_cap) == (True, "key-1", 120_000, 90_000)
     assert (policy.features, policy.defer_delay) == ({Feature.JWT, Feature.ED25519}, 120_000)
+
+
+def test_the_intake_is_read_and_slashes_around_a_pattern_are_no_part_of_it(load):
+    site = load("max_nodes_per_minute: 30\nidentity_allow: ['/^web/']\nidentity_deny: ['^ci-', 'lab']\n")
+    assert site.max_nodes_per_minute == 30
+    assert (site.identity_allow, site.identity_deny) == (("^web",), ("^ci-", "lab"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("max_nodes_per_minute: -1", "max_nodes_per_minute: it must be a number of nodes, or 0 for no limit"),
+        ("max_nodes_per_minute: many", "max_nodes_per_minute: it is text, it must be a whole number"),
+        ("identity_allow: ['ok', '(']", "identity_allow[1]: '(' is no regular expression"),
+        ("identity_deny: ['[']", "identity_deny[0]: '[' is no regular expression"),
+        ("identity_deny: ['']", "identity_deny[0]: it is empty: every name has it"),
+        ("identity_allow: ['//']", "identity_allow[0]: it is empty: every name has it"),
+        ("identity_deny: web", "identity_deny: it is text, it must be a list of texts"),
+    ],
+)
+def test_a_wrong_setting_of_the_intake_is_named(found, text: str, said: str):
+    assert any(said in line for line in errors(found(text + "\n"))), errors(found(text + "\n"))
