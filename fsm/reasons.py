@@ -64,6 +64,7 @@ class Reason(StrEnum):
     SEEN_AGAIN = "seen_again"
     ASKED = "asked"
     DEFERRED = "deferred"
+    OBSERVED = "observed"
     DUPLICATE_IDENTITY = "duplicate_identity"
     QUARANTINED = "quarantined"
     LOOPING = "looping"
@@ -114,6 +115,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.SEEN_AGAIN: "a node that was provisioned is in provisioning mode again",
     Reason.ASKED: "an operator asked for it",
     Reason.DEFERRED: "the helper said later",
+    Reason.OBSERVED: "usher only observes: it would be provisioned now, and was not touched",
     Reason.DUPLICATE_IDENTITY: "two machines answer to this name",
     Reason.QUARANTINED: "an operator put it into quarantine",
     Reason.LOOPING: "it comes back to provisioning again and again",

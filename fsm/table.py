@@ -13,6 +13,7 @@ from typing import Final
 
 from fsm import actions as do
 from fsm import guards as when
+from fsm import observing
 from fsm import partings as parted
 from fsm import waits as wait
 from fsm.effects import Effect
@@ -22,7 +23,7 @@ from fsm.rows import Opens, Row, ignore, row
 from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)
@@ -87,6 +88,8 @@ _THROUGH: Final = (
         to=S.DISCOVERED, do=(do.settle, do.begin_anew)),
     row("read-on", S.DISCOVERED, On.DONE, "one more thing is to be read", when=when.more_steps, do=(do.settle, do.learn),
         opens=Opens.NEXT),
+    row("observed", S.DISCOVERED, On.DONE, "usher only observes: it has been read, and nothing is done to it", when=observing.only_observes,
+        to=S.DEFERRED, do=(do.settle, do.learn, do.because(Reason.OBSERVED), wait.wait_as_observed)),
     row("inventoried-not-yet", S.DISCOVERED, On.DONE, "its inventory is held; it makes its key once no earlier request can be alive",
         when=when.next_phase_must_wait, to=S.INVENTORIED, do=(do.settle, do.learn, wait.await_csr, wait.wait_until_quiet)),
     row("inventoried", S.DISCOVERED, On.DONE, "its token is verified, its inventory is held", to=S.INVENTORIED,

@@ -202,6 +202,10 @@ class Reader:
         rows = self.rows("SELECT document FROM policies WHERE hash = ?", (hashed,))
         return rows[0]["document"] if rows else None
 
+    def policies(self) -> tuple[bytes, ...]:
+        """The documents of all policies that starts have kept."""
+        return tuple(row["document"] for row in self.rows("SELECT document FROM policies"))
+
     def meta(self) -> Meta:
         """The database's identity."""
         return Meta(**self.rows("SELECT lineage, epoch, created FROM meta")[0])

@@ -84,6 +84,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.SEEN_AGAIN: Advice("the machine was installed anew; nothing has to be done", _HISTORY),
     Reason.ASKED: Advice("an operator asked; nothing has to be done", _HISTORY),
     Reason.DEFERRED: Advice("the helper is not ready for this node; it is asked again by itself", _OUTPUT),
+    Reason.OBSERVED: Advice("usher run --observe; whoever else provisions it is not disturbed", _STATUS),
     Reason.DUPLICATE_IDENTITY: Advice(
         "a cloned image kept its hostname: rename one of the two, then release it",
         "usher nodes release NODE --reason WHY",

@@ -27,6 +27,7 @@ from store.journal import Journal
 from transport.reports import Report
 from transport.startups import Startup
 from usher.effects.hand import Hand
+from usher.effects.observing import Observing
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
@@ -107,8 +108,10 @@ class Daemon:
         self.network = Network(outside.way, listeners, outside.clock)
         ports = outside.ports(self.network, Hand(journal, vault))
         facts = SiteFacts(outside.tokens, journal.lineage, outside.inject, outside.secrets, outside.harmless)
+        effects = Effects(ports, facts)
+        hand = Observing(effects) if policy.observe else effects
         self.engine = Engine(
-            journal, outside.clock, Effects(ports, facts), policy, epoch, Chorus(observers), self._fatal, outside.limits
+            journal, outside.clock, hand, policy, epoch, Chorus(observers), self._fatal, outside.limits
         )
         self.intake.on_change = self._take_in
         self._take_in()

@@ -23,6 +23,8 @@ def announce(site: Site, problems: Iterable[Problem], epoch: int, policy: Policy
     """Say what is only warned of, and what usher starts with."""
     for problem in problems:
         logs.say(_logger, logging.WARNING, str(problem))
+    if policy.observe:
+        logs.say(_logger, logging.WARNING, "usher only observes: it reads inventories, and provisions nobody")
     logs.say(
         _logger,
         logging.INFO,

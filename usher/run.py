@@ -55,6 +55,7 @@ from usher.metrics.links import Links
 from usher.metrics.recorder import Recorder
 from usher.metrics.recovery import TakeUp
 from usher.network import EVENTS, RPC, Told
+from usher.observe import observing, refuse_used
 from usher.outages import telling
 from usher.outside import VERSION, make_outside
 from usher.pidfile import PidFileError, pid_file
@@ -99,6 +100,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=directory, metavar="DIR", help="the state directory (default: as the YAML says)"
     )
+    parser.add_argument(
+        "--observe", action="store_true", help="only look on: discover, read inventories, touch nothing; needs --state"
+    )
     parser.add_argument("--debug", action="store_true", help="log everything, to standard error")
 
 
@@ -111,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
         )
         settings.state.prepare()
         settings.state.lock()
+        if settings.policy.observe:
+            refuse_used(settings.state.database)
     except ConfigErrors as errors:
         _tell(errors.problems)
         return WRONG
@@ -137,6 +143,7 @@ def read(args: argparse.Namespace) -> Settings:
     client_file = Path(args.choria_config) if args.choria_config else None
     found = load(Path(args.config), client_file, surroundings(clock.now(), chosen))
     outside, policy = make_outside(found.site, found.client, clock)
+    policy = observing(policy) if args.observe else policy
     state = StateDirectory(found.site.state_directory)
     place = key_place(found.site.vault_key_file, os.environ, state)
     ring = partial(open_ring, place, strict=found.site.strict)

@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from typing import Any, Final
 from fsm.errors import StoreError
 from fsm.reasons import Reason
 from store.reader import open_reader
-from usher import intake, outages
+from usher import intake, observe, outages
 from usher.views.text import distance, visible
 
 TOP: Final = 5
@@ -44,6 +44,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "paused": {"since": fleet.at, "by": fleet.name, "reason": fleet.reason}
                 if fleet is not None and fleet.kind == "pause"
                 else None,
+                "observes": None,
                 "intake": None,
                 "breakers": {},
                 "states": {state.value: count for state, count in sorted(reader.counts().items())},
@@ -92,15 +93,14 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     why = trouble(document)
     process = f"process {document['pid']}, " if document["pid"] else ""
     who = f"usher {document['version']} ({process}epoch {document['epoch']})"
-    shown = [f"{who}: {visible(why) or 'takes work'}"]
+    shown = [f"{who}: {visible(why) or _works(document)}"]
     for purpose, link in document["connections"].items():
         reason = f" ({visible(link['reason'])})" if link["reason"] else ""
         shown.append(f"  {purpose:8} {link['state']} {visible(link['server'])}{reason}")
     paused = document["paused"]
     if paused:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
-    shown += outages.lines(document.get("breakers", {}), at)
-    shown += intake.lines(document.get("intake"))
+    shown += _taking(document, at)
     shown.append(f"nodes      {sum(document['states'].values())}")
     shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
     oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""
@@ -120,6 +120,18 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     if document["bugs"]:
         shown.append(f"bugs       {document['bugs']}: nodes were quarantined by usher itself; the log has the traces")
     return shown
+
+
+def _works(document: Mapping[str, Any]) -> str:
+    return "observes, and touches nothing" if document.get("observes") else "takes work"
+
+
+def _taking(document: Mapping[str, Any], at: int) -> Iterator[str]:
+    """What it takes in, and what it can do with it."""
+    if document.get("observes"):
+        yield observe.line(document)
+    yield from intake.lines(document.get("intake"))
+    yield from outages.lines(document.get("breakers", {}), at)
 
 
 def _lasted(recovery: Mapping[str, Any]) -> str:

@@ -63,6 +63,7 @@ class Status:
             "connections": {purpose: connection(report) for purpose, report in sorted(daemon.reports.items())},
             "holds": {hold.value: WHAT[hold] for hold in sorted(engine.holds)},
             "paused": {"since": paused.at, "by": paused.name, "reason": paused.reason} if paused else None,
+            "observes": daemon.policy.observe,
             "intake": daemon.intake.document(engine.admission.refused),
             "breakers": outages.document(engine.breakers),
             "states": {state.value: count for state, count in sorted(self._tally.states.items()) if count},

@@ -63,6 +63,7 @@ _FLEET: Final[tuple[_Row, ...]] = (
 )
 _FLOW: Final[tuple[_Row, ...]] = (
     ("usher_ready", _GAUGE, "", "Is work taken? 1 while connected, not paused, with room on the disk"),
+    ("usher_observes", _GAUGE, "", "Does it only look on? 1 while it observes, and touches nothing"),
     ("usher_held", _GAUGE, "reason", "Why is no work taken? 1 while this holds everything"),
     (
         "usher_breaker",

@@ -43,6 +43,7 @@ def _flow(recorder: Recorder, daemon: Daemon) -> None:
     families["work_queue_entries"].set(admission.waiting)
     families["waiting_nodes"].set(engine.active)
     families["paused"].set(Reason.PAUSED in engine.holds)
+    families["usher_observes"].set(daemon.policy.observe)
     families["usher_ready"].set(not engine.holds)
     for hold in HOLDS:
         families["usher_held"].set(hold in engine.holds, labels(reason=hold.value))

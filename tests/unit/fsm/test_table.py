@@ -139,6 +139,7 @@ EXAMPLES = {
     "still-there": lambda: told_long_ago().done(OLD),
     "inventoried-not-yet": unanswered_csr,
     "configured-not-yet": clock_went_back,
+    "observed": lambda: Scene(Policy(observe=True, features=frozenset())).hint().due().done(),
     "defer": lambda: through(HELPER).done(helper(Verdict.DEFER)),
     "keeps-provisioning": lambda: through(HELPER).done(helper(Verdict.CONFIGURE, keeps=True)),
     "done-too-late": lambda: too_old(through(HELPER)).done(),

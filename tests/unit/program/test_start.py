@@ -33,7 +33,7 @@ def site(tmp_path: Path) -> DemoSite:
 
 def arguments(site: DemoSite, **options: Any) -> argparse.Namespace:
     given = {"config": str(site.config), "choria_config": str(site.choria_config), "state": None, "pid": None}
-    return argparse.Namespace(**(given | {"debug": False} | options))
+    return argparse.Namespace(**(given | {"debug": False, "observe": False} | options))
 
 
 def change(site: DemoSite, **settings: Any) -> None:
