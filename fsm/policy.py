@@ -43,6 +43,7 @@ class Policy:
     restarts: int = 3
     absences: int = 3
     loops: int = 8  # returns in a row from our own restart, after which it is held as looping
+    returns_within: int = MINUTE  # who is back so soon after it was provisioned came back from our own restart
     observe: bool = False  # read what can be read without a node's lock, and do nothing else
     observe_delay: int = 10 * MINUTE  # before a node that was observed is read again
 

@@ -62,6 +62,7 @@ class Reason(StrEnum):
     SHUTDOWN_WITHOUT_EFFECT = "shutdown_without_effect"
     CAME_BACK = "came_back"
     SEEN_AGAIN = "seen_again"
+    SERVER_TOKEN_EXPIRED = "server_token_expired"  # noqa: S105
     ASKED = "asked"
     DEFERRED = "deferred"
     OBSERVED = "observed"
@@ -113,6 +114,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.SHUTDOWN_WITHOUT_EFFECT: "the node acknowledged its shutdown and is still there",
     Reason.CAME_BACK: "it restarted and came back to provisioning without what it was given",
     Reason.SEEN_AGAIN: "a node that was provisioned is in provisioning mode again",
+    Reason.SERVER_TOKEN_EXPIRED: "a node whose server token has expired is in provisioning mode again",
     Reason.ASKED: "an operator asked for it",
     Reason.DEFERRED: "the helper said later",
     Reason.OBSERVED: "usher only observes: it would be provisioned now, and was not touched",

@@ -13,7 +13,7 @@ from typing import Final
 
 from fsm import actions as do
 from fsm import guards as when
-from fsm import observing
+from fsm import observing, returning
 from fsm import partings as parted
 from fsm import waits as wait
 from fsm.effects import Effect
@@ -24,6 +24,9 @@ from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
 VERSION: Final = 3
+"""3: `inventoried` is observed for who only observes; `back-in-provisioning` is looping-soon or came-back-soon for who is
+back within returns_within, and token-ended where its server token has expired; `gone` and `silence` keep the returns that
+were counted, which only a later return forgets."""
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)
@@ -143,8 +146,16 @@ _THROUGH: Final = (
         when=when.found_same_process, to=S.CONFIGURED, do=(do.settle, wait.await_restart, wait.wait_until_quiet)),
     row("restart-in-vain", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it says that it restarts and does not", to=S.FAILED,
         do=(do.settle, do.because(Reason.RESTART_WITHOUT_EFFECT), do.fail)),
+    row("looping-soon", S.PROVISIONED, On.DONE, "it was provisioned and came back at once, too often in a row", when=returning.loops,
+        to=S.FAILED, do=(do.settle, do.because(Reason.LOOPING), do.hold)),
+    row("came-back-soon", S.PROVISIONED, On.DONE, "it was provisioned a moment ago, and is back without what we gave it",
+        when=returning.came_back_soon, to=S.REPROVISION,
+        do=(do.settle, do.because(Reason.CAME_BACK), wait.wait_after_return)),
+    row("token-ended", S.PROVISIONED, On.DONE, "its server token has expired, and it is in provisioning mode again",
+        when=returning.token_ended, to=S.REPROVISION,
+        do=(do.settle, do.because(Reason.SERVER_TOKEN_EXPIRED), do.well_meanwhile, wait.retry_at_once)),
     row("back-in-provisioning", S.PROVISIONED, On.DONE, "it is in provisioning mode again", when=when.found_somebody,
-        to=S.REPROVISION, do=(do.settle, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
+        to=S.REPROVISION, do=(do.settle, do.because(Reason.SEEN_AGAIN), do.well_meanwhile, wait.retry_at_once)),
     row("still-provisioned", S.PROVISIONED, On.DONE, "nobody is in provisioning mode under this name", do=(do.settle,)),
 )  # fmt: skip
 
@@ -195,7 +206,7 @@ _OPERATOR: Final = (
     row("quarantine", ALL, On.OPERATOR_QUARANTINE, "it is held until an operator releases it", to=S.FAILED,
         do=(do.abandon, do.because(Reason.QUARANTINED), do.hold)),
     row("release-provisioned", S.FAILED, On.OPERATOR_RELEASE, "it was provisioned when it was held: it is again; hints tell if not",
-        when=when.held_when_provisioned, to=S.PROVISIONED, do=(do.restore,)),
+        when=returning.held_when_provisioned, to=S.PROVISIONED, do=(do.restore,)),
     row("release", S.FAILED, On.OPERATOR_RELEASE, "an operator released it: a new generation joins the waiting room",
         when=when.held, to=S.DISCOVERED, do=(*_ANEW, do.forgive)),
     *ignore("not-held", ALL - {S.UNSEEN}, (On.OPERATOR_RELEASE,), "it is not held"),

@@ -67,13 +67,15 @@ class Reader:
         after: str = "",
         limit: int = PAGE,
         mark: str | None = None,
+        looping: int | None = None,
     ) -> Page:
         """Nodes in the order of their names, in this state, for this reason, in their state since `before` or longer.
 
-        `after` is the last name of the page before; `mark` that of the token that they let us in with last.
+        `after` is the last name of the page before; `mark` that of the token that they let us in with last;
+        `looping` keeps those that come back again and again, and were not well since that time or longer.
         """
         conditions = {"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before}
-        where, values = sql.where(conditions | {f"{sql.LET_IN} = ?": mark})
+        where, values = sql.where(conditions | {f"{sql.LET_IN} = ?": mark, sql.LOOPING: looping})
         found = f"{sql.NODES} INDEXED BY {self._index(state, reason, before)}"
         rows = self.rows(f"{found} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
         views = tuple(node_view(row) for row in rows[:limit])

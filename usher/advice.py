@@ -82,6 +82,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
         "the node does not keep its files: a live image, a tool that puts its own, or a full disk", _HISTORY
     ),
     Reason.SEEN_AGAIN: Advice("the machine was installed anew; nothing has to be done", _HISTORY),
+    Reason.SERVER_TOKEN_EXPIRED: Advice("its server_jwt_validity is over; it is given another by itself", _HISTORY),
     Reason.ASKED: Advice("an operator asked; nothing has to be done", _HISTORY),
     Reason.DEFERRED: Advice("the helper is not ready for this node; it is asked again by itself", _OUTPUT),
     Reason.OBSERVED: Advice("usher run --observe; whoever else provisions it is not disturbed", _STATUS),

@@ -77,6 +77,11 @@ KEYS: Final[dict[str, Key]] = {
         "30d",
         "how long a node is kept that is at rest; then its record is closed, its history stays; 0 is for ever",
     ),
+    "returns_within": Key(
+        Kind.DURATION,
+        "1m",
+        "a provisioned node that is back so soon took nothing: it is damped, and held if it loops; 0s: never",
+    ),
     "max_nodes_per_minute": Key(Kind.WHOLE, 0, "how many nodes are admitted a minute; 0 is no limit"),
     "identity_allow": Key(Kind.TEXTS, (), "patterns of names: if there are any, only such nodes are taken in"),
     "identity_deny": Key(Kind.TEXTS, (), "patterns of names: such nodes are never asked anything"),

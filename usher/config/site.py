@@ -70,6 +70,7 @@ class Site:
     facts_max_age: float
     keep_nodes: float
     retry_cap: float
+    returns_within: float
     max_nodes_per_minute: int
     identity_allow: tuple[str, ...]
     identity_deny: tuple[str, ...]
@@ -142,6 +143,7 @@ def _check_limits(reader: Reader, values: dict[str, Any]) -> None:
     limit("helper_max_output", _SMALLEST_OUTPUT, f"a number of bytes, at least {_SMALLEST_OUTPUT}", 1 << 27)
     limit("facts_max_age", _MINUTE, "at least 1m")
     limit("retry_cap", 5, "at least 5s")
+    limit("returns_within", 0, "a time, or 0s for never")
     limit("max_nodes_per_minute", 0, "a number of nodes, or 0 for no limit", 1_000_000)
     if values["keep_nodes"]:
         limit("keep_nodes", _HOUR, "at least 1h, or 0s to keep nodes for ever")

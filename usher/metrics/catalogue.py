@@ -40,6 +40,12 @@ _FLEET: Final[tuple[_Row, ...]] = (
     ("usher_nodes", _GAUGE, "state", "Where is my fleet? Nodes in each state"),
     ("usher_failed_nodes", _GAUGE, "reason", "What is wrong with those that failed? Nodes in failed now, by reason"),
     ("usher_failures_total", _COUNTER, "reason", "What goes wrong? Generations of nodes that failed, by reason"),
+    (
+        "usher_returns_total",
+        _COUNTER,
+        "reason",
+        "Do nodes come back by themselves? Nodes that are to be provisioned anew, by reason",
+    ),
     ("usher_transitions_total", _COUNTER, "row", "What happens to nodes? Committed transitions, by row of the table"),
     (
         "usher_rejected_total",

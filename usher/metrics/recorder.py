@@ -114,6 +114,8 @@ class Recorder:
     def _arrived(self, snapshot: Snapshot) -> None:
         if snapshot.state is State.PROVISIONED:
             self.families["provisioned"].add()
+        elif snapshot.state is State.REPROVISION and snapshot.reason is not None:
+            self.families["usher_returns_total"].add(1, labels(reason=snapshot.reason.value))
         elif snapshot.state is State.FAILED:
             self.families["provision_errors"].add()
             if snapshot.reason is not None:
