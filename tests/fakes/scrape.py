@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fakes.runtime import Rig
+from tests.fakes.runtime import POLICY, Rig
 from transport.counting import ReplyCounts
 from usher.daemon import Daemon
 from usher.metrics.catalogue import PREFIX
@@ -41,6 +41,7 @@ class Scrape:
 
     def text(self) -> str:
         daemon = SimpleNamespace(
+            policy=POLICY,
             engine=self.rig.engine,
             clock=self.rig.clock,
             reports=self.reports,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.effects import Effect, Intent
-from fsm.events import OUTCOMES, Done, Event, Failed, Hint, HintKind, Operator
+from fsm.events import OUTCOMES, Certainty, Done, Event, Failed, Hint, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
@@ -76,7 +76,7 @@ class Recorder:
         if isinstance(body, Failed):
             where = labels(effect=effect.value, certainty=body.certainty.value)
             self.families["usher_effect_failures_total"].add(1, where)
-        if effect is Effect.RUN_HELPER:
+        if effect is Effect.RUN_HELPER and not (isinstance(body, Failed) and body.certainty is Certainty.NOT_SENT):
             self.families["helper_time"].observe(seconds)
             if isinstance(body, Failed):
                 self.families["helper_errors"].add()
