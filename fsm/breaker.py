@@ -110,9 +110,13 @@ def found(breaker: Breaker) -> Breaker:
     return breaker if breaker.closed or breaker.again is not None else _closed(breaker)
 
 
-def excused(breaker: Breaker, body: Done | Failed) -> Done | Failed:
-    """The outcome as the node hears it: a fault that the breaker knows to be no node's costs that node no try."""
-    if breaker.closed or not isinstance(body, Failed) or not is_fault(breaker.port, body) or body.certainty in _FREE:
+def excused(breaker: Breaker, body: Done | Failed, begun: int) -> Done | Failed:
+    """The outcome as the node hears it: a fault that is known to be no node's costs it no try.
+
+    It is known while the breaker is not closed, and of what began (at the turn `begun`) before it has closed again.
+    """
+    blamed = breaker.closed and begun == breaker.turns
+    if blamed or not isinstance(body, Failed) or not is_fault(breaker.port, body) or body.certainty in _FREE:
         return body
     return evolve(body, {"certainty": Certainty.INTERRUPTED})
 

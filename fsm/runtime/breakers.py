@@ -107,7 +107,7 @@ class Breakers:
         if not gate.breaker.closed and pure.is_fault(gate.breaker.port, outcome.body):
             gate.vain[intent.id.node] += 1
         self._become(gate, pure.ended(gate.breaker, outcome.body, begun, self._clock.monotonic()))
-        return replace(outcome, body=pure.excused(gate.breaker, outcome.body))
+        return replace(outcome, body=pure.excused(gate.breaker, outcome.body, begun))
 
     def left(self, intent: Intent) -> None:
         """It is under way no more, however it ended: the place is free."""

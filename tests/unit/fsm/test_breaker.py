@@ -127,12 +127,22 @@ def test_a_way_that_is_found_says_nothing_of_what_opened_by_failures():
 
 
 def test_a_fault_costs_the_node_a_try_only_while_it_is_closed():
-    assert excused(Breaker(Port.HELPER), fault("n1")) == fault("n1")
-    body = excused(opened(), fault("n1"))
+    fresh, shut = Breaker(Port.HELPER), opened()
+    assert excused(fresh, fault("n1"), fresh.turns) == fault("n1")
+    body = excused(shut, fault("n1"), shut.turns)
     assert isinstance(body, Failed)
     assert (body.certainty, body.reason) == (Certainty.INTERRUPTED, TIMEOUT)
-    assert excused(opened(), fault("n1", Reason.HELPER_FAILED)) == fault("n1", Reason.HELPER_FAILED)
-    assert excused(opened(), success("n1")) == success("n1")
+    assert excused(shut, fault("n1", Reason.HELPER_FAILED), shut.turns) == fault("n1", Reason.HELPER_FAILED)
+    assert excused(shut, success("n1"), shut.turns) == success("n1")
+
+
+def test_a_fault_that_began_before_it_closed_again_costs_nothing_either():
+    half = waited(opened(), 1.0)
+    closed = after(half, success("n1"))
+    body = excused(closed, fault("late"), half.turns)
+    assert isinstance(body, Failed)
+    assert body.certainty is Certainty.INTERRUPTED
+    assert excused(closed, fault("new"), closed.turns) == fault("new")
 
 
 def test_every_port_has_faults_and_a_name():
