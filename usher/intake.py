@@ -27,13 +27,16 @@ class Intake:
     def __init__(self, site: Site) -> None:
         """Begin with what the site says."""
         self.on_change: Callable[[], None] = lambda: None
+        self._said: tuple[object, ...] = ()
         self.use(site)
 
     def use(self, site: Site) -> None:
         """Use what this site says from now on."""
-        self.per_minute = site.max_nodes_per_minute
-        self._allow, self._deny = _compiled(site.identity_allow), _compiled(site.identity_deny)
-        self.on_change()
+        said = (site.max_nodes_per_minute, site.identity_allow, site.identity_deny)
+        if said != self._said:
+            self._said, self.per_minute = said, site.max_nodes_per_minute
+            self._allow, self._deny = _compiled(site.identity_allow), _compiled(site.identity_deny)
+            self.on_change()
 
     def refuses(self, node: str) -> str:
         """Under which reason this name is refused; empty if it is not."""

@@ -74,10 +74,11 @@ class Admission:
 
     def follow(self, refuses: Callable[[str], bool], pace: int) -> None:
         """Admit by these from now on: whom not, and how many a minute (0: as many as there is room for)."""
-        self._refuses, self._pace, self._credit = refuses, pace, 1.0
+        self._refuses, self._pace = refuses, pace
         if self._refill is not None:
             self._refill.cancel()
-            self._refill = None
+        self._credit = min(self._credit, 1.0) if pace else 1.0
+        self._refill = self._loop.call_later(self._period, self._earn) if self._credit < 1 else None
         everybody = [*self._room.values(), *self._refused.values()]
         self._room.clear()
         self._refused.clear()

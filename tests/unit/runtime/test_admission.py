@@ -285,3 +285,15 @@ async def test_who_is_refused_later_leaves_the_queue_and_who_has_left_the_room_i
     assert door.admission.refused == 1
     door.admission.follow(lambda _: False, 0)
     assert door.admitted == ["c", "b"]
+
+
+@virtual
+async def test_a_pace_that_is_said_again_and_again_gives_nothing_away():
+    door = Door()
+    for node in names(20):
+        door.admission.follow(lambda _: False, 6)
+        door.wait(node)
+        await pass_time(1)
+    assert len(door.admitted) <= 3
+    await pass_time(60)
+    assert len(door.admitted) > 3
