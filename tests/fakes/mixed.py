@@ -18,7 +18,7 @@ from usher.children import Child
 from usher.simulator.broker import EmbeddedBroker
 from usher.simulator.material import YEAR, make_broker, make_site
 from usher.simulator.x509_broker import X509Broker
-from usher.simulator.x509_site import X509Site, make_x509_site
+from usher.simulator.x509_site import X509Site, make_authority, make_x509_site
 
 CERTNAME = "provisioner.mcollective"
 OWN = (
@@ -92,7 +92,7 @@ def _x509(directory: Path, front: X509Broker, authority: SmallCa, now: int) -> W
     certifying = X509Site(directory / "site", front.behind.url)
     wishes = {"features": {"jwt": True, "pki": True}, "helper": certifying.command}
     made = Whole(front.behind, make_site(directory, front.behind, now, wishes))
-    make_x509_site(certifying.directory, certifying.brokers, now)
+    make_x509_site(certifying.directory, certifying.brokers, make_authority(now))
     certificate, key = authority.issue(CERTNAME, now, YEAR)
     settings: dict[str, Any] = {
         "identity": CERTNAME, "plugin.choria.use_srv": "false", "plugin.choria.middleware_hosts": front.url,
