@@ -294,7 +294,6 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
         with asyncio.Runner(loop_factory=JumpingLoop) as runner:
             runner.run(body(*args, **values))
 
-    rest = [parameter for name, parameter in wanted.parameters.items() if name != "rig"]
-    run.__signature__ = wanted.replace(parameters=rest)  # type: ignore[attr-defined]
+    run.__signature__ = wanted.replace(parameters=[one for name, one in wanted.parameters.items() if name != "rig"])  # type: ignore[attr-defined]
     del run.__wrapped__  # type: ignore[attr-defined]
     return run

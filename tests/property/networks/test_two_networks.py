@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsm.events import Verb
-from tests.fakes.clock import JumpingClock
+from tests.fakes.clock import JumpingClock, pass_time
 from tests.fakes.networks import EAST, WEST, Pair
 from tests.fakes.runtime import virtual
 
@@ -50,7 +48,7 @@ async def lived(pair: Pair, moves: list[tuple[str, object, str]]) -> Pair:
             case "asked", Verb():
                 pair.ask(node, which)
             case "time", float():
-                await asyncio.sleep(which)
+                await pass_time(which)
             case _, tuple():
                 await pair.end()
                 pair = Pair(pair.clock, pair.store, *which).start()
@@ -63,7 +61,7 @@ async def lived(pair: Pair, moves: list[tuple[str, object, str]]) -> Pair:
 @virtual
 async def test_no_node_is_ever_under_way_in_two(moves: list[tuple[str, object, str]]):
     pair = await lived(Pair(JumpingClock()).start(), moves)
-    await asyncio.sleep(3600.0)
+    await pass_time(3600.0)
     looked_at(pair)
     for node in NODES:
         moved = [move for move in pair.watcher.moves if move.before.node == node]

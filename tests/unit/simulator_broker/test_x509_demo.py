@@ -50,7 +50,7 @@ def test_the_clients_certificate_is_for_who_usher_appears_as(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     loaded = load_configuration(make_x509_demo(tmp_path / "demo", broker, NOW))
-    appearance = loaded.client.appearance
+    appearance = loaded.networks[0].client.appearance
     assert isinstance(appearance, CertificateFiles)
     shown = x509.load_pem_x509_certificate(appearance.paths.certificate.read_bytes())
     assert shown.subject.rfc4514_string() == f"CN={appearance.certname}"
