@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from transport.cancelling import cancelled
 from transport.credentials import Credentials, Tls, asked_of
 from transport.login import Handler, Login
 from transport.news import read_news
@@ -180,7 +181,7 @@ class Connection:
         while True:
             address, begun = await self._rounds.next(), loop.time()
             reason = await self._one_login(address) if address is not None else "no broker is known"
-            if self._task is None:
+            if cancelled():
                 return
             self.settling.disturb()
             again = 0.0
@@ -281,8 +282,7 @@ class Connection:
         except Exception as error:  # noqa: BLE001 whatever it is, it is a Report
             login.end(describe(error, by_token=bool(self._credentials.token)))
             return login.ended.result()
-        # a wait_for of nats-py loses a cancellation that comes together with what it waits for
-        return "" if self._task is not None else "usher is stopping"
+        return "usher is stopping" if cancelled() else ""
 
     def _forget_login(self) -> None:
         self._login, self._id = None, ""
