@@ -101,7 +101,7 @@ class Nodes:
 
 @pytest.mark.parametrize("down", [False, True], ids=["while it runs", "while it is down"])
 @pytest.mark.parametrize("leap", [HOUR, -HOUR])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 @virtual
 async def test_a_fleet_in_every_phase_outlives_a_clock_that_jumps(seed: int, leap: int, down: bool):
     nodes, chance = Nodes(seed), Random(seed)  # noqa: S311 as above
