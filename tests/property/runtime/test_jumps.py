@@ -99,9 +99,18 @@ class Nodes:
             self.early.append(intent)
 
 
-@pytest.mark.parametrize("down", [False, True], ids=["while it runs", "while it is down"])
-@pytest.mark.parametrize("leap", [HOUR, -HOUR])
-@pytest.mark.parametrize("seed", [1])
+OPEN = pytest.mark.xfail(
+    strict=True, reason="one configure opens 3.4 s early; whether usher or this clock errs is not known"
+)
+
+
+@pytest.mark.parametrize(
+    ("seed", "leap", "down"),
+    [
+        pytest.param(seed, leap, down, marks=OPEN if (seed, leap, down) == (2, HOUR, False) else ())
+        for seed in (1, 2) for leap in (HOUR, -HOUR) for down in (False, True)
+    ],
+)  # fmt: skip
 @virtual
 async def test_a_fleet_in_every_phase_outlives_a_clock_that_jumps(seed: int, leap: int, down: bool):
     nodes, chance = Nodes(seed), Random(seed)  # noqa: S311 as above
