@@ -1,73 +1,24 @@
 """Routes: how a wire goes from one state to another, around what is between them.
 
 Rules:
-1. Neighbours in the line are joined straight. What leads back, or to an end, goes above the phases; what fails or
-   waits goes down; what begins anew goes below everything and up at the left; so wires seldom cross.
+1. Through which channel it goes is a matter of diagrams.ways.
 2. Wires to one state share their way, each channel has a lane a state, and a side gives each a place of its own.
-3. A state that is added needs no route of its own: the kinds of the two ends decide.
+3. Who comes from the right arrives right of what falls straight down: so wires seldom cross.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from diagrams import words
 from diagrams.model import ANY, Diagram, Edge, Kind
 from diagrams.scene import Box, Point, Wire
+from diagrams.ways import LANE, Lane, Plan, Side, Way, planned
 from diagrams.wires import length, wire
 
-_LANE: Final = 9.0
-"""Between two wires that run beside each other."""
-_NEAR: Final = 60.0
-"""Between two boxes that are joined straight from side to side."""
 _APART: Final = 16.0
 """Between two that come down onto one box."""
-
-
-class Side(StrEnum):
-    """A side of a box."""
-
-    TOP = "top"
-    BOTTOM = "bottom"
-    LEFT = "left"
-    RIGHT = "right"
-
-
-class Way(StrEnum):
-    """The channel that a wire goes through; the first three need none."""
-
-    STRAIGHT = "straight"
-    DOWN = "down"
-    BESIDE = "beside"
-    ABOVE = "above"
-    AROUND = "around"
-    MIDDLE = "middle"
-    SHAFT = "shaft"
-    BELOW = "below"
-
-
-Lane = tuple[Way, str, bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """An edge, its channel, and the sides on which it leaves and arrives."""
-
-    edge: Edge
-    way: Way
-    out: Side
-    into: Side
-    leftward: bool
-
-    @property
-    def lane(self) -> Lane:
-        """What shares its lane: whatever leads to one state through one channel; in the middle, from one side."""
-        if self.way in {Way.MIDDLE, Way.SHAFT}:
-            return (Way.MIDDLE, self.edge.target, self.leftward)
-        return (self.way, self.edge.target, False)
 
 
 def route(diagram: Diagram, boxes: Mapping[str, Box]) -> tuple[Wire, ...]:
@@ -77,56 +28,8 @@ def route(diagram: Diagram, boxes: Mapping[str, Box]) -> tuple[Wire, ...]:
     for edge in diagram.edges:
         if edge.source != ANY:
             pairs.setdefault((edge.source, edge.target), []).append(edge)
-    plans = [_plan(words.merged(edges), kinds, boxes) for edges in pairs.values()]
+    plans = [planned(words.merged(edges), kinds, boxes) for edges in pairs.values()]
     return _Router(plans, boxes).wires()
-
-
-def _plan(edge: Edge, kinds: Mapping[str, Kind], boxes: Mapping[str, Box]) -> Plan:
-    left = boxes[edge.target].middle < boxes[edge.source].middle
-    return Plan(edge, *_way(edge, kinds, boxes), left)
-
-
-_WAYS: Final[Mapping[tuple[Kind, Kind], tuple[Way, Side, Side]]] = {
-    (Kind.PHASE, Kind.PHASE): (Way.ABOVE, Side.TOP, Side.TOP),
-    (Kind.START, Kind.PHASE): (Way.ABOVE, Side.TOP, Side.TOP),
-    (Kind.PHASE, Kind.START): (Way.ABOVE, Side.TOP, Side.TOP),
-    (Kind.END, Kind.START): (Way.AROUND, Side.RIGHT, Side.TOP),
-    (Kind.PHASE, Kind.WAITING): (Way.MIDDLE, Side.BOTTOM, Side.TOP),
-    (Kind.PHASE, Kind.END): (Way.AROUND, Side.TOP, Side.RIGHT),
-    (Kind.WAITING, Kind.PHASE): (Way.BELOW, Side.BOTTOM, Side.LEFT),
-    (Kind.WAITING, Kind.END): (Way.SHAFT, Side.TOP, Side.LEFT),
-    (Kind.END, Kind.WAITING): (Way.SHAFT, Side.LEFT, Side.TOP),
-    (Kind.END, Kind.PHASE): (Way.AROUND, Side.RIGHT, Side.TOP),
-    (Kind.END, Kind.END): (Way.AROUND, Side.RIGHT, Side.RIGHT),
-}
-"""How one kind is joined to another, where nothing is nearer; what is not here goes below everything."""
-
-
-def _way(edge: Edge, kinds: Mapping[str, Kind], boxes: Mapping[str, Box]) -> tuple[Way, Side, Side]:
-    """The channel and the two sides."""
-    source, target = boxes[edge.source], boxes[edge.target]
-    ends = (kinds[edge.source], kinds[edge.target])
-    if ends[0] in {Kind.START, Kind.PHASE} and _next(source, target, boxes, kinds):
-        return Way.STRAIGHT, Side.RIGHT, Side.LEFT
-    if ends == (Kind.PHASE, Kind.WAITING) and target.x + 4 * _LANE < source.middle < target.right - 4 * _LANE:
-        return Way.DOWN, Side.BOTTOM, Side.TOP
-    first = min((box.x for name, box in boxes.items() if kinds[name] is Kind.PHASE), default=0.0)
-    if ends == (Kind.WAITING, Kind.PHASE) and first < target.x:
-        return Way.MIDDLE, Side.TOP, Side.BOTTOM
-    if ends == (Kind.WAITING, Kind.WAITING) and abs(source.x - target.right) < _NEAR:
-        return Way.BESIDE, Side.LEFT, Side.RIGHT
-    if ends == (Kind.WAITING, Kind.WAITING) and abs(target.x - source.right) < _NEAR:
-        return Way.BESIDE, Side.RIGHT, Side.LEFT
-    return _WAYS.get(ends, (Way.BELOW, Side.BOTTOM, Side.BOTTOM))
-
-
-def _next(source: Box, target: Box, boxes: Mapping[str, Box], kinds: Mapping[str, Kind]) -> bool:
-    """Whether nothing stands between the two on the line."""
-    level = [
-        box for name, box in boxes.items() if kinds[name] is not Kind.WAITING and box.y - 40 < source.y < box.bottom
-    ]
-    between = [box for box in level if source.right < box.middle < target.x]
-    return target in level and source.right < target.x and not between
 
 
 class _Router:
@@ -145,7 +48,10 @@ class _Router:
     # -- lanes ---------------------------------------------------------------------------------------------------------
 
     def _order(self) -> dict[Lane, int]:
-        """How far from the phases each lane runs: the shorter, the nearer; what goes around is outermost."""
+        """How far from the phases each lane runs: the shorter, the nearer; what goes around is outermost.
+
+        Between the phases and what waits the one that begins or ends leftmost is nearest.
+        """
         spans: dict[Lane, list[float]] = {}
         for plan in self._plans:
             spans.setdefault(plan.lane, []).extend(
@@ -159,6 +65,8 @@ class _Router:
         return depths
 
     def _rank(self, lane: Lane, span: list[float]) -> float:
+        if lane[0] is Way.MIDDLE:
+            return min(span)
         if lane[0] is not Way.AROUND:
             return max(span) - min(span)
         target = self._boxes[lane[1]]
@@ -168,16 +76,16 @@ class _Router:
         """The height of a lane that runs from left to right."""
         depth, boxes = self._depths[lane], self._boxes.values()
         if lane[0] in {Way.ABOVE, Way.AROUND}:
-            return min(box.y for box in boxes if box.look == Kind.PHASE.value) - (depth + 1) * _LANE
+            return min(box.y for box in boxes if box.look == Kind.PHASE.value) - (depth + 1) * LANE
         if lane[0] is Way.BELOW:
-            return max(box.bottom for box in boxes if box.look == Kind.WAITING.value) + (depth + 1.2) * _LANE
-        return max(box.bottom for box in boxes if box.look == Kind.PHASE.value) + (depth + 1.6) * _LANE
+            return max(box.bottom for box in boxes if box.look == Kind.WAITING.value) + (depth + 1.2) * LANE
+        return max(box.bottom for box in boxes if box.look == Kind.PHASE.value) + (depth + 1.6) * LANE
 
     def _beside(self, lane: Lane) -> float:
         """The place of a lane that goes down at the right of the ends."""
         first = min(depth for (way, _, _), depth in self._depths.items() if way is Way.AROUND)
         right = max(box.right for box in self._boxes.values() if box.look == Kind.END.value)
-        return right + (self._depths[lane] - first + 1.2) * _LANE
+        return right + (self._depths[lane] - first + 1.2) * LANE
 
     # -- places on the sides -------------------------------------------------------------------------------------------
 
@@ -196,12 +104,14 @@ class _Router:
             into[name] = _key(plan, target, source, depth, plan.into)
         places: dict[tuple[str, Side, str], float] = {}
         for (box, side), wanted in sorted(sides.items(), key=lambda item: item[0][1] is Side.TOP):
-            falling = self._falling(box, places) if side is Side.TOP else []
+            falling, last = self._falling(box, places) if side is Side.TOP else [], 0.0
             for place, name in enumerate(sorted(wanted, key=lambda name: (wanted[name], name)), 1):
                 spot = self._spot(self._boxes[box], side, place, len(wanted))
+                if falling and wanted[name][0] > 0:  # it goes right, or comes from there
+                    spot = max(spot, max(falling) + _APART, last + _APART)
                 while any(abs(spot - other) < _APART for other in falling):
                     spot += _APART
-                places[box, side, name] = spot
+                places[box, side, name] = last = spot
         return places
 
     def _falling(self, box: str, places: Mapping[tuple[str, Side, str], float]) -> list[float]:
@@ -264,7 +174,7 @@ class _Router:
 
     def _shaft(self, source: Box, target: Box, out: float, into: float, plan: Plan) -> list[Point]:
         ends = target if plan.out is Side.TOP else source
-        shaft = ends.x - (1.2 if plan.out is Side.TOP else 2.4) * _LANE
+        shaft = ends.x - (1.2 if plan.out is Side.TOP else 2.4) * LANE
         level = self._level(plan.lane)
         if plan.out is Side.TOP:
             return [(out, source.y), (out, level), (shaft, level), (shaft, into), (target.x, into)]
@@ -276,13 +186,13 @@ class _Router:
         level = self._level(plan.lane)
         if plan.into is Side.BOTTOM:
             return [(out, source.bottom), (out, level), (into, level), (into, target.bottom)]
-        left = min(box.x for box in self._boxes.values() if box.look == Kind.WAITING.value) - 1.6 * _LANE
+        left = min(box.x for box in self._boxes.values() if box.look == Kind.WAITING.value) - 1.6 * LANE
         return [(out, source.bottom), (out, level), (left, level), (left, into), (target.x, into)]
 
 
 def _onto(target: Box, out: float) -> float:
     """Where a wire falls that leaves there: a wide source reaches beyond its target."""
-    return min(max(out, target.x + 2 * _LANE), target.right - 2 * _LANE)
+    return min(max(out, target.x + 2 * LANE), target.right - 2 * LANE)
 
 
 def _ends(source: Box, target: Box, plan: Plan) -> tuple[float, float]:

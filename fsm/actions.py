@@ -138,10 +138,15 @@ def forget(turn: Turn, changes: Changes) -> None:
 def finish(turn: Turn, changes: Changes) -> None:
     """It is provisioned: its key and token are remembered, its failures are over"""
     facts = turn.snapshot.facts
-    changes.update(provisioned_at=turn.event.at, failures=0, absences=0, returns=0, reason=None, detail="")
+    changes.update(provisioned_at=turn.event.at, failures=0, absences=0, reason=None, detail="")
     changes.update(failed_from=None, looked=0, doing=None, awaited=None)
     changes["previous_key"] = facts.key.public_key if facts.key else facts.csr.fingerprint if facts.csr else ""
     changes["previous_token"] = facts.token.jti if facts.token else ""
+
+
+def well_meanwhile(turn: Turn, changes: Changes) -> None:
+    """It was well meanwhile: how often it came back before is over"""
+    changes["returns"] = 0
 
 
 def by_silence(turn: Turn, changes: Changes) -> None:

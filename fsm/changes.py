@@ -63,7 +63,12 @@ _IN_FLEET: Final = "a provisioned node is told so in the fleet, unless that woul
 _ASKED: Final = frozenset(
     {"asked-to-reprovision", "send-reprovision", "asked-before", "busy", "not-quiet", "stays-away", "may-stay-away"}
 )
+_RETURNS: Final = frozenset({"looping-soon", "came-back-soon", "token-ended", "back-in-provisioning"})
 _COUNTED: Final = "the return that has a node held is counted like the others"
+_KEPT: Final = "the returns that were counted are kept: who stays away for longer than returns_within ends them"
+_SOON_BACK: Final = (
+    "who is back within returns_within never took what it was given, and whose token has expired says why"
+)
 
 CHANGES: Final[tuple[Change, ...]] = (
     Change(2, "step-too-late", frozenset({"look-first"}), _FIRST),
@@ -83,6 +88,17 @@ CHANGES: Final[tuple[Change, ...]] = (
         "asked-to-reprovision", ALL - {State.UNSEEN}, On.OPERATOR_REPROVISION,
         "an operator asked: it is provisioned anew", to=State.REPROVISION,
         do=(do.abandon, do.because(Reason.ASKED), retry_at_once))),
+    Change(4, "gone", frozenset({"gone"}), _KEPT, row(
+        "gone", State.RESTARTED, On.DONE, "it left provisioning: two looks over one connection found nobody",
+        when=when.found_gone_twice, to=State.PROVISIONED, do=(do.settle, do.finish, do.well_meanwhile, do.by_leaving))),
+    Change(4, "silence", frozenset({"silence"}), _KEPT, row(
+        "silence", State.RESTARTED, On.FAILED, "it acknowledged its restart and has been silent since",
+        when=when.silence_will_do, to=State.PROVISIONED,
+        do=(do.settle, do.finish, do.well_meanwhile, do.by_silence))),
+    Change(4, "back-in-provisioning", _RETURNS, _SOON_BACK, row(
+        "back-in-provisioning", State.PROVISIONED, On.DONE, "it is in provisioning mode again",
+        when=when.found_somebody, to=State.REPROVISION,
+        do=(do.settle, do.because(Reason.SEEN_AGAIN), retry_at_once))),
 )  # fmt: skip
 """In the order of the versions."""
 

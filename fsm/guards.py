@@ -19,7 +19,7 @@ from fsm.frozen import quick
 from fsm.policy import Policy
 from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
-from fsm.states import PHASES, State
+from fsm.states import PHASES
 
 
 @quick
@@ -68,11 +68,6 @@ def can_hurry(turn: Turn) -> bool:
 def held(turn: Turn) -> bool:
     """It is held, only an operator releases it"""
     return turn.snapshot.held
-
-
-def held_when_provisioned(turn: Turn) -> bool:
-    """It is held, and was provisioned before"""
-    return turn.snapshot.held and turn.snapshot.failed_from is State.PROVISIONED
 
 
 def must_wait(turn: Turn) -> bool:

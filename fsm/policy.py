@@ -45,10 +45,15 @@ class Policy:
     restarts: int = 3
     absences: int = 3
     loops: int = 8  # returns in a row from our own restart, after which it is held as looping
+    returns_within: int = MINUTE  # who is back so soon after it was provisioned came back from our own restart
+    observe: bool = False  # read what can be read without a node's lock, and do nothing else
+    observe_delay: int = 10 * MINUTE  # before a node that was observed is read again
     network: str = ""  # of several networks the one whose nodes are decided by this; generations begin in it
 
     def __post_init__(self) -> None:
         """Refuse features that exclude each other; the configuration has said so before, in its own words."""
+        if self.observe and self.features:
+            raise ValueError("whoever observes does nothing that a feature asks for")
         if self.features >= EXCLUSIVE:
             raise ValueError(f"{' and '.join(sorted(EXCLUSIVE))} exclude each other")
 

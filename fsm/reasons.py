@@ -26,6 +26,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     RESTORED = "restored"
     RESTARTED_US = "restarted_us"
+    BREAKER_OPEN = "breaker_open"
     # what the node said
     LOCK_HELD = "lock_held"
     WRONG_TOKEN = "wrong_token"  # noqa: S105 a reason, not a secret
@@ -77,8 +78,10 @@ class Reason(StrEnum):
     SHUTDOWN_WITHOUT_EFFECT = "shutdown_without_effect"
     CAME_BACK = "came_back"
     SEEN_AGAIN = "seen_again"
+    SERVER_TOKEN_EXPIRED = "server_token_expired"  # noqa: S105
     ASKED = "asked"
     DEFERRED = "deferred"
+    OBSERVED = "observed"
     DUPLICATE_IDENTITY = "duplicate_identity"
     QUARANTINED = "quarantined"
     LOOPING = "looping"
@@ -96,6 +99,7 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.DISK_FULL: "the disk of the state directory is full, nothing was sent; this costs no try",
     Reason.RESTORED: "requests from before a restore may be alive for a minute, nothing was sent; this costs no try",
     Reason.RESTARTED_US: "usher ended while this was under way; this costs no try",
+    Reason.BREAKER_OPEN: "what this step needs fails for all nodes, nothing was sent; this costs no try",
     Reason.LOCK_HELD: "another provisioner holds the node's provisioning lock",
     Reason.WRONG_TOKEN: "the node refused the token that usher is configured with",
     Reason.NOT_IN_PROVISIONING: "the node says that it is not in provisioning mode",
@@ -141,8 +145,10 @@ WHAT: Final[dict[Reason, str]] = {
     Reason.SHUTDOWN_WITHOUT_EFFECT: "the node acknowledged its shutdown and is still there",
     Reason.CAME_BACK: "it restarted and came back to provisioning without what it was given",
     Reason.SEEN_AGAIN: "a node that was provisioned is in provisioning mode again",
+    Reason.SERVER_TOKEN_EXPIRED: "a node whose server token has expired is in provisioning mode again",
     Reason.ASKED: "an operator asked for it",
     Reason.DEFERRED: "the helper said later",
+    Reason.OBSERVED: "usher only observes: it would be provisioned now, and was not touched",
     Reason.DUPLICATE_IDENTITY: "two machines answer to this name",
     Reason.QUARANTINED: "an operator put it into quarantine",
     Reason.LOOPING: "it comes back to provisioning again and again",

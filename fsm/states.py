@@ -37,7 +37,7 @@ FACTS: Final[dict[State, str]] = {
     State.CONFIGURED: "it has acknowledged its configuration",
     State.RESTARTED: "it has acknowledged the restart, or was sent it and found gone",
     State.PROVISIONED: "it left provisioning",
-    State.DEFERRED: "the helper said later",
+    State.DEFERRED: "it was put off, and is asked about again later",
     State.FAILED: "it could not be provisioned; the reason and the time of the next try are held",
     State.REPROVISION: "it is to be provisioned anew",
     State.RETIRED: "it was shut down, at the helper's wish or an operator's",

@@ -13,7 +13,7 @@ from typing import Final
 
 from fsm import actions as do
 from fsm import demands as asked
-from fsm import elsewhere
+from fsm import elsewhere, observing, returning
 from fsm import guards as when
 from fsm import partings as parted
 from fsm import transports as carry
@@ -25,10 +25,13 @@ from fsm.rows import Opens, Row, ignore, row
 from fsm.states import ALL, ENDS, READING, WAITING, WORKING
 from fsm.states import State as S
 
-VERSION: Final = 3
+VERSION: Final = 4
 """3: `asked-to-reprovision` is send-reprovision where the node is provisioned (or said why not); `look-failed` and
 `still-provisioned` are look-for-it-later and looked-for-in-vain after a demand, `back-in-provisioning` is
-returned-as-asked then; `no-look-due` is look-in-fleet where a provisioned node awaits a look."""
+returned-as-asked then; `no-look-due` is look-in-fleet where a provisioned node awaits a look.
+4: `inventoried` is observed for who only observes; `back-in-provisioning` is looping-soon or came-back-soon for who is
+back within returns_within, and token-ended where its server token has expired; `gone` and `silence` keep the returns
+that were counted, which a later return or a demand forgets; `release-provisioned` is release for who loops."""
 
 _SIGHTINGS: Final = (On.HINT_STARTUP, On.HINT_LISTED, On.HINT_REGISTRATION)
 _FAREWELLS: Final = (On.HINT_SHUTDOWN, On.HINT_SERVER_STARTUP)
@@ -100,6 +103,8 @@ _THROUGH: Final = (
         to=S.DISCOVERED, do=(do.settle, do.begin_anew)),
     row("read-on", S.DISCOVERED, On.DONE, "one more thing is to be read", when=when.more_steps, do=(do.settle, do.learn),
         opens=Opens.NEXT),
+    row("observed", S.DISCOVERED, On.DONE, "usher only observes: it has been read, and nothing is done to it", when=observing.only_observes,
+        to=S.DEFERRED, do=(do.settle, do.learn, do.because(Reason.OBSERVED), wait.wait_as_observed)),
     row("inventoried-not-yet", S.DISCOVERED, On.DONE, "its inventory is held; it makes its key once no earlier request can be alive",
         when=when.next_phase_must_wait, to=S.INVENTORIED, do=(do.settle, do.learn, wait.await_csr, wait.wait_until_quiet)),
     row("inventoried", S.DISCOVERED, On.DONE, "its token is verified, its inventory is held", to=S.INVENTORIED,
@@ -157,7 +162,7 @@ _THROUGH: Final = (
     row("restart-in-vain", {S.CONFIGURED, S.RESTARTED}, On.DONE, "it says that it restarts and does not", to=S.FAILED,
         do=(do.settle, do.because(Reason.RESTART_WITHOUT_EFFECT), do.fail)),
     row("reprovision-sent", S.PROVISIONED, On.DONE, "it says that it goes back into provisioning", when=asked.was_reprovision,
-        to=S.REPROVISION, do=(do.settle, asked.carried_out, asked.return_later)),
+        to=S.REPROVISION, do=(do.settle, asked.carried_out, do.well_meanwhile, asked.return_later)),
     row("restart-sent", S.PROVISIONED, On.DONE, "it says that it restarts", when=asked.was_restart_on_demand,
         do=(do.settle, asked.carried_out)),
     row("fleet-shutdown-sent", S.PROVISIONED, On.DONE, "it says that it shuts down", when=asked.was_shutdown_on_demand,
@@ -173,13 +178,21 @@ _THROUGH: Final = (
     row("no-effect", S.PROVISIONED, On.DONE, "it is in the fleet as before, and the request cannot arrive any more",
         when=asked.there_in_the_fleet, do=(do.settle, asked.had_no_effect)),
     row("returned-as-asked", S.PROVISIONED, On.DONE, "it is in provisioning mode, as it was asked", when=asked.returned_as_asked,
-        to=S.REPROVISION, do=(do.settle, asked.carried_out, wait.retry_at_once)),
+        to=S.REPROVISION, do=(do.settle, asked.carried_out, do.well_meanwhile, wait.retry_at_once)),
     row("looked-for-in-vain", S.PROVISIONED, On.DONE, "it is neither in the fleet nor in provisioning mode",
         when=asked.looked_for_in_vain, do=(do.settle, asked.not_known)),
     row("found-elsewhere", S.PROVISIONED, On.DONE, "it is in provisioning mode in another network: it moves there", when=elsewhere.found_in_another_network,
         to=S.REPROVISION, do=(do.settle, do.move, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
+    row("looping-soon", S.PROVISIONED, On.DONE, "it was provisioned and came back at once, too often in a row", when=returning.loops,
+        to=S.FAILED, do=(do.settle, wait.count_return, do.because(Reason.LOOPING), do.hold)),
+    row("came-back-soon", S.PROVISIONED, On.DONE, "it was provisioned a moment ago, and is back without what we gave it",
+        when=returning.came_back_soon, to=S.REPROVISION,
+        do=(do.settle, do.because(Reason.CAME_BACK), wait.wait_after_return)),
+    row("token-ended", S.PROVISIONED, On.DONE, "its server token has expired, and it is in provisioning mode again",
+        when=returning.token_ended, to=S.REPROVISION,
+        do=(do.settle, do.because(Reason.SERVER_TOKEN_EXPIRED), do.well_meanwhile, wait.retry_at_once)),
     row("back-in-provisioning", S.PROVISIONED, On.DONE, "it is in provisioning mode again", when=when.found_somebody,
-        to=S.REPROVISION, do=(do.settle, do.because(Reason.SEEN_AGAIN), wait.retry_at_once)),
+        to=S.REPROVISION, do=(do.settle, do.because(Reason.SEEN_AGAIN), do.well_meanwhile, wait.retry_at_once)),
     row("still-provisioned", S.PROVISIONED, On.DONE, "nobody is in provisioning mode under this name", do=(do.settle,)),
 )  # fmt: skip
 
@@ -240,7 +253,7 @@ _OPERATOR: Final = (
     row("quarantine", ALL, On.OPERATOR_QUARANTINE, "it is held until an operator releases it", to=S.FAILED,
         do=(do.abandon, do.because(Reason.QUARANTINED), do.hold)),
     row("release-provisioned", S.FAILED, On.OPERATOR_RELEASE, "it was provisioned when it was held: it is again; hints tell if not",
-        when=when.held_when_provisioned, to=S.PROVISIONED, do=(do.restore,)),
+        when=returning.held_when_provisioned, to=S.PROVISIONED, do=(do.restore,)),
     row("release", S.FAILED, On.OPERATOR_RELEASE, "an operator released it: a new generation joins the waiting room",
         when=when.held, to=S.DISCOVERED, do=(*_ANEW, do.forgive)),
     *ignore("not-held", ALL - {S.UNSEEN}, (On.OPERATOR_RELEASE,), "it is not held"),

@@ -75,6 +75,11 @@ def wait_as_deferred(turn: Turn, changes: Changes) -> None:
     wait(turn, changes, DueKind.RETRY, retry.spread(turn.policy.defer_delay, turn.event.entropy))
 
 
+def wait_as_observed(turn: Turn, changes: Changes) -> None:
+    """It is read again after observe_delay"""
+    wait(turn, changes, DueKind.RETRY, retry.spread(turn.policy.observe_delay, turn.event.entropy))
+
+
 def wait_after_return(turn: Turn, changes: Changes) -> None:
     """It came back once more, and begins anew after a wait that grows with every return"""
     returns = turn.snapshot.returns + 1

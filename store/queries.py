@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fsm.events import TokenFacts
+from fsm.reasons import Reason
 from fsm.shapes import KEYS
 from fsm.snapshot import Facts, Snapshot
 from fsm.states import State
@@ -44,6 +45,9 @@ GROUP BY reason ORDER BY nodes DESC, reason LIMIT ?
 """
 LET_IN: Final = f"json_extract(CAST(body AS TEXT), '$.{KEYS[Snapshot]['let_in']}')"
 """The mark of the token that a node let us in with last, of its snapshot (fsm.shapes)."""
+_RETURNS: Final = f"json_extract(CAST(body AS TEXT), '$.{KEYS[Snapshot]['returns']}')"
+LOOPING: Final = f"(reason = '{Reason.LOOPING}' OR {_RETURNS} >= 2 AND (state <> 'provisioned' OR since >= ?))"
+"""Who is held as looping, or came back twice in a row or more; and has not been provisioned since before a time."""
 MARKS: Final = f"""
 SELECT {LET_IN} AS mark, count(*) AS nodes, max(since) AS last, node AS sample FROM nodes
 WHERE state <> 'unseen' GROUP BY mark ORDER BY nodes DESC, mark

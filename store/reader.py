@@ -70,14 +70,17 @@ class Reader:
         limit: int = PAGE,
         mark: str | None = None,
         network: str | None = None,
+        looping: int | None = None,
     ) -> Page:
         """Nodes in the order of their names, in this state, for this reason, in their state since `before` or longer.
 
         `after` is the last name of the page before; `mark` that of the token that they let us in with last,
-        `network` the one of their record; empty where there was one alone.
+        `network` the one of their record; empty where there was one alone. `looping` keeps those that come back again
+        and again, and were not well since that time or longer.
         """
         conditions = {"node > ?": after, "state = ?": state, "reason = ?": reason, "since <= ?": before}
-        where, values = sql.where(conditions | {f"{sql.LET_IN} = ?": mark, f"ifnull({sql.NETWORK}, '') = ?": network})
+        conditions |= {f"{sql.LET_IN} = ?": mark, f"ifnull({sql.NETWORK}, '') = ?": network, sql.LOOPING: looping}
+        where, values = sql.where(conditions)
         found = f"{sql.nodes(self._network)} INDEXED BY {self._index(state, reason, before)}"
         rows = self.rows(f"{found} WHERE {where} ORDER BY node LIMIT ?", (*values, limit + 1))
         views = tuple(node_view(row) for row in rows[:limit])
@@ -242,6 +245,10 @@ class Reader:
     @property
     def _network(self) -> str:
         return sql.NAMED if self.networked else sql.ALONE
+
+    def policies(self) -> tuple[bytes, ...]:
+        """The documents of all policies that starts have kept."""
+        return tuple(row["document"] for row in self.rows("SELECT document FROM policies"))
 
     def meta(self) -> Meta:
         """The database's identity."""

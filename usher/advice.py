@@ -43,6 +43,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
     ),
     Reason.DISK_FULL: Advice("something fills the disk of the state directory", "df -h /var/lib/usher"),
     Reason.RESTARTED_US: Advice("usher was restarted or killed; the step is taken up by itself", _HISTORY),
+    Reason.BREAKER_OPEN: Advice("the helper or the signer is away; usher status says which, and since when", _STATUS),
     Reason.LOCK_HELD: Advice(
         "a second provisioner works on the same nodes: the older program, or another usher", "choria req rpcutil ping"
     ),
@@ -102,8 +103,10 @@ ADVICE: Final[dict[Reason, Advice]] = {
         "the node does not keep its files: a live image, a tool that puts its own, or a full disk", _HISTORY
     ),
     Reason.SEEN_AGAIN: Advice("the machine was installed anew; nothing has to be done", _HISTORY),
+    Reason.SERVER_TOKEN_EXPIRED: Advice("its server_jwt_validity is over; it is given another by itself", _HISTORY),
     Reason.ASKED: Advice("an operator asked; nothing has to be done", _HISTORY),
     Reason.DEFERRED: Advice("the helper is not ready for this node; it is asked again by itself", _OUTPUT),
+    Reason.OBSERVED: Advice("usher run --observe; whoever else provisions it is not disturbed", _STATUS),
     Reason.DUPLICATE_IDENTITY: Advice(
         "a cloned image kept its hostname: rename one of the two, then release it",
         "usher nodes release NODE --reason WHY",

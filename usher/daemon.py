@@ -29,6 +29,7 @@ from usher.cluster.kept import shared_as
 from usher.cluster.peers import Peers
 from usher.demand.plan import note
 from usher.demand.searching import search
+from usher.intake import refusal
 from usher.leading import Leadership
 from usher.network import Way
 from usher.networks.engines import Engines
@@ -181,6 +182,18 @@ class Daemon:
     def elsewhere(self, node: str) -> Elsewhere | None:
         """The newest sighting under this name in a network that does not have the node; None if there was none."""
         return self.owners.elsewhere(node)
+
+    def refused(self, node: str) -> str:
+        """What refuses this name in its network, or in every one if it is no node's; empty if it is taken in."""
+        snapshot = self.journal.load(node)
+        owner = self.owners.of(snapshot) if snapshot is not None else None
+        asked = [member for member in self.members if member.name == owner] or self.members
+        return refusal({member.name: member.intake for member in asked}, node)
+
+    @property
+    def observes(self) -> bool:
+        """Whether it only looks on, and touches nothing."""
+        return self.members[0].policy.observe
 
     def full(self, is_full: bool) -> None:
         """The disk is full, or it is not any more (law 8)."""

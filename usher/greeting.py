@@ -24,6 +24,8 @@ def announce(site: Site, problems: Iterable[Problem], epoch: int, policies: Sequ
     for problem in problems:
         logs.say(_logger, logging.WARNING, str(problem))
     listed = {"networks": [policy.network for policy in policies]} if len(policies) > 1 else {}
+    if policies[0].observe:
+        logs.say(_logger, logging.WARNING, "usher only observes: it reads inventories, and provisions nobody")
     logs.say(
         _logger,
         logging.INFO,

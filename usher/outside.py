@@ -42,6 +42,7 @@ from usher.effects.site import ConfigurationRules, Ports
 from usher.effects.tokens import Tokens
 from usher.fleet import FleetSettings
 from usher.harmless import Harmless
+from usher.intake import Intake
 from usher.network import Network, Way
 from usher.networks.member import Outside
 from usher.rotation.change import texts
@@ -80,7 +81,7 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock, known: Known | 
     secrets.add((*site.secrets(), client.password, *signing, *appears.secrets))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
     verifier = TokenVerifier(*keys)
-    tokens = Tokens(site.tokens)
+    tokens, intake = Tokens(site.tokens), Intake(site)
     requests = RequestVerifier(site.cert_deny_list, strict=site.strict)
     certificates = SuppliedVerifier(site.cert_deny_list, strict=site.strict)
     checks = (requests, certificates, KeyTransport())
@@ -111,7 +112,8 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock, known: Known | 
         tokens,
         site.inject_provision_false,
         limits,
-        live=_live(site, client, appears, signer, verifier, tokens, secrets),
+        live=_live(site, client, appears, signer, verifier, tokens, secrets, intake),
+        intake=intake,
         secrets=secrets,
         harmless=Harmless(site.redact_keys),
     ), policy_of(site, signer.id)
@@ -134,9 +136,10 @@ def _live(
     verifier: TokenVerifier,
     tokens: Tokens,
     secrets: Known,
+    intake: Intake,
 ) -> Live:
     verify = VerifySubject(site.jwt_verify_cert, verifier)
-    written = SiteSubject(site, client, nats_user, Parts(tokens, appears.client, verify))
+    written = SiteSubject(site, client, nats_user, Parts(tokens, appears.client, verify, intake))
     judge = token("signer_token", "jwt_signing_token", lambda: signer.claims, site.server_jwt_validity)
     signing = (SignerSubject(signer),) if isinstance(signer, FileSigner) else ()
     subjects = (*appears.subjects, *signing, verify, written)

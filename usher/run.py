@@ -32,6 +32,7 @@ from usher.config.problems import ConfigErrors, Problem, Severity
 from usher.daemon import Daemon
 from usher.greeting import announce
 from usher.metrics.exporter import MonitorPortError
+from usher.observe import refuse_used
 from usher.outside import make_outside
 from usher.pidfile import PidFileError, pid_file
 from usher.rotation.known import Known
@@ -61,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=directory, metavar="DIR", help="the state directory (default: as the YAML says)"
     )
+    parser.add_argument(
+        "--observe", action="store_true", help="only look on: discover, read inventories, touch nothing; needs --state"
+    )
     parser.add_argument("--debug", action="store_true", help="log everything, to standard error")
 
 
@@ -73,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
         )
         settings.state.prepare()
         settings.state.lock()
+        if settings.networks[0].policy.observe:
+            refuse_used(settings.state.database)
     except ConfigErrors as errors:
         _tell(errors.problems)
         return WRONG
@@ -100,6 +106,7 @@ def read(args: argparse.Namespace) -> Settings:
     found = load(Path(args.config), client_file, surroundings(clock.now(), chosen))
     secrets = Known()
     networks = tuple(Opened(*make_outside(each.site, each.client, clock, secrets)) for each in found.networks)
+    networks = tuple(each.observing() for each in networks) if args.observe else networks
     state = StateDirectory(found.site.state_directory)
     place = key_place(found.site.vault_key_file, os.environ, state)
     ring = partial(open_ring, place, strict=found.site.strict)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from fsm.errors import StoreError
 from fsm.reasons import Reason
 from store.reader import Reader, open_reader
-from usher import terms
+from usher import intake, observe, outages, terms
 from usher.cluster import telling
 from usher.views.text import distance, utc, visible
 
@@ -47,6 +47,9 @@ def stored(database: Path) -> dict[str, Any] | None:
                 else None,
                 "election": terms.stored(reader.last(*terms.KINDS)),
                 "cluster": None,
+                "observes": None,
+                "intake": None,
+                "breakers": {},
                 "states": {state.value: count for state, count in sorted(reader.counts().items())},
                 "waiting_room": reader.waiting(),
                 "oldest_waiting": waiting[0].since if waiting else None,
@@ -74,6 +77,8 @@ def _networks(reader: Reader) -> list[dict[str, Any]]:
             "ready": False,
             "holds": {},
             "connections": {},
+            "intake": None,
+            "breakers": {},
             "states": {state.value: count for state, count in sorted(states.items())},
         }
         for name, states in sorted(found.items())
@@ -118,18 +123,26 @@ def programs(document: Mapping[str, Any]) -> dict[str, Any]:
         "cluster": cluster and telling.programs(cluster),
         "started": utc(document["started"] or 0),
         "paused": paused and {**paused, "since": utc(paused["since"])},
-        "oldest_waiting": utc(document["oldest_waiting"] or 0),
-        "networks": [
-            {**each, "oldest_waiting": utc(each["oldest_waiting"] or 0)} for each in document.get("networks", ())
-        ],
+        **_times(document),
+        "networks": [{**each, **_times(each)} for each in document.get("networks", ())],
         "credentials": [{**each, "expires": utc(each["expires"] or 0)} for each in document.get("credentials", ())],
+    }
+
+
+def _times(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The times that the whole and each network have."""
+    breakers = part.get("breakers", {})
+    return {
+        "oldest_waiting": utc(part["oldest_waiting"] or 0),
+        "breakers": {name: {**each, "since": utc(each["since"])} for name, each in breakers.items()},
     }
 
 
 def stance(document: Mapping[str, Any]) -> str:
     """What it does, in a few words."""
     stands_by = Reason.STANDBY.value in document["holds"]
-    return trouble(document) or ("stands by" if stands_by else "takes work")
+    works = "observes, and touches nothing" if document.get("observes") else "takes work"
+    return trouble(document) or ("stands by" if stands_by else works)
 
 
 def lines(document: dict[str, Any], at: int) -> list[str]:
@@ -139,12 +152,14 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
     shown = [f"{who}: {visible(stance(document))}"]
     networks = document.get("networks") or ()
     for network in networks:
-        shown += _network(network)
+        shown += _network(network, at)
     shown += () if networks else _links(document["connections"])
     paused = document["paused"]
     if paused:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
     shown += [*_election(document, at), *telling.lines(document.get("cluster"), at)]
+    shown += [observe.line(document)] if document.get("observes") else []
+    shown += [*intake.lines(document.get("intake")), *outages.lines(document.get("breakers", {}), at)]
     shown.append(f"nodes      {sum(document['states'].values())}")
     shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
     oldest = f", the oldest since {distance(document['oldest_waiting'], at)}" if document["oldest_waiting"] else ""
@@ -175,8 +190,8 @@ def _election(document: Mapping[str, Any], at: int) -> list[str]:
     return [f"election   {terms.said(election, at)}{renews}"]
 
 
-def _network(network: Mapping[str, Any]) -> list[str]:
-    """A line that says how one of several networks stands, and below it its connections."""
+def _network(network: Mapping[str, Any], at: int) -> list[str]:
+    """A line that says how one of several networks stands, and below it its connections, its intake and its breakers."""
     states = ", ".join(f"{state} {count}" for state, count in network["states"].items()) or "no nodes"
     name = network["name"] or "without a name"
     if network["configured"] is False:
@@ -184,7 +199,8 @@ def _network(network: Mapping[str, Any]) -> list[str]:
         return [f"network    {name}: {advice}; {states}"]
     word = "takes work" if network["ready"] else "; ".join(network["holds"].values()) or "no daemon"
     spoken = f", protocol {network['protocol']}" if network["protocol"] else ""
-    return [f"network    {name}{spoken}: {word}; {states}", *_links(network["connections"])]
+    shown = [f"network    {name}{spoken}: {word}; {states}", *_links(network["connections"])]
+    return [*shown, *intake.lines(network.get("intake"), "  intake  "), *outages.shut(network.get("breakers", {}), at)]
 
 
 def _links(connections: Mapping[str, Any]) -> list[str]:

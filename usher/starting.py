@@ -52,6 +52,8 @@ from usher.metrics.recovery import TakeUp
 from usher.metrics.within import within
 from usher.network import Told
 from usher.networks.member import Given, Outside
+from usher.observe import observing
+from usher.outages import telling
 from usher.outside import VERSION
 from usher.rotation.expiry import Expiry
 from usher.rotation.known import Known
@@ -75,6 +77,11 @@ class Opened:
 
     outside: Outside
     policy: Policy
+
+    def observing(self) -> Opened:
+        """The same for a usher that only looks on: nothing is touched, and it stands in no election."""
+        way = replace(self.outside.way, election_name="")
+        return Opened(replace(self.outside, way=way), observing(self.policy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,8 @@ async def start(
     daemon = Daemon(given, journal, vault, epoch, settings.clock, foreign=several)
     full.append(daemon.full)
     daemon.closing = keeper.end
+    for member in daemon.members:
+        member.engine.breakers.on_change = telling(within(recorder.families, member.name), member.name)
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
     offered = partial(marks_with, tokens)
@@ -157,7 +166,7 @@ async def start(
         keeper,
     )
     stack.push_async_callback(jobs.close)
-    control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard, daemon.elsewhere)
+    control = ControlServer(settings.state.socket, daemon, status, jobs, daemon.heard, daemon.elsewhere, daemon.refused)
     await control.start()
     stack.push_async_callback(control.close)
     aftermath = Aftermath(daemon, settings.state.database, max(policy.request_life for policy in policies), stack)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from fsm.reasons import WHAT
 from fsm.states import State
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
+from usher import outages
 from usher.aging import Aging
 from usher.daemon import Daemon
 from usher.metrics.library import VERSIONS
@@ -68,6 +69,8 @@ class Status:
             "paused": {"since": paused.at, "by": paused.name, "reason": paused.reason} if paused else None,
             "election": daemon.leadership.document() if daemon.leadership is not None else None,
             "cluster": daemon.peers.document() if daemon.peers is not None else None,
+            "observes": daemon.observes,
+            **(_taking(members[0]) if len(members) == 1 else {"intake": None, "breakers": {}}),
             "states": {state.value: count for state, count in sorted(self._tally.states.items()) if count},
             **_flow(members),
             "networks": self._networks(),
@@ -104,6 +107,15 @@ def _flow(members: Sequence[Member]) -> dict[str, Any]:
     }
 
 
+def _taking(member: Member) -> dict[str, Any]:
+    """Whom a network takes in, and how what it depends on stands."""
+    engine = member.engine
+    return {
+        "intake": member.intake.document(engine.admission.refused),
+        "breakers": outages.document(engine.breakers),
+    }
+
+
 def _network(name: str, states: Counter[State], member: Member | None) -> dict[str, Any]:
     """One of several; without a member it is configured no more."""
     return {
@@ -116,6 +128,7 @@ def _network(name: str, states: Counter[State], member: Member | None) -> dict[s
         if member is not None
         else {},
         "states": {state.value: count for state, count in sorted(states.items()) if count},
+        **(_taking(member) if member is not None else {"intake": None, "breakers": {}}),
         **(_flow((member,)) if member is not None else dict.fromkeys(_flow(()))),
     }
 

@@ -5,6 +5,7 @@ Rules (design §3 `discovered`):
 2. A node is in flight from its admission until it has restarted, failed or been put off.
 3. The window follows the slowest port: it grows while nothing queues and shrinks while a port's queue is longer than
    its limit, so a burst does not take the locks of nodes that cannot be served soon, and silent nodes cannot fill it.
+4. Who is refused stays in the room and is not admitted; with a pace, one is admitted each 60 / pace seconds at most.
 """
 
 from __future__ import annotations
@@ -65,6 +66,31 @@ class Admission:
         self._tick: Handle | None = None
         self._next: Handle | None = None
         self._held = False
+        self._refused: dict[str, tuple[int, int, str]] = {}
+        self._refuses: Callable[[str], bool] = lambda _: False
+        self._pace = 0
+        self._credit = 1.0
+        self._refill: Handle | None = None
+
+    def follow(self, refuses: Callable[[str], bool], pace: int) -> None:
+        """Admit by these from now on: whom not, and how many a minute (0: as many as there is room for)."""
+        self._refuses, self._pace = refuses, pace
+        if self._refill is not None:
+            self._refill.cancel()
+        self._credit = min(self._credit, 1.0) if pace else 1.0
+        self._refill = self._loop.call_later(self._period, self._earn) if self._credit < 1 else None
+        everybody = [*self._room.values(), *self._refused.values()]
+        self._room.clear()
+        self._refused.clear()
+        self._heap.clear()
+        for entry in everybody:
+            self._enter(entry)
+        self._call()
+
+    @property
+    def refused(self) -> int:
+        """How many nodes wait that are not admitted as things are."""
+        return len(self._refused)
 
     @property
     def waiting(self) -> int:
@@ -95,11 +121,17 @@ class Admission:
             self._flying.discard(node)
         if not snapshot.waiting_for_admission:
             self._room.pop(node, None)
+            self._refused.pop(node, None)
         elif node not in self._room:
-            entry = (int(rank(snapshot)), snapshot.since, node)
-            self._room[node] = entry
-            heapq.heappush(self._heap, entry)
+            self._enter((int(rank(snapshot)), snapshot.since, node))
         self._call()
+
+    def _enter(self, entry: tuple[int, int, str]) -> None:
+        if self._refuses(entry[2]):
+            self._refused[entry[2]] = entry
+        else:
+            self._room[entry[2]] = entry
+            heapq.heappush(self._heap, entry)
 
     def hold(self) -> None:
         """Admit nobody."""
@@ -114,7 +146,7 @@ class Admission:
         if self._next is not None:
             return
         admitted = 0
-        while not self._held and self._heap and len(self._flying) + len(self._called) < self._window:
+        while not self._held and self._heap and self._places():
             if admitted == MOST:
                 self._next = self._loop.call_soon(self._again)
                 return
@@ -124,9 +156,31 @@ class Admission:
                 del self._room[node]
                 self._called.add(node)
                 admitted += 1
+                self._spend()
                 self._admit(node)
         if self._heap and self._tick is None and not self._held:
             self._tick = self._loop.call_later(TICK, self._adjust)
+
+    def _places(self) -> bool:
+        return len(self._flying) + len(self._called) < self._window and self._credit >= 1
+
+    def _spend(self) -> None:
+        if self._pace:
+            self._credit -= 1
+            if self._refill is None:
+                self._refill = self._loop.call_later(self._period, self._earn)
+
+    @property
+    def _period(self) -> float:
+        """Seconds between two looks at the pace: those between two nodes, or TICK if that is longer."""
+        return max(60 / self._pace, TICK)
+
+    def _earn(self) -> None:
+        earned = self._period * self._pace / 60
+        self._credit = min(self._credit + earned, max(1.0, earned))
+        full = self._credit >= max(1.0, earned)
+        self._refill = None if full else self._loop.call_later(self._period, self._earn)
+        self._call()
 
     def _again(self) -> None:
         self._next = None

@@ -6,7 +6,8 @@ Rules:
    when something happens to it; from then on it is held in memory until it is at rest.
 3. A bug in one node's handling quarantines that node; an error of the store, or of an observer, ends the process.
 4. While held (paused, disconnected, stopping) nobody is admitted, nothing comes due, and nothing new is sent.
-5. Whatever comes in crowds waits outside of the turns until there is room for it (fsm.runtime.pressure).
+5. Whatever comes in crowds, or is due for a port whose breaker is not closed, waits outside of the turns until there
+   is room for it (fsm.runtime.pressure, fsm.runtime.breakers).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from fsm.reasons import Reason
 from fsm.runtime.admission import Admission
 from fsm.runtime.executor import Executor
 from fsm.runtime.hints import Hints
+from fsm.runtime.holds import Holds
 from fsm.runtime.mailbox import Letter, Mailboxes
 from fsm.runtime.observer import Observer, Transition
 from fsm.runtime.pressure import Pressure
@@ -35,8 +37,6 @@ from fsm.runtime.units import unit
 from fsm.snapshot import Awaited, Snapshot, unseen
 from fsm.traces import told
 
-_NOTHING_NEW: Final = frozenset({Reason.DISK_FULL, Reason.STOPPING, Reason.STANDBY})
-"""While these hold, names from hints stay in their bounded set: a unit each would wait for a commit in memory."""
 Answer = asyncio.Future[Decision | Rejected]
 Committing = asyncio.Future[None]
 ENDING: Final = "usher is ending: ask again when it runs"
@@ -64,13 +64,15 @@ class Engine:
         self._nodes: dict[str, Snapshot] = {}
         self._asleep: set[str] = set()  # they wait, and nothing has happened to them since the start
         self._mail = Mailboxes()
-        self._holds: set[Reason] = set()
         self._idle, self._over = asyncio.Event(), False
-        self.executor = Executor(store, performer, limits or {}, self._ended, self._crashed, self._die)
-        self.admission = Admission(loop, lambda node: self.post(node, Due(DueKind.ADMIT)), self.executor.congested)
+        ended, crashed = self._ended, self._crashed
+        self.executor = Executor(store, performer, limits or {}, ended, crashed, self._die, clock, self._wake)
+        self.breakers = self.executor.breakers
+        self.admission = Admission(loop, lambda node: self.post(node, Due(DueKind.ADMIT)), self._narrow)
         pressure = Pressure(self._mail, self.admission, self.executor)
         self.timers = Timers(loop, clock, self._due, pressure.dues)
         self.hints = Hints(loop, self._hint, room=pressure.names)
+        self._holds = Holds(self.hints, self.admission, self.timers, self.executor)
 
     # -- from outside -------------------------------------------------------------------------------------------------
 
@@ -116,30 +118,17 @@ class Engine:
 
     def hold(self, reason: Reason) -> None:
         """Admit, wake and send nothing until every reason is released."""
-        self._holds.add(reason)
-        if reason in _NOTHING_NEW:
-            self.hints.shut()
-        self.admission.hold()
-        self.timers.hold()
-        self.executor.shut(reason)
+        self._holds.hold(reason)
         self._idle.set()
 
     def release(self, reason: Reason) -> None:
         """This reason is over."""
-        self._holds.discard(reason)
-        if not self._holds & _NOTHING_NEW:
-            self.hints.open()
-        if self._holds:
-            self.executor.shut(min(self._holds))
-        else:
-            self.executor.open()
-            self.timers.release()
-            self.admission.release()
+        self._holds.release(reason)
 
     @property
     def holds(self) -> frozenset[Reason]:
         """Why nothing goes on; empty while all goes on."""
-        return frozenset(self._holds)
+        return self._holds.reasons
 
     @property
     def active(self) -> int:
@@ -237,6 +226,7 @@ class Engine:
 
     def _arrange(self, snapshot: Snapshot) -> None:
         self.timers.set(snapshot.node, snapshot.awaited)
+        self.breakers.note(snapshot.node, snapshot.awaited)
         self.admission.note(snapshot)
 
     def _snapshot(self, node: str) -> Snapshot:
@@ -250,8 +240,10 @@ class Engine:
 
     def _reject(self, node: str, letter: Letter, rejected: Rejected) -> None:
         self._say(self._observer.rejected, node, letter.event, rejected)
-        if isinstance(letter.event.body, Due) and node in self._nodes:
-            self._take_up(self._nodes[node])
+        if isinstance(letter.event.body, Due):
+            self.breakers.note(node, None)
+            if node in self._nodes:
+                self._take_up(self._nodes[node])
         letter.tell(rejected)
 
     # -- what comes in ------------------------------------------------------------------------------------------------
@@ -261,7 +253,15 @@ class Engine:
             self.post(node, body)
 
     def _due(self, node: str, awaited: Awaited) -> None:
+        held = self._nodes.get(node)
+        if held is None or not self.breakers.parks(held, awaited):
+            self._wake(node, awaited)
+
+    def _wake(self, node: str, awaited: Awaited) -> None:
         self.post(node, Due(awaited.kind, awaited.at))
+
+    def _narrow(self) -> bool:
+        return self.executor.congested() or not self.breakers.idle
 
     def _ended(self, intent: Intent, outcome: Outcome, seconds: float) -> None:
         self._say(self._observer.ended, intent, outcome, seconds)

@@ -5,7 +5,8 @@ Rules:
 2. An outcome is handed over exactly once for each intent that was started here.
 3. A gate that is shut (paused, disconnected, stopping) turns intents back as NOT_SENT, even those that are being
    marked: that costs no try. What is being carried out goes on.
-4. An error that a performer did not foresee is a bug of usher: it is reported with the node, and ends nothing else.
+4. An open breaker turns the intents of its port back in the same way, before they are marked (fsm.runtime.breakers).
+5. An error that a performer did not foresee is a bug of usher: it is reported with the node, and ends nothing else.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Final
 
 from fsm.effects import SPECS, EffectId, Intent, Port
 from fsm.events import Certainty, Failed
-from fsm.ports import Outcome, Performer, Store
+from fsm.ports import Clock, Outcome, Performer, Store
 from fsm.reasons import Reason
-from fsm.snapshot import Snapshot
+from fsm.runtime.breakers import Breakers
+from fsm.snapshot import Awaited, Snapshot
 
 Job = tuple[Intent, Snapshot]
 _PORTS: Final = tuple(Port)
@@ -37,8 +39,10 @@ class Executor:
         ended: Callable[[Intent, Outcome, float], None],
         crashed: Callable[[Intent, Exception], None],
         fatal: Callable[[BaseException], None],
+        clock: Clock,
+        wake: Callable[[str, Awaited], None],
     ) -> None:
-        """Begin idle."""
+        """Begin idle; `wake(node, awaited)` is called for who waited at a breaker and may go on."""
         self._store, self._performer = store, performer
         self._limits = dict(LIMITS) | dict(limits)
         self._ended, self._crashed, self._fatal = ended, crashed, fatal
@@ -46,7 +50,9 @@ class Executor:
         self._running: dict[Port, int] = dict.fromkeys(Port, 0)
         self._tasks: set[asyncio.Task[None]] = set()
         self._marks: set[asyncio.Future[frozenset[EffectId]]] = set()
-        self._now = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        self._now = loop.time
+        self.breakers = Breakers(loop, clock, wake, self.free)
         self._marking = False
         self._shut: Reason | None = None
 
@@ -58,6 +64,10 @@ class Executor:
         """How many are being carried out."""
         return self._running[port]
 
+    def free(self, port: Port) -> int:
+        """How many places nobody has or waits for."""
+        return self._limits[port] - self._running[port] - len(self._queues[port])
+
     def congested(self) -> bool:
         """Whether a port's queue is longer than its limit."""
         return any(len(queue) > self._limits[port] for port, queue in self._queues.items())
@@ -67,6 +77,9 @@ class Executor:
         if self._shut is not None:
             self._ended(intent, turned_back(intent, self._shut), 0.0)
             return
+        if not self.breakers.admits(intent):
+            self._ended(intent, turned_back(intent, Reason.BREAKER_OPEN), 0.0)
+            return
         port = SPECS[intent.effect].port
         self._queues[port].append((intent, snapshot))
         self._fill(port)
@@ -74,11 +87,16 @@ class Executor:
     def shut(self, reason: Reason) -> None:
         """Turn back what waits and what comes; what is under way goes on."""
         self._shut = reason
-        for queue in self._queues.values():
-            waiting = list(queue)
-            queue.clear()
-            for intent, _ in waiting:
-                self._ended(intent, turned_back(intent, reason), 0.0)
+        for port in _PORTS:
+            self.turn_back(port, reason)
+
+    def turn_back(self, port: Port, reason: Reason) -> None:
+        """Turn back what waits for a place of this port."""
+        waiting = list(self._queues[port])
+        self._queues[port].clear()
+        for intent, _ in waiting:
+            self.breakers.left(intent)
+            self._ended(intent, turned_back(intent, reason), 0.0)
 
     def open(self) -> None:
         """Carry out again."""
@@ -132,13 +150,14 @@ class Executor:
         for intent, snapshot in jobs:
             if intent.id not in won:
                 self._leave(intent)
-            elif self._shut is not None:
+            elif self._shut is not None or not self.breakers.admits(intent):
                 self._leave(intent)
-                self._ended(intent, turned_back(intent, self._shut), 0.0)
+                self._ended(intent, turned_back(intent, self._shut or Reason.BREAKER_OPEN), 0.0)
             else:
-                self._tasks.add(loop.create_task(self._perform(intent, snapshot)))
+                turn = self.breakers.begun(intent)
+                self._tasks.add(loop.create_task(self._perform(intent, snapshot, turn)))
 
-    async def _perform(self, intent: Intent, snapshot: Snapshot) -> None:
+    async def _perform(self, intent: Intent, snapshot: Snapshot, turn: int) -> None:
         begun = self._now()
         try:
             outcome = await self._performer.perform(intent, snapshot)
@@ -148,18 +167,23 @@ class Executor:
             if task is None or task.cancelling():
                 raise
             self._crashed(intent, RuntimeError("it was cancelled from within"))
-        except Exception as error:  # noqa: BLE001 the boundary of rule 4
+        except Exception as error:  # noqa: BLE001 the boundary of rule 5
             self._leave(intent)
             self._crashed(intent, error)
         else:
+            heard = self.breakers.ended(intent, outcome, turn)
             self._leave(intent)
-            self._ended(intent, outcome, self._now() - begun)
+            port = SPECS[intent.effect].port
+            if self._queues[port] and self.breakers.is_open(port):
+                self.turn_back(port, Reason.BREAKER_OPEN)
+            self._ended(intent, heard, self._now() - begun)
         finally:
             self._tasks.discard(asyncio.current_task())  # a callback of the task would cost a turn of the loop
 
     def _leave(self, intent: Intent) -> None:
         port = SPECS[intent.effect].port
         self._running[port] -= 1
+        self.breakers.left(intent)
         self._fill(port)
 
 

@@ -41,6 +41,7 @@ class FakeDaemon:
     never: asyncio.Event | None = None
     after: Callable[[], None] = lambda: None
     startups: Startups = field(default_factory=Startups)
+    refused: dict[str, str] = field(default_factory=dict)
 
     async def pause(self, name: str, reason: str) -> None:
         if self.broken:
@@ -67,6 +68,10 @@ class FakeDaemon:
             self.after = lambda: None
         return answer
 
+    def why(self, node: str) -> str:
+        """Which setting refuses a name."""
+        return self.refused.get(node, "")
+
     def document(self) -> dict[str, Any]:
         held = {"paused": "usher is paused"} if self.paused else {}
         return STATUS | {"paused": self.paused, "holds": held, "ready": not self.paused}
@@ -78,7 +83,13 @@ def listening(state: Path, daemon: FakeDaemon) -> Iterator[ControlServer]:
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, name="fake daemon", daemon=True)
     thread.start()
-    server = ControlServer(state / "control.sock", daemon, daemon, heard=daemon.startups.of)
+    server = ControlServer(
+        state / "control.sock",
+        daemon,
+        daemon,
+        heard=daemon.startups.of,
+        refused=lambda node: daemon.refused.get(node, ""),
+    )
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(PATIENCE)
         yield server

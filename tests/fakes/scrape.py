@@ -47,6 +47,7 @@ class Scrape:
     def text(self) -> str:
         alone = SimpleNamespace(name="", engine=self.rig.engine, reports=self.reports, network=self.network)
         daemon = SimpleNamespace(
+            observes=False,
             engine=self.rig.engine,
             members=(alone,),
             clock=self.rig.clock,

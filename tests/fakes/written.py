@@ -139,6 +139,11 @@ class Author:
 
 async def provisioned(author: Author) -> None:
     await author.to_the_helper()
+    await to_the_end(author)
+
+
+async def to_the_end(author: Author) -> None:
+    """From its helper to its second look."""
     await author.done(HelperFacts(DIGEST, Verdict.CONFIGURE, ""))
     await author.done(TokenFacts("2Qx", DIGEST, author.at // 1000 + 86_400, "ab12"))
     await author.done(Ack("Reconfigured", DIGEST))

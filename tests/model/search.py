@@ -202,6 +202,7 @@ def identity(world: World) -> Any:
         (s.looks.gone, name(s.looks.connection), s.looks.silent) if s.state is not State.PROVISIONED else None,
         (s.answered, s.failures, s.absences, s.returns, s.held, s.reason if s.state is State.FAILED else None),
         ago(s.looked) if s.state is State.PROVISIONED else None,
+        ago(s.provisioned_at) if s.state is State.PROVISIONED else None,
         name(s.previous_key) if s.state is State.PROVISIONED else None,
         s.seq == 0,
     )

@@ -3,6 +3,8 @@
     git worktree add /tmp/released TAG
     cd /tmp/released && PYTHONPATH=. python .../tests/replay/released.py > .../tests/replay/journals/VERSION.jsonl
 
+`0.2.0+table3` is of a tree between two releases whose table was in use.
+
 Rules:
 1. What is imported here, that release had too: the machine, the codec, and the scenes of its tests.
 2. Lives are drawn by chance that repeats itself; one is kept as far as it shows a row or an opening that no life
@@ -101,6 +103,13 @@ def comes_back(scene: Recorder, _chance: random.Random) -> None:
         scene.until(Effect.LOOK).done(NEW)
 
 
+def silent(scene: Recorder, _chance: random.Random) -> None:
+    """It comes back from its restart once, and after the next one it is silent until that will do."""
+    scene.until(Effect.LOOK).done(NEW)
+    for _ in range(scene.policy.silent_looks):
+        scene.until(Effect.LOOK).fails(Certainty.UNKNOWN)
+
+
 def policies() -> Iterator[Policy]:
     """Sites of each kind that the release knows."""
     known = {feature.value for feature in Feature}
@@ -109,7 +118,7 @@ def policies() -> Iterator[Policy]:
             yield Policy(features=frozenset(map(Feature, features)), strict=number == 1, signer="ab12")
 
 
-OPENINGS = {0: long_away, 1: comes_back}
+OPENINGS = {0: long_away, 1: comes_back, 2: silent}
 """How some lives begin, since chance is long about it."""
 
 

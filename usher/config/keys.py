@@ -112,6 +112,14 @@ KEYS: Final[dict[str, Key]] = {
     "server_jwt_spread": Key(
         Kind.DURATION, "0s", "server tokens end up to so much earlier, each node's by a part of its own"
     ),
+    "returns_within": Key(
+        Kind.DURATION,
+        "1m",
+        "a provisioned node that is back so soon took nothing: it is damped, and held if it loops; 0s: never",
+    ),
+    "max_nodes_per_minute": Key(Kind.WHOLE, 0, "how many nodes are admitted a minute; 0 is no limit"),
+    "identity_allow": Key(Kind.TEXTS, (), "patterns of names: if there are any, only such nodes are taken in"),
+    "identity_deny": Key(Kind.TEXTS, (), "patterns of names: such nodes are never asked anything"),
     "retry_cap": Key(Kind.DURATION, "10m", "the longest wait before a node that failed is tried again"),
     "audit": Key(Kind.GROUP, None, "how checkpoints are taken of the history, and who gets them"),
 }
@@ -125,6 +133,9 @@ PER_NETWORK: Final = (
     "jwt_signing_token",
     "broker_provisioning_password",
     "cert_deny_list",
+    "identity_allow",
+    "identity_deny",
+    "max_nodes_per_minute",
     "choria_insecure",
     "strictness",
     "lifecycle_component",

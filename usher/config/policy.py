@@ -23,6 +23,7 @@ def policy_of(site: Site, signer: str) -> Policy:
         strict=site.strict,
         signer=signer,
         facts_max_age=round(site.facts_max_age * _MILLISECONDS),
+        returns_within=round(site.returns_within * _MILLISECONDS),
         retry_cap=round(site.retry_cap * _MILLISECONDS),
         defer_delay=round(site.interval * _MILLISECONDS),  # the older program asks again when it discovers again
     )

@@ -30,6 +30,7 @@ _HOUR: Final = 60 * _MINUTE
 _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _STRICTNESS: Final = ("compatible", "strict")
+_PATTERNS: Final = ("cert_deny_list", "identity_allow", "identity_deny")
 _LATER: Final = ("it is not supported yet", "remove it, or keep this site on the older program until it is")
 _INSECURE: Final = (
     "requests are not signed and TLS is not asked for: whoever is on the network can read everything, the broker's "
@@ -88,6 +89,10 @@ class Site:
     fleet_password: str = field(repr=False)
     server_jwt_spread: int
     audit: AuditSettings
+    returns_within: float
+    max_nodes_per_minute: int
+    identity_allow: tuple[str, ...]
+    identity_deny: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     network: str = ""
     choria_config: str = ""
@@ -116,7 +121,8 @@ def make_site(
     _check_missing(reader, values, features)
     _check_words(reader, values)
     _check_fleet(reader, values)
-    _check_deny_list(reader, values["cert_deny_list"])
+    for name in _PATTERNS:
+        _check_patterns(reader, name, values[name])
     for name in ("token", "jwt_verify_cert"):
         _check_several(reader, name, values[name])
     _check_election(reader, values)
@@ -153,6 +159,8 @@ def _check_limits(reader: Reader, values: dict[str, Any]) -> None:
     limit("helper_max_output", _SMALLEST_OUTPUT, f"a number of bytes, at least {_SMALLEST_OUTPUT}", 1 << 27)
     limit("facts_max_age", _MINUTE, "at least 1m")
     limit("retry_cap", 5, "at least 5s")
+    limit("returns_within", 0, "a time, or 0s for never")
+    limit("max_nodes_per_minute", 0, "a number of nodes, or 0 for no limit", 1_000_000)
     if values["keep_nodes"]:
         limit("keep_nodes", _HOUR, "at least 1h, or 0s to keep nodes for ever")
 
@@ -223,13 +231,15 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _check_deny_list(reader: Reader, patterns: tuple[str, ...]) -> None:
+def _check_patterns(reader: Reader, name: str, patterns: tuple[str, ...]) -> None:
     for position, pattern in enumerate(patterns):
+        if not pattern.strip("/").strip() and name != "cert_deny_list":
+            reader.error(f"{name}[{position}]", "it is empty: every name has it", "remove it, or write the pattern")
         try:
             re.compile(pattern.strip("/"))
         except (re.error, RecursionError, OverflowError) as error:
             what = f"{pattern[:80]!r} is no regular expression ({error}): it would never match"
-            reader.error(f"cert_deny_list[{position}]", what, "correct it")
+            reader.error(f"{name}[{position}]", what, "correct it")
 
 
 def _command(reader: Reader, helper: str) -> tuple[str, ...]:
@@ -267,7 +277,7 @@ def _site(
     same |= {
         "tokens": values["token"],
         "workers": values["workers"] or os.cpu_count() or 1,
-        "cert_deny_list": tuple(pattern.strip("/") for pattern in values["cert_deny_list"]),
+        **{name: tuple(pattern.strip("/") for pattern in values[name]) for name in _PATTERNS},
         "server_jwt_validity": int(values["server_jwt_validity"]),
         "server_jwt_spread": int(values["server_jwt_spread"]),
         "features": chosen,

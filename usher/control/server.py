@@ -108,10 +108,11 @@ class ControlServer:
         jobs: Working | None = None,
         heard: Callable[[str], Startup | None] = lambda _: None,
         elsewhere: Callable[[str], Elsewhere | None] = lambda _: None,
+        refused: Callable[[str], str] = lambda _: "",
     ) -> None:
         """Hold what is asked; nothing listens yet."""
         self._path, self._daemon, self._status, self._jobs, self._heard = path, daemon, status, jobs, heard
-        self._elsewhere = elsewhere
+        self._elsewhere, self._refused = elsewhere, refused
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None] | None] = set()
 
@@ -160,7 +161,8 @@ class ControlServer:
             if ask.command is Command.HEARD:
                 heard = {node: _startup(self._heard(node)) for node in ask.nodes}
                 seen = {node: asdict(found) for node in ask.nodes if (found := self._elsewhere(node)) is not None}
-                return {"ok": True, "heard": heard, "elsewhere": seen}
+                refused = {node: self._refused(node) for node in ask.nodes}
+                return {"ok": True, "heard": heard, "elsewhere": seen, "refused": refused}
             if ask.command is Command.DATABASE:
                 done = self._work(ask, name, writer)
             else:

@@ -27,6 +27,7 @@ from usher.metrics.library import VERSIONS
 from usher.metrics.recorder import Recorder
 from usher.metrics.within import within
 from usher.network import Network
+from usher.outages import measure
 from usher.tally import Tally
 
 HOLDS: Final = (
@@ -55,6 +56,7 @@ def _flow(recorder: Recorder, daemon: Daemon) -> None:
     families["work_queue_entries"].set(sum(engine.admission.waiting for engine in engines))
     families["waiting_nodes"].set(daemon.engine.active)
     families["paused"].set(Reason.PAUSED in daemon.engine.holds)
+    families["usher_observes"].set(daemon.observes)
     for member in daemon.members:
         _engine(within(families, member.name), member.engine, daemon.clock.now(), ready=daemon.works(member))
 
@@ -63,6 +65,7 @@ def _engine(families: Mapping[str, Family], engine: Engine, now: int, *, ready: 
     families["usher_ready"].set(ready)
     for hold in HOLDS:
         families["usher_held"].set(hold in engine.holds, labels(reason=hold.value))
+    measure(families, engine.breakers)
     families["usher_window"].set(engine.admission.window)
     oldest = engine.admission.oldest()
     families["usher_oldest_waiting_seconds"].set((now - oldest) / 1000 if oldest else 0)

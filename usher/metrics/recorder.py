@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fsm.effects import Effect, Intent
-from fsm.events import OUTCOMES, Done, Event, Failed, Hint, HintKind, Operator
+from fsm.events import OUTCOMES, Certainty, Done, Event, Failed, Hint, HintKind, Operator
 from fsm.machine import Rejected
 from fsm.ports import Outcome
 from fsm.runtime.observer import Transition
@@ -97,7 +97,7 @@ class Recorder:
         if isinstance(body, Failed):
             where = labels(effect=effect.value, certainty=body.certainty.value)
             self.families["usher_effect_failures_total"].add(1, where)
-        if effect is Effect.RUN_HELPER:
+        if effect is Effect.RUN_HELPER and not (isinstance(body, Failed) and body.certainty is Certainty.NOT_SENT):
             self.families["helper_time"].observe(seconds)
             if isinstance(body, Failed):
                 self.families["helper_errors"].add()
@@ -126,6 +126,8 @@ class Recorder:
     def _arrived(self, snapshot: Snapshot) -> None:
         if snapshot.state is State.PROVISIONED:
             self.families["provisioned"].add()
+        elif snapshot.state is State.REPROVISION and snapshot.reason is not None:
+            self.families["usher_returns_total"].add(1, labels(reason=snapshot.reason.value))
         elif snapshot.state is State.FAILED:
             self.families["provision_errors"].add()
             if snapshot.reason is not None:

@@ -23,11 +23,13 @@ from fsm.runtime.observer import Observer, Transition
 from store.journal import Journal
 from transport.reports import Discards, Report
 from usher.effects.hand import Hand
+from usher.effects.observing import Observing
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
 from usher.fleet import Fleet
 from usher.harmless import NOTHING_MORE, Harmless
+from usher.intake import Intake
 from usher.network import Network, Told, Way
 from usher.networks.owners import ELSEWHERE, Owners
 from usher.networks.share import Share
@@ -49,6 +51,7 @@ class Outside:
     inject: bool
     limits: Mapping[Port, int]
     live: Live
+    intake: Intake
     secrets: Known = field(default_factory=Known, repr=False)
     harmless: Harmless = NOTHING_MORE
 
@@ -118,12 +121,16 @@ class Member:
         ports = outside.ports(self.network, Hand(journal, common.vault))
         facts = SiteFacts(outside.tokens, journal.lineage, outside.inject, outside.secrets, outside.harmless)
         self._owners = common.owners
+        effects = Effects(ports, facts)
         store: Store = Share(journal, lambda snapshot: common.owners.of(snapshot) == self.name)
         self.engine = Engine(
-            store, outside.clock, Effects(ports, facts), given.policy, common.epoch, Chorus(given.observers),
-            common.fatal, outside.limits, self._may if common.owners.needed else _anybody,
+            store, outside.clock, Observing(effects) if given.policy.observe else effects, given.policy, common.epoch,
+            Chorus(given.observers), common.fatal, outside.limits, self._may if common.owners.needed else _anybody,
         )  # fmt: skip
         self.engine.hold(Reason.DISCONNECTED)
+        self.intake = outside.intake
+        self.intake.on_change = self._take_in
+        self._take_in()
 
     @property
     def discards(self) -> Discards:
@@ -145,8 +152,16 @@ class Member:
         (self.engine.release if is_open else self.engine.hold)(Reason.DISCONNECTED)
 
     def _hint(self, node: str, kind: HintKind) -> None:
-        if Reason.STANDBY not in self.engine.holds:  # who leads hears it too; whoever wins discovers
+        if Reason.STANDBY in self.engine.holds:
+            return  # who leads hears it too; whoever wins discovers
+        refused = self.intake.refuses(node)
+        if refused and kind is not HintKind.SECOND_ANSWER:  # that is of one in flight, who must not be configured then
+            self._told.discards.count(refused)
+        else:
             self.engine.hints.add(node, kind)
+
+    def _take_in(self) -> None:
+        self.engine.admission.follow(lambda node: bool(self.intake.refuses(node)), self.intake.per_minute)
 
     def _may(self, node: str) -> bool:
         """Whether a sighting is this engine's affair; if not it is counted."""

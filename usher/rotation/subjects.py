@@ -21,11 +21,12 @@ from usher.config.networks import read_site
 from usher.config.problems import ConfigErrors
 from usher.config.site import Site
 from usher.effects.tokens import Tokens
+from usher.intake import SETTINGS, Intake, words
 from usher.rotation.change import Change, texts
 from usher.rotation.client import Client
 from usher.rotation.fingerprints import is_file, key_prints, told_keys
 
-AT_RUN_TIME: Final = ("tokens", "broker_provisioning_password", "jwt_verify_cert")
+AT_RUN_TIME: Final = ("tokens", "broker_provisioning_password", "jwt_verify_cert", *SETTINGS)
 """The settings of the YAML file that are used as soon as they change."""
 _NOT_COMPARED: Final = frozenset({"file", "command", "problems", "state_directory"})
 
@@ -94,20 +95,14 @@ class SiteSubject:
     def __init__(
         self, site: Site, client: ClientConfig, users: Callable[[Site, ClientConfig], tuple[str, str]], parts: Parts
     ) -> None:
-        """Change these; `users` says who logs in."""
+        """Change these; `users` says who logs in. `needs_restart` names settings that differ and wait for a restart."""
         self._site, self._client, self._users, self._parts = site, client, users, parts
+        self.needs_restart: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The file."""
         return (self._site.file,)
-
-    @property
-    def needs_restart(self) -> tuple[str, ...]:
-        """The settings that were different when the file was read last, and wait for a restart."""
-        return self._waits
-
-    _waits: tuple[str, ...] = ()
 
     def read(self) -> Change | None:
         """The file as it is."""
@@ -115,7 +110,7 @@ class SiteSubject:
         if found is None:
             raise ConfigErrors(problems)
         differ = [name for name in Site.__dataclass_fields__ if getattr(found, name) != getattr(self._site, name)]
-        self._waits = tuple(name for name in differ if name not in _NOT_COMPARED and name not in AT_RUN_TIME)
+        self.needs_restart = tuple(name for name in differ if name not in _NOT_COMPARED and name not in AT_RUN_TIME)
         changed = {name: getattr(found, name) for name in differ if name in AT_RUN_TIME}
         if not changed:
             return None
@@ -130,6 +125,7 @@ class SiteSubject:
             if tokens is not None:
                 self._parts.tokens.use(tokens)
             self._parts.client.log_in_as(*self._users(taken, self._client))
+            self._parts.intake.use(taken)
 
         return Change("; ".join(self._words(changed)), take, self._prints(changed), "", found.secrets(), tokens)
 
@@ -141,6 +137,7 @@ class SiteSubject:
             yield "broker_provisioning_password: another one from the next login on"
         if "jwt_verify_cert" in changed:
             yield f"jwt_verify_cert: {told_keys(key_prints(changed['jwt_verify_cert']))} from now on"
+        yield from words(changed)
 
     def _prints(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         prints: dict[str, Any] = {"settings": ["token" if name == "tokens" else name for name in changed]}
@@ -161,3 +158,4 @@ class Parts:
     tokens: Tokens
     client: Client
     verify: VerifySubject
+    intake: Intake

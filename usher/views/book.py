@@ -45,17 +45,18 @@ class Book:
         limit: int | None = None,
         mark: str | None = None,
         network: str | None = None,
+        looping: int | None = None,
     ) -> Iterator[NodeView]:
         """Nodes by name, no more than `limit`; `before` (milliseconds) keeps those in their state since then.
 
         Forgotten ones are only listed where their state is asked for. `mark` is that of the token that let us in,
-        `network` that of their record.
+        `network` that of their record, `looping` the time since when one that is well now does not loop any more.
         """
         after: str | None = ""
         left = limit
         while after is not None and left != 0:
             size = MANY if left is None else min(left, PAGE)
-            page = self._reader.nodes(state, reason, before, after, size, mark, network)
+            page = self._reader.nodes(state, reason, before, after, size, mark, network, looping)
             shown = [node for node in page.nodes if state is State.UNSEEN or node.state is not State.UNSEEN]
             yield from shown
             after, left = page.after, None if left is None else left - len(shown)

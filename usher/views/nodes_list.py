@@ -27,6 +27,8 @@ READABLE = 1000
 """Lines on a terminal: nobody reads more, and a hundred thousand take a second."""
 Word = TypeVar("Word", State, Reason)
 NETWORK = "NETWORK"
+WELL = 60 * 60 * 1000
+"""Milliseconds for which one must have been provisioned to loop no more."""
 HEAD = ("NODE", "STATE", "FOR", "GEN", "REASON", "NEXT")
 PAGE = 200
 """Lines whose columns are aligned together, so that the first appear before the last are read."""
@@ -40,6 +42,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--older-than", type=age, metavar="TIME", help="only those in their state for longer: 90s, 1h")
     parser.add_argument("--token", metavar="N", help="only nodes that let usher in with this token: place or mark")
     parser.add_argument("--network", metavar="NAME", help="only nodes of this one of several networks")
+    parser.add_argument("--looping", action="store_true", help="only nodes that come back again and again")
     parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
     common.add_state(parser)
     common.add_json(parser)
@@ -54,10 +57,11 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> None:
     _mistaken(args)
     now = common.now()
+    looping = now - WELL if args.looping else None
     before = None if args.older_than is None else now - args.older_than
     with open_book(common.database(args)) as book:
         mark = None if args.token is None else marked(book, args.token)
-        found = book.nodes(args.state, args.reason, before, args.limit, mark, args.network)
+        found = book.nodes(args.state, args.reason, before, args.limit, mark, args.network, looping)
         several = book.networked
         if args.json:
             common.answer_all(brief(view) for view in found)

@@ -56,7 +56,10 @@ class Sighted:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that signs are read from: `past` holds the newest lines of its own, `groups` the failures of the fleet."""
+    """All that signs are read from: `past` holds the newest lines of its own, `groups` the failures of the fleet.
+
+    `refused` says which setting of the daemon that runs refuses its name.
+    """
 
     snapshot: Snapshot
     past: Sequence[Past] = ()
@@ -64,6 +67,7 @@ class Known:
     heard: Heard | None = None
     groups: Sequence[Group] = ()
     elsewhere: Sighted | None = None
+    refused: str = ""
 
     @property
     def events(self) -> frozenset[str]:
@@ -87,6 +91,14 @@ class Sign:
     def document(self) -> dict[str, Any]:
         """The same for programs."""
         return {"sign": self.name, "sentence": self.sentence, "command": self.command}
+
+
+def refused(known: Known) -> Sign | None:
+    """The site's lists refuse its name."""
+    if not known.refused:
+        return None
+    said = f"{visible(known.refused)}: it is not taken in, and asked nothing once it has ended what is under way"
+    return Sign(refused.__name__, f"{said}.", "usher status (which lists are in use)")
 
 
 def clock_skew(known: Known) -> Sign | None:
@@ -265,6 +277,7 @@ def another_provisioner(known: Known) -> Sign | None:
 
 
 SIGNS: Final[tuple[Callable[[Known], Sign | None], ...]] = (
+    refused,
     two_machines,
     two_networks,
     left_without_our_restart,

@@ -170,7 +170,7 @@ def test_provisioned_and_a_hint_one_look_rate_limited():
 
 
 def test_provisioned_and_there_is_reprovision_and_no_loop():
-    scene = reached(State.PROVISIONED).hint().done(NEW)
+    scene = reached(State.PROVISIONED).later(60_000).hint().done(NEW)
     assert (scene.state, scene.snapshot.reason) == (State.REPROVISION, Reason.SEEN_AGAIN)
     assert scene.snapshot.returns == 0
 

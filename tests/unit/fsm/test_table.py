@@ -164,6 +164,11 @@ def elsewhere(scene: Scene) -> Scene:
     return scene.later(scene.policy.look_interval).hint()
 
 
+def back_soon(scene: Scene, later: int = 10_000) -> Scene:
+    """It was provisioned, and is seen in provisioning mode again."""
+    return scene.to(State.PROVISIONED).later(later).hint().done(NEW)
+
+
 HELPER = Effect.RUN_HELPER
 EXAMPLES = {
     **ON_DEMAND,
@@ -176,6 +181,9 @@ EXAMPLES = {
     "still-there": lambda: told_long_ago().done(OLD),
     "inventoried-not-yet": unanswered_csr,
     "configured-not-yet": clock_went_back,
+    "looping-soon": lambda: back_soon(Scene(Policy(loops=1))),
+    "token-ended": lambda: back_soon(Scene(), later=400 * 86_400_000),
+    "observed": lambda: Scene(Policy(observe=True, features=frozenset())).hint().due().done(),
     "defer": lambda: through(HELPER).done(helper(Verdict.DEFER)),
     "keeps-provisioning": lambda: through(HELPER).done(helper(Verdict.CONFIGURE, keeps=True)),
     "done-too-late": lambda: too_old(through(HELPER)).done(),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fsm.breaker import NAMES
 from fsm.effects import Effect, Port
 from fsm.events import Certainty
 from fsm.reasons import Reason
@@ -34,6 +35,7 @@ PROCESS = {"process_cpu_seconds_total": Kind.COUNTER, "process_resident_memory_b
 VALUES = {
     "state": set(State), "reason": set(Reason), "effect": set(Effect), "certainty": set(Certainty), "port": set(Port),
     "connection": {EVENTS, RPC}, "file": {"main", "wal"}, "result": {"taken", "refused"},
+    "dependency": set(NAMES.values()),
 }  # fmt: skip
 ALTERNATIVES = re.compile(r"[\w|]+")
 

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fsm.effects import Effect, Intent
-from fsm.events import Verb
+from fsm.effects import Effect, Intent, Port
+from fsm.events import Certainty, Verb
 from fsm.machine import Decision, Rejected
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
 from tests.fakes.clock import JumpingClock
 from tests.fakes.networks import EAST, WEST, Pair
-from tests.fakes.runtime import NODE, done, virtual
+from tests.fakes.runtime import NODE, done, failed, virtual
 
 OTHER = "n2.example.net"
 
@@ -73,6 +73,22 @@ async def test_a_helper_that_hangs_holds_its_own_network_alone():
     pair.seen(WEST, *(f"w{number}.example.net" for number in range(200)))
     await until(pair, lambda: sum(state is State.PROVISIONED for state in pair.watcher.states.values()) == 200)
     assert all(pair.snapshot(f"w{number}.example.net").network == WEST for number in range(200))
+    await pair.end()
+
+
+@virtual
+async def test_a_breaker_that_opens_in_one_network_stops_no_other():
+    pair = Pair(JumpingClock()).start()
+    pair.performers[EAST].scripts[Effect.RUN_HELPER] = lambda intent: failed(
+        intent, Certainty.REFUSED, Reason.HELPER_NOT_RUNNABLE, transient=False
+    )
+    east, west = pair.each[EAST].breakers, pair.each[WEST].breakers
+    pair.seen(EAST, *(f"e{number}.example.net" for number in range(20)))
+    await until(pair, lambda: east.is_open(Port.HELPER))
+    pair.seen(WEST, *(f"w{number}.example.net" for number in range(20)))
+    await until(pair, lambda: sum(state is State.PROVISIONED for state in pair.watcher.states.values()) == 20)
+    assert not east.all[Port.HELPER].closed
+    assert west.idle
     await pair.end()
 
 

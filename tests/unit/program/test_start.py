@@ -33,7 +33,7 @@ def site(tmp_path: Path) -> DemoSite:
 
 def arguments(site: DemoSite, **options: Any) -> argparse.Namespace:
     given = {"config": str(site.config), "choria_config": str(site.choria_config), "state": None, "pid": None}
-    return argparse.Namespace(**(given | {"debug": False} | options))
+    return argparse.Namespace(**(given | {"debug": False, "observe": False} | options))
 
 
 def change(site: DemoSite, **settings: Any) -> None:
@@ -52,6 +52,13 @@ def test_a_site_that_is_right_can_start(site: DemoSite):
     assert settings.problems == ()
     assert settings.state.path == site.state
     assert settings.networks[0].policy.signer
+
+
+def test_who_observes_stands_in_no_election_and_asks_nothing_of_a_feature(site: DemoSite):
+    change(site, leader_election=True, election_name="a")
+    (provisions,), (observes,) = (run.read(arguments(site, observe=each)).networks for each in (False, True))
+    assert (provisions.outside.way.election_name, observes.outside.way.election_name) == ("a", "")
+    assert (observes.policy.observe, observes.policy.features) == (True, frozenset())
 
 
 def test_everything_that_is_wrong_is_found_at_once(site: DemoSite, capsys: pytest.CaptureFixture[str]):

@@ -209,3 +209,23 @@ def test_the_outside_shows_no_secret(bench: Bench):
     outside: Outside = bench.outside
     shown = repr(outside.secrets) + repr(outside.tokens)
     assert not [secret for secret in ("first", "p4ssword", SIGNER.seed_hex) if secret in shown]
+
+
+async def test_the_intake_follows_the_file_without_a_restart(bench: Bench):
+    intake, heard = bench.outside.intake, []
+    intake.on_change = lambda: heard.append(intake.per_minute)
+    bench.configure(identity_deny=["^ci-"], max_nodes_per_minute=20)
+    await bench.rotation.look()
+    assert intake.refuses("ci-1.example.net")
+    assert heard == [20]
+    assert bench.count("config", "taken") == 1
+    assert "identity_deny: 1 pattern from now on; max_nodes_per_minute: 20" in bench.journal.entries[-1].reason
+
+
+async def test_a_pattern_that_cannot_be_used_changes_nothing(bench: Bench):
+    bench.configure(identity_deny=["^ci-"])
+    await bench.rotation.look()
+    bench.configure(identity_deny=["("])
+    await bench.rotation.look()
+    assert bench.outside.intake.refuses("ci-1.example.net")
+    assert bench.count("config", "refused") == 1

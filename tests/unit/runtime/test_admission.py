@@ -217,3 +217,83 @@ async def test_a_window_that_is_empty_at_once_is_filled_a_bounded_piece_a_turn()
         sizes.append(len(admitted))
     assert sizes == [MOST, 2 * MOST, 2 * MOST + 1]
     assert admitted == names(2 * MOST + 1)
+
+
+@pytest.mark.parametrize("pace", [1, 7, 60, 1200])
+@virtual
+async def test_no_more_are_admitted_in_a_minute_than_the_pace(pace: int):
+    door, at = Door(), []
+    loop = asyncio.get_running_loop()
+    door.admission = Admission(loop, lambda _: at.append(loop.time()), lambda: False)
+    door.admission.follow(lambda _: False, pace)
+    for node in names(4 * pace):
+        door.wait(node)
+    while len(at) < 3 * pace:
+        await pass_time(1)
+        for node in names(4 * pace)[: len(at)]:
+            door.land(node)
+    assert all(at[later] - at[later - pace] > 59.9 for later in range(pace, len(at)))
+    assert at[3 * pace - 1] - at[0] < 185
+
+
+@virtual
+async def test_a_room_that_was_empty_for_long_has_saved_nothing_up():
+    door = Door()
+    door.admission.follow(lambda _: False, 6)
+    await pass_time(3600)
+    for node in names(5):
+        door.wait(node)
+    assert len(door.admitted) == 1
+    await pass_time(10.1)
+    assert len(door.admitted) == 2
+
+
+@virtual
+async def test_a_pace_that_is_taken_away_admits_at_once():
+    door = Door()
+    door.admission.follow(lambda _: False, 1)
+    for node in names(5):
+        door.wait(node)
+    assert len(door.admitted) == 1
+    door.admission.follow(lambda _: False, 0)
+    assert len(door.admitted) == 5
+
+
+@virtual
+async def test_who_is_refused_waits_until_it_is_not():
+    door = Door()
+    door.admission.follow(lambda node: node.startswith("ci"), 0)
+    door.wait("ci1")
+    door.wait("web1")
+    assert door.admitted == ["web1"]
+    assert (door.admission.waiting, door.admission.refused) == (0, 1)
+    door.admission.follow(lambda _: False, 0)
+    assert door.admitted == ["web1", "ci1"]
+    assert door.admission.refused == 0
+
+
+@virtual
+async def test_who_is_refused_later_leaves_the_queue_and_who_has_left_the_room_is_forgotten():
+    door = Door()
+    door.admission.hold()
+    for node in ("a", "b", "c"):
+        door.wait(node)
+    door.admission.follow(lambda node: node in "ab", 0)
+    door.admission.note(unseen("a"))
+    door.admission.release()
+    assert door.admitted == ["c"]
+    assert door.admission.refused == 1
+    door.admission.follow(lambda _: False, 0)
+    assert door.admitted == ["c", "b"]
+
+
+@virtual
+async def test_a_pace_that_is_said_again_and_again_gives_nothing_away():
+    door = Door()
+    for node in names(20):
+        door.admission.follow(lambda _: False, 6)
+        door.wait(node)
+        await pass_time(1)
+    assert len(door.admitted) <= 3
+    await pass_time(60)
+    assert len(door.admitted) > 3

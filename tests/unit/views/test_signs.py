@@ -21,7 +21,7 @@ from transport.startups import Startups
 from usher.cli import main
 from usher.views import common
 from usher.views.book import open_book
-from usher.views.nodes_why import heard
+from usher.views.nodes_why import Asked, asked
 from usher.views.past import Ended, Past
 from usher.views.signs import SIGNS, UNHEARD, Heard, Known, Sighted, signs
 
@@ -56,6 +56,7 @@ LOST = line("failed", Effect.RESTART, Certainty.UNKNOWN, Reason.NO_ANSWER)
 BACK = line(row="back-in-provisioning", target=State.REPROVISION)
 BEHIND = replace(EVENT, ahead=-UNHEARD)
 SHOWN = {
+    "the lists refuse it": (Known(failed(None), refused="identity_deny[0] is '^web'"), "refused"),
     "its clock is behind": (Known(failed(Reason.NO_ANSWER, answered=True), now=NOW, heard=BEHIND), "clock_skew"),
     "it answered before the event came": (
         Known(failed(None), [line(effect=Effect.FETCH_JWT)], NOW, BEHIND),
@@ -230,11 +231,24 @@ def test_what_the_daemon_heard_is_asked_for(capsys: pytest.CaptureFixture[str], 
     daemon = FakeDaemon()
     daemon.startups.note("web2.example.net", at, at // 1000 - 3600, "0.30.2")
     with listening(state, daemon):
-        assert heard(state, "web2.example.net") == (Heard(at, -3_600_000, "0.30.2"), None)
-        assert heard(state, "web9.example.net") == (None, None)
+        assert asked(state, "web2.example.net") == Asked(Heard(at, -3_600_000, "0.30.2"))
+        assert asked(state, "web9.example.net") == Asked()
         assert "has a clock that is 1h behind" in why(capsys, state, "web2.example.net")
-    assert heard(state, "web2.example.net") == (None, None)
+    assert asked(state, "web2.example.net") == Asked()
     assert "clock" not in why(capsys, state, "web2.example.net")
+
+
+def test_a_name_that_the_lists_refuse_is_told_so_whether_it_is_known_or_not(
+    capsys: pytest.CaptureFixture[str], state: Path
+):
+    daemon = FakeDaemon()
+    daemon.refused |= {"web2.example.net": "identity_deny[0] is 'web2', which its name has", "ci-7": "identity_deny"}
+    with listening(state, daemon):
+        known = why(capsys, state, "web2.example.net")
+        assert "identity_deny[0] is 'web2', which its name has: it is not taken in" in known.replace("\n", " ")
+        assert "ci-7 is no node of usher's: identity_deny" in why(capsys, state, "ci-7")
+        assert json.loads(why(capsys, state, "ci-7", "--json"))["refused"] == "identity_deny"
+        assert main(["nodes", "why", "ci-8", "--state", str(state)]) == 1
 
 
 def test_the_oldest_startup_goes_when_there_are_too_many():

@@ -1,0 +1,99 @@
+"""The intake: whom usher takes in, and how many a minute; it may change at any time.
+
+Rules:
+1. A name that `identity_deny` has is never asked anything, nor is one that a non-empty `identity_allow` has not: it is
+   refused where it is heard of, and counted; who is in flight already goes on to its end.
+2. A pattern is a regular expression that is looked for anywhere in the name, as those of cert_deny_list are.
+3. Nothing is kept of those that are refused: whoever asks about a name is told by the lists that are in use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from usher.config.site import Site
+
+SETTINGS: Final = ("identity_allow", "identity_deny", "max_nodes_per_minute")
+"""What it is made of."""
+DENIED: Final = "identity_denied"
+NOT_ALLOWED: Final = "identity_not_allowed"
+
+
+class Intake:
+    """The lists and the pace that are in use; `on_change` is called when they are others."""
+
+    def __init__(self, site: Site) -> None:
+        """Begin with what the site says."""
+        self.on_change: Callable[[], None] = lambda: None
+        self._said: tuple[object, ...] = ()
+        self.use(site)
+
+    def use(self, site: Site) -> None:
+        """Use what this site says from now on."""
+        said = (site.max_nodes_per_minute, site.identity_allow, site.identity_deny)
+        if said != self._said:
+            self._said, self.per_minute = said, site.max_nodes_per_minute
+            self._allow, self._deny = _compiled(site.identity_allow), _compiled(site.identity_deny)
+            self.on_change()
+
+    def refuses(self, node: str) -> str:
+        """Under which reason this name is refused; empty if it is not."""
+        if any(pattern.search(node) for pattern in self._deny):
+            return DENIED
+        allowed = not self._allow or any(pattern.search(node) for pattern in self._allow)
+        return "" if allowed else NOT_ALLOWED
+
+    def why(self, node: str) -> str:
+        """Which setting refuses this name, in words; empty if none does."""
+        for position, pattern in enumerate(self._deny):
+            if pattern.search(node):
+                return f"identity_deny[{position}] is {pattern.pattern!r}, which its name has"
+        return "identity_allow has no pattern that its name has" if self.refuses(node) else ""
+
+    def document(self, refused: int) -> dict[str, Any]:
+        """For the status: null is no limit; `refused` is how many in the waiting room are not taken in."""
+        return {
+            "max_nodes_per_minute": self.per_minute or None,
+            "identity_allow": [pattern.pattern for pattern in self._allow],
+            "identity_deny": [pattern.pattern for pattern in self._deny],
+            "refused": refused,
+        }
+
+
+def refusal(intakes: Mapping[str, Intake], node: str) -> str:
+    """What refuses this name in all of these networks, in words; empty if one of them takes it in."""
+    said = {network: intake.why(node) for network, intake in intakes.items()}
+    if not all(said.values()):
+        return ""
+    return "; ".join(f"in {network} {why}" if network else why for network, why in said.items())
+
+
+def _compiled(patterns: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in patterns)
+
+
+def words(changed: Mapping[str, Any]) -> Iterator[str]:
+    """What has changed of it, for people."""
+    for name in SETTINGS:
+        if name in changed:
+            value = changed[name]
+            if isinstance(value, int):
+                yield f"{name}: {value or 'no limit'}"
+            else:
+                yield f"{name}: {len(value)} pattern{'' if len(value) == 1 else 's'} from now on"
+
+
+def lines(intake: Mapping[str, Any] | None, place: str = "intake    ") -> Iterator[str]:
+    """The intake of a status, after its place; nothing where everybody is taken in as fast as can be."""
+    if not intake:
+        return
+    said = []
+    if intake["max_nodes_per_minute"]:
+        said.append(f"at most {intake['max_nodes_per_minute']} a minute")
+    said += [f"{name} {' '.join(intake[name])}" for name in SETTINGS[:2] if intake[name]]
+    if intake["refused"]:
+        said.append(f"{intake['refused']} in the waiting room are refused")
+    if said:
+        yield f"{place} {', '.join(said)}"
