@@ -208,6 +208,7 @@ class Peers:
         """Who is there, as usher.cluster.telling has it; times are milliseconds since 1970."""
         return {
             "shared": self._seal.usable,
+            "sender": self._leading.sender,
             "decisions": len(self._council.register),
             "refused": self.refused,
             "peers": [self._peer(peer) for peer in sorted(self._peers.values(), key=lambda peer: peer.view.name)],

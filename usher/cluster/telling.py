@@ -3,6 +3,7 @@
 Rules:
 1. It is said with its age: a peer that is silent may have seen more than it could tell, or nothing at all.
 2. What a peer has not seen is named, the first few of it; the rest is counted.
+3. A peer that is somebody else to the nodes is told so: they lock out one of the two.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def lines(cluster: Mapping[str, Any] | None, at: int) -> Iterator[str]:
     if cluster["refused"]:
         yield f"peers      {cluster['refused']} messages had another seal: is the broker's password the same on all?"
     for peer in cluster["peers"]:
-        yield f"peer       {visible(peer['name'])} {_there(peer, at)}; {_seen(peer)}"
+        yield f"peer       {visible(peer['name'])} {_there(peer, at)}; {_seen(peer)}{_other(peer, cluster['sender'])}"
     if not cluster["peers"]:
         yield "peers      no other usher was heard since this one started"
 
@@ -52,6 +53,12 @@ def programs(cluster: Mapping[str, Any]) -> dict[str, Any]:
         return {**peer, "heard": utc(peer["heard"]), "not_yet_seen": unseen}
 
     return {**cluster, "peers": [told(peer) for peer in cluster["peers"]]}
+
+
+def _other(peer: Mapping[str, Any], ours: str) -> str:
+    if peer["sender"] == ours:
+        return ""
+    return f"; it is {visible(peer['sender'])} to the nodes, this usher {visible(ours)}: set the same sender_identity"
 
 
 def _seen(peer: Mapping[str, Any]) -> str:

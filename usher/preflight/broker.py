@@ -87,6 +87,11 @@ class BrokerProbe:
         self.clock: Reading | None = None
         self.inbox = discovery_prefix(asker.asks.caller, f"check-{secrets.token_hex(8)}")
 
+    @property
+    def password(self) -> str:
+        """That with which usher logs in; empty without one."""
+        return self._asker.credentials.password
+
     def name(self, step: str) -> str:
         """What a step at this broker is called."""
         return f"{step} {self.place}"
