@@ -40,12 +40,14 @@ from store.journal import Journal
 from store.reader import open_reader
 from store.repository import open_store
 from store.restoring import incoming, take_in
+from transport.wire.decisions import Kind
 from usher.audit.table import remember
-from usher.cluster.kept import is_shared, kept, marked, shared_as
+from usher.cluster.kept import denied, is_shared, kept, marked, shared_as
 from usher.control.client import NoDaemonError, RefusedError, ask
 from usher.control.protocol import Ask
 from usher.control.server import carried_out, user_name
 from usher.demand.plan import note
+from usher.denied import refuse_unknown
 from usher.standing import stored
 from usher.state import LockedError, StateDirectory
 from usher.timekeeping import Timekeeper
@@ -185,6 +187,13 @@ class _Alone:
     async def resume(self, name: str, reason: str) -> None:
         """Go on, from the next start on."""
         await self._journal.fleet(FleetEntry(self._clock.now(), "resume", name, reason))
+
+    async def deny(self, kind: Kind, patterns: Sequence[str], name: str, reason: str) -> None:
+        """Deny names, or allow them again, from the next start on; raises NotDeniedError."""
+        with open_reader(self._state.database) as reader:
+            refuse_unknown(kind, patterns, [decision.node for decision in denied(reader, self._journal.lineage)])
+        for pattern in patterns:
+            await self._journal.fleet(FleetEntry(self._clock.now(), kind.value, name, reason, marked(pattern)))
 
     async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
         """Note a plan, or more of it."""

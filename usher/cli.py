@@ -30,6 +30,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "leader": ("usher.leader:add_arguments", "who leads the election, since when, and how old that news is"),
     "pause": ("usher.operate:add_pause", "take no work until resumed"),
     "resume": ("usher.operate:add_resume", "go on after a pause"),
+    "deny": ("usher.operate:add_deny", "never ask nodes with these names anything, until they are allowed"),
+    "allow": ("usher.operate:add_allow", "take in again the names that were denied"),
     "reprovision": ("usher.demand.command:add_reprovision", "send provisioned nodes back through provisioning"),
     "restart": ("usher.demand.command:add_restart", "have provisioned nodes restart"),
     "shutdown": ("usher.demand.command:add_shutdown", "have provisioned nodes shut down"),

@@ -25,10 +25,11 @@ from store.journal import Journal
 from transport.startups import Startup
 from transport.wire.decisions import Decision, Kind
 from usher.cluster.council import Council
-from usher.cluster.kept import shared_as
+from usher.cluster.kept import marked, shared_as
 from usher.cluster.peers import Peers
 from usher.demand.plan import note
 from usher.demand.searching import search
+from usher.denied import Denial, after, refuse_unknown
 from usher.intake import refusal
 from usher.leading import Leadership
 from usher.network import Way
@@ -74,6 +75,7 @@ class Daemon:
         self.owners.employ(engines)
         self.engine = Engines(engines, self.owners, journal.load)
         self.paused: FleetEntry | None = None
+        self.denied: tuple[Denial, ...] = ()
         journal.on_broken = self._fatal
         self.taken_up = 0
         self.closing: Callable[[], Awaitable[None]] = _nothing  # when nothing moves any more, before the journal closes
@@ -98,11 +100,15 @@ class Daemon:
         paused: FleetEntry | None = None,
         last: Led = NEVER,
         decided: Iterable[tuple[Decision, int]] = (),
+        denied: Iterable[Decision] = (),
     ) -> None:
         """Take up what the database holds and begin.
 
-        `paused` is the pause that is in force, `last` the last term, `decided` what operators of the cluster decided.
+        `paused` is the pause that is in force, `last` the last term, `decided` what operators of the cluster decided,
+        `denied` what denies names now.
         """
+        for decision in denied:
+            self.refuse(decision)
         if self.leadership is not None:
             self.engine.hold(Reason.STANDBY)
         if paused is not None:
@@ -146,6 +152,23 @@ class Daemon:
             return
         await self.journal.fleet(FleetEntry(self.clock.now(), "resume", name, reason))
         self.stand(None)
+
+    async def deny(self, kind: Kind, patterns: Sequence[str], name: str, reason: str) -> None:
+        """Refuse the names that have one of these patterns, or no more, durably; raises NotDeniedError."""
+        refuse_unknown(kind, patterns, [denial.pattern for denial in self.denied])
+        for pattern in patterns:
+            if self.council is not None:
+                await self.council.names(kind, pattern, name, reason)
+            else:
+                now = self.clock.now()
+                await self.journal.fleet(FleetEntry(now, kind.value, name, reason, marked(pattern)))
+                self.refuse(Decision(kind, pattern, now, "", self.journal.lineage, name, reason))
+
+    def refuse(self, decision: Decision) -> None:
+        """Refuse names, or refuse them no more, by a decision that is durable (usher.cluster.council.Carried)."""
+        self.denied = after(self.denied, decision, self.journal.lineage)
+        for member in self.members:
+            member.intake.deny(self.denied)
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""

@@ -1,8 +1,9 @@
 """The intake: whom usher takes in, and how many a minute; it may change at any time.
 
 Rules:
-1. A name that `identity_deny` has is never asked anything, nor is one that a non-empty `identity_allow` has not: it is
-   refused where it is heard of, and counted; who is in flight already goes on to its end.
+1. A name that `identity_deny` has, or an operator's denial (usher.denied), is never asked anything, nor is one that a
+   non-empty `identity_allow` has not: it is refused where it is heard of, and counted; who is in flight already goes on
+   to its end.
 2. A pattern is a regular expression that is looked for anywhere in the name, as those of cert_deny_list are.
 3. Nothing is kept of those that are refused: whoever asks about a name is told by the lists that are in use.
 """
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from usher.config.site import Site
+from usher.denied import Denial
 
 SETTINGS: Final = ("identity_allow", "identity_deny", "max_nodes_per_minute")
 """What it is made of."""
@@ -28,6 +30,7 @@ class Intake:
         """Begin with what the site says."""
         self.on_change: Callable[[], None] = lambda: None
         self._said: tuple[object, ...] = ()
+        self._denials: tuple[tuple[re.Pattern[str], Denial], ...] = ()
         self.use(site)
 
     def use(self, site: Site) -> None:
@@ -38,19 +41,29 @@ class Intake:
             self._allow, self._deny = _compiled(site.identity_allow), _compiled(site.identity_deny)
             self.on_change()
 
+    def deny(self, denials: Sequence[Denial]) -> None:
+        """Refuse these names too from now on, and no others that operators denied before."""
+        self._denials = tuple((denial.expression, denial) for denial in denials)
+        self.on_change()
+
     def refuses(self, node: str) -> str:
         """Under which reason this name is refused; empty if it is not."""
-        if any(pattern.search(node) for pattern in self._deny):
+        if any(pattern.search(node) for pattern in self._deny) or self._denied(node) is not None:
             return DENIED
         allowed = not self._allow or any(pattern.search(node) for pattern in self._allow)
         return "" if allowed else NOT_ALLOWED
 
     def why(self, node: str) -> str:
-        """Which setting refuses this name, in words; empty if none does."""
+        """Which setting or operator refuses this name, in words; empty if none does."""
         for position, pattern in enumerate(self._deny):
             if pattern.search(node):
                 return f"identity_deny[{position}] is {pattern.pattern!r}, which its name has"
+        if (denial := self._denied(node)) is not None:
+            return f"{denial.by} has denied {denial.pattern}, which its name has ({denial.reason})"
         return "identity_allow has no pattern that its name has" if self.refuses(node) else ""
+
+    def _denied(self, node: str) -> Denial | None:
+        return next((denial for pattern, denial in self._denials if pattern.search(node)), None)
 
     def document(self, refused: int) -> dict[str, Any]:
         """For the status: null is no limit; `refused` is how many in the waiting room are not taken in."""

@@ -23,6 +23,7 @@ from fsm.identity import is_safe
 from usher.alone import ask_or_do
 from usher.control.client import NoDaemonError, RefusedError, ask, wish
 from usher.control.protocol import LONGEST_REASON, Ask, Command
+from usher.denied import WordError, subject
 from usher.live import watch
 from usher.standing import lines, programs, stored, trouble, unreadable
 from usher.state import StateDirectory, state_directory
@@ -63,6 +64,18 @@ def add_resume(parser: argparse.ArgumentParser) -> None:
     """The options of `usher resume`."""
     parser.description = "Go on after a pause; every node goes on where it was."
     _add_change(parser, Command.RESUME)
+
+
+def add_deny(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher deny`."""
+    parser.description = "Never ask nodes with these names anything, whoever leads, until they are allowed again."
+    _add_names(parser, Command.DENY)
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """The options of `usher allow`."""
+    parser.description = "Take in again what usher deny refused, by the same words; identity_deny stays as it is."
+    _add_names(parser, Command.ALLOW)
 
 
 def add_verbs(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -106,6 +119,24 @@ def change_fleet(args: argparse.Namespace) -> int:
         return WRONG
     try:
         answer = ask_or_do(state_directory(args.state_directory, os.environ), Ask(args.command_asked, args.reason))
+    except UsherError as error:
+        return _failed(error)
+    _show(args, answer["status"])
+    return WELL
+
+
+def change_names(args: argparse.Namespace) -> int:
+    """Deny or allow, and show what is so now."""
+    if not _is_reason(args.reason):
+        return WRONG
+    try:
+        patterns = list(dict.fromkeys(map(subject, args.names)))
+        asked = Ask(args.command_asked, args.reason, arguments={"patterns": patterns})
+    except WordError as error:
+        print(f"usher: {error}", file=sys.stderr)
+        return WRONG
+    try:
+        answer = ask_or_do(state_directory(args.state_directory, os.environ), asked)
     except UsherError as error:
         return _failed(error)
     _show(args, answer["status"])
@@ -187,6 +218,16 @@ def _add_change(parser: argparse.ArgumentParser, command: Command) -> None:
     add_state(parser)
     add_json(parser)
     parser.set_defaults(run=change_fleet, command_asked=command)
+
+
+def _add_names(parser: argparse.ArgumentParser, command: Command) -> None:
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", help="a node's name, or '/REGEX/' for all names that have it"
+    )
+    _add_reason(parser)
+    add_state(parser)
+    add_json(parser)
+    parser.set_defaults(run=change_names, command_asked=command)
 
 
 def _add_reason(parser: argparse.ArgumentParser) -> None:

@@ -16,8 +16,8 @@ from typing import Any, Final
 from fsm.errors import StoreError
 from fsm.reasons import Reason
 from store.reader import Reader, open_reader
-from usher import intake, observe, outages, terms
-from usher.cluster import telling
+from usher import denied, intake, observe, outages, terms
+from usher.cluster import kept, telling
 from usher.views.text import distance, utc, visible
 
 TOP: Final = 5
@@ -48,6 +48,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "election": terms.stored(reader.last(*terms.KINDS)),
                 "cluster": None,
                 "observes": None,
+                "denied": _denied(reader),
                 "intake": None,
                 "breakers": {},
                 "states": {state.value: count for state, count in sorted(reader.counts().items())},
@@ -83,6 +84,13 @@ def _networks(reader: Reader) -> list[dict[str, Any]]:
         }
         for name, states in sorted(found.items())
     ]
+
+
+def _denied(reader: Reader) -> list[dict[str, Any]]:
+    lineage, found = reader.meta().lineage, tuple[denied.Denial, ...]()
+    for decision in kept.denied(reader, lineage):
+        found = denied.after(found, decision, lineage)
+    return denied.document(found)
 
 
 def unreadable(database: Path) -> str:
@@ -124,6 +132,7 @@ def programs(document: Mapping[str, Any]) -> dict[str, Any]:
         "started": utc(document["started"] or 0),
         "paused": paused and {**paused, "since": utc(paused["since"])},
         **_times(document),
+        "denied": denied.programs(document.get("denied", ())),
         "networks": [{**each, **_times(each)} for each in document.get("networks", ())],
         "credentials": [{**each, "expires": utc(each["expires"] or 0)} for each in document.get("credentials", ())],
     }
@@ -159,6 +168,7 @@ def lines(document: dict[str, Any], at: int) -> list[str]:
         shown.append(f"  paused   {distance(paused['since'], at)} by {paused['by']}: {visible(paused['reason'])}")
     shown += [*_election(document, at), *telling.lines(document.get("cluster"), at)]
     shown += [observe.line(document)] if document.get("observes") else []
+    shown += denied.lines(document.get("denied", ()), at)
     shown += [*intake.lines(document.get("intake")), *outages.lines(document.get("breakers", {}), at)]
     shown.append(f"nodes      {sum(document['states'].values())}")
     shown += [f"  {state:12} {count}" for state, count in document["states"].items()]
@@ -191,7 +201,7 @@ def _election(document: Mapping[str, Any], at: int) -> list[str]:
 
 
 def _network(network: Mapping[str, Any], at: int) -> list[str]:
-    """A line that says how one of several networks stands, and below it its connections, its intake and its breakers."""
+    """A line that says how one of several networks stands; below it connections, intake, and what is away."""
     states = ", ".join(f"{state} {count}" for state, count in network["states"].items()) or "no nodes"
     name = network["name"] or "without a name"
     if network["configured"] is False:

@@ -32,7 +32,7 @@ from usher import logs
 from usher.aging import aging_of
 from usher.audit.start import keeper_of
 from usher.audit.table import remember
-from usher.cluster.kept import decided
+from usher.cluster.kept import decided, denied
 from usher.compat import Compat
 from usher.config.problems import Problem
 from usher.config.site import Site
@@ -130,6 +130,7 @@ async def start(
         ends, several = Ends(reader.ends_by_day()), len(settings.networks) > 1 or reader.networked
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))), reader.networks() if several else None)
         known = decided(reader, settings.networks[0].outside.way.election_name, journal.lineage)
+        names = tuple(denied(reader, journal.lineage))
     tokens = [each.outside.tokens for each in settings.networks]
     await name_tokens(tokens, settings.state, journal, now)
     took_up = TakeUp(settings.clock, recorder.families)
@@ -142,8 +143,6 @@ async def start(
     daemon = Daemon(given, journal, vault, epoch, settings.clock, foreign=several)
     full.append(daemon.full)
     daemon.closing = keeper.end
-    for member in daemon.members:
-        member.engine.breakers.on_change = telling(within(recorder.families, member.name), member.name)
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
     offered = partial(marks_with, tokens)
@@ -172,7 +171,7 @@ async def start(
     aftermath = Aftermath(daemon, settings.state.database, max(policy.request_life for policy in policies), stack)
     aftermath.hold()
     took_up.opened(daemon.left_open())
-    await daemon.start(_pause(fleet), last, known)
+    await daemon.start(_pause(fleet), last, known, names)
     aftermath.settle()
     await keeper.begin(journal)
     took_up.started(daemon.taken_up)
@@ -230,6 +229,8 @@ async def _serve_monitoring(
     settings: Settings, stack: AsyncExitStack, daemon: Daemon, tally: Tally, recorder: Recorder
 ) -> None:
     site = settings.site
+    for member in daemon.members:
+        member.engine.breakers.on_change = telling(within(recorder.families, member.name), member.name)
 
     def text() -> str:
         read_gauges(recorder, daemon, tally, settings.state.database)

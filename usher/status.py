@@ -15,7 +15,7 @@ from typing import Any, Final
 from fsm.reasons import WHAT
 from fsm.states import State
 from transport.reports import Complaint, Connected, Disconnected, Refused, Report
-from usher import outages
+from usher import denied, outages
 from usher.aging import Aging
 from usher.daemon import Daemon
 from usher.metrics.library import VERSIONS
@@ -71,6 +71,7 @@ class Status:
             "cluster": daemon.peers.document() if daemon.peers is not None else None,
             "observes": daemon.observes,
             **(_taking(members[0]) if len(members) == 1 else {"intake": None, "breakers": {}}),
+            "denied": denied.document(daemon.denied),
             "states": {state.value: count for state, count in sorted(self._tally.states.items()) if count},
             **_flow(members),
             "networks": self._networks(),

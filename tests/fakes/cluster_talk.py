@@ -19,6 +19,7 @@ from transport.connection import Connection
 from transport.wire.decisions import Decision, Kind
 from usher.cluster.council import Council
 from usher.cluster.peers import Peers
+from usher.denied import Denial, after
 
 PASSWORD = "s3cret"
 LINEAGES = {"a": "a" * 16, "b": "b" * 16, "c": "c" * 16}
@@ -81,6 +82,7 @@ class Usher:
     wire: Wire
     entries: list[FleetEntry] = field(default_factory=list)
     paused: FleetEntry | None = None
+    denied: tuple[Denial, ...] = ()
     password: str = PASSWORD
     discarded: Discarded = field(default_factory=Discarded)
     broken: list[BaseException] = field(default_factory=list)
@@ -109,6 +111,9 @@ class Usher:
 
     def stand(self, paused: FleetEntry | None) -> None:
         self.paused = paused
+
+    def refuse(self, decision: Decision) -> None:
+        self.denied = after(self.denied, decision, self.lineage)
 
     def carry(self, node: str, wish: Operator) -> Answer:
         return self.rig.engine.ask(node, wish)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from fsm.snapshot import Snapshot, unseen
 from tests.fakes.runtime import POLICY
 from tests.patience import PATIENCE
 from transport.startups import Startups
+from transport.wire.decisions import Kind
 from usher.control.server import ControlServer
 
 STATUS: dict[str, Any] = {
@@ -52,6 +53,9 @@ class FakeDaemon:
     async def resume(self, name: str, reason: str) -> None:
         self.said.append(("resume", name, reason))
         self.paused = None
+
+    async def deny(self, kind: Kind, patterns: Sequence[str], name: str, reason: str) -> None:
+        self.said += [(f"{kind.value} {pattern}", name, reason) for pattern in patterns]
 
     def ask(self, node: str, wish: Operator) -> asyncio.Future[Decision | Rejected]:
         self.said.append((wish.verb.value, wish.name, wish.reason))

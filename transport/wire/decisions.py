@@ -8,10 +8,12 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+from warnings import catch_warnings
 
 import orjson
 
@@ -42,11 +44,15 @@ class Kind(StrEnum):
     RESUME = "resume"
     QUARANTINE = "quarantine"
     RELEASE = "release"
+    DENY = "deny"
+    ALLOW = "allow"
 
 
 FLEET: Final = frozenset({Kind.PAUSE, Kind.RESUME})
 """What concerns no single node."""
-IN_FORCE: Final = frozenset({Kind.PAUSE, Kind.QUARANTINE})
+NAMES: Final = frozenset({Kind.DENY, Kind.ALLOW})
+"""What concerns names that have a pattern, whether or not anybody has seen them."""
+IN_FORCE: Final = frozenset({Kind.PAUSE, Kind.QUARANTINE, Kind.DENY})
 """What holds something until its opposite is said."""
 
 
@@ -54,6 +60,7 @@ IN_FORCE: Final = frozenset({Kind.PAUSE, Kind.QUARANTINE})
 class Decision:
     """What was decided on a node ("" for the fleet), by whom and why, and at which usher, of which lineage.
 
+    What concerns names has their pattern in place of a node, as `/regular expression/`, which is no name.
     `stamp` orders decisions: milliseconds since 1970, or one more than the newest that was known there.
     """
 
@@ -143,7 +150,7 @@ def read_decision(document: object) -> Decision:
     except ValueError:
         raise WireError("wrong_field", "decision.kind") from None
     node = document.get("node")
-    if type(node) is not str or (node != "" if kind in FLEET else not is_safe(node)):
+    if type(node) is not str or not _is_subject(kind, node):
         raise WireError("wrong_field", "decision.node")
     return Decision(
         kind,
@@ -154,6 +161,24 @@ def read_decision(document: object) -> Decision:
         _name(document, "by", "decision"),
         _reason(document),
     )
+
+
+def is_pattern(word: str) -> bool:
+    """Whether this is `/regular expression/`, of at most LONGEST_NAME printable characters."""
+    if not (3 <= len(word) <= LONGEST_NAME and word[0] == word[-1] == "/" and word.isprintable()):
+        return False
+    try:
+        with catch_warnings(action="error"):  # what the next Python will read otherwise
+            re.compile(word[1:-1])
+    except (re.error, RecursionError, OverflowError, Warning):
+        return False
+    return bool(word[1:-1].strip())
+
+
+def _is_subject(kind: Kind, node: str) -> bool:
+    if kind in NAMES:
+        return is_pattern(node)
+    return node == "" if kind in FLEET else is_safe(node)
 
 
 def _view(document: dict[str, Any]) -> View:

@@ -28,7 +28,7 @@ from fsm.reasons import Reason
 from fsm.runtime.engine import ENDING, Answer
 from fsm.snapshot import Snapshot
 from store.entries import FleetEntry
-from transport.wire.decisions import FLEET, Decision, Kind
+from transport.wire.decisions import FLEET, NAMES, Decision, Kind
 from usher import logs
 from usher.cluster.kept import entry, who
 from usher.cluster.register import Register, rank
@@ -62,6 +62,10 @@ class Carried(Protocol):
 
     def stand(self, paused: FleetEntry | None) -> None:
         """Be paused by this, or not at all."""
+        ...
+
+    def refuse(self, decision: Decision) -> None:
+        """Refuse the names that have a pattern, or refuse them no more."""
         ...
 
     def carry(self, node: str, wish: Operator) -> Answer:
@@ -114,7 +118,7 @@ class Council:
             if self.register.take(decision):
                 newest[decision.node] = (decision, at)
         for decision, at in newest.values():
-            if decision.kind not in FLEET:
+            if decision.kind not in FLEET | NAMES:
                 self._settle(decision, at)
 
         def over(task: asyncio.Task[None]) -> None:
@@ -135,6 +139,10 @@ class Council:
     def fleet(self, kind: Kind, by: str, reason: str) -> asyncio.Future[None]:
         """Pause or resume, which an operator decides here; done once it is durable and so."""
         return self._decide(self._job(kind, "", by, reason))
+
+    def names(self, kind: Kind, pattern: str, by: str, reason: str) -> asyncio.Future[None]:
+        """Deny or allow, which an operator decides here; done once it is durable and so."""
+        return self._decide(self._job(kind, pattern, by, reason))
 
     def node(self, kind: Kind, node: str, wish: Operator) -> Answer:
         """What an operator decides here on a node; the answer comes when it is durable."""
@@ -237,7 +245,7 @@ class Council:
             return None
         of = {"node": decision.node} if decision.node else {}
         logs.say(_logger, logging.INFO, f"{decision.kind.value} by {self._who(decision)}: {decision.reason}", **of)
-        if decision.kind in FLEET:
+        if decision.kind in FLEET | NAMES:
             self._stand(decision)
             return None
         return self._settle(decision, self._clock.now())
@@ -254,6 +262,9 @@ class Council:
         return asked
 
     def _stand(self, decision: Decision) -> None:
+        if decision.kind in NAMES:
+            self._hands.refuse(decision)
+            return
         paused = entry(decision, self._clock.now(), self._journal.lineage)
         self._hands.stand(paused if decision.kind is Kind.PAUSE else None)
 

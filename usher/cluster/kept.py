@@ -81,6 +81,11 @@ def kept(reader: Reader, lineage: str) -> Register:
     return register
 
 
+def denied(reader: Reader, lineage: str) -> Iterator[Decision]:
+    """The decisions that deny names now."""
+    return (decision for decision in kept(reader, lineage).in_force() if decision.kind is Kind.DENY)
+
+
 def is_shared(reader: Reader) -> bool:
     """Whether the usher of this database was one of several: it stood for election, or wrote a decision to share."""
     return reader.last(*terms.KINDS) is not None or any("stamp" in _payload(view) for view in reader.entries(*KINDS))

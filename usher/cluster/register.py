@@ -1,12 +1,13 @@
 """The register: of every subject the newest decision, merged from wherever it comes.
 
-A subject is a node, or the fleet as a whole. Of two decisions the later stamp wins, and of equal stamps the larger one
-by the other fields: so whoever has heard the same decisions, in whatever order and however often, holds the same.
+A subject is a node, the fleet as a whole, or names that have a pattern. Of two decisions the later stamp wins, and
+of equal stamps the larger one by the other fields: so whoever has heard the same decisions, in whatever order and
+however often, holds the same.
 
 Rules:
 1. Pure: no clock, no socket, no database; nothing is forgotten but what a later decision replaces.
 2. Who decides after having heard of a decision wins over it, whatever the clocks say (`next_stamp`).
-3. It holds at most MOST nodes, and the fleet always; one more is refused, and whoever brings it is told so.
+3. It holds at most MOST nodes and patterns, and the fleet always; one more is refused, and whoever brings it is told.
 4. What two registers hold is compared by marks: a digest of each of a few buckets, empty ones left out.
 """
 
@@ -75,7 +76,7 @@ class Register:
         return min(max(now, held.stamp + 1 if held else 0), LATEST - 1)
 
     def in_force(self) -> Iterator[Decision]:
-        """What holds something now: a pause, quarantines."""
+        """What holds something now: a pause, quarantines, names that are denied."""
         return (decision for decision in self._newest.values() if decision.kind in IN_FORCE)
 
     @property

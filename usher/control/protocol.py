@@ -37,6 +37,8 @@ class Command(StrEnum):
     HEARD = "heard"
     PLAN = "plan"
     DISCOVER = "discover"
+    DENY = "deny"
+    ALLOW = "allow"
 
 
 _NAMING: Final = frozenset({Command.NODES, Command.HEARD, Command.PLAN})
@@ -45,7 +47,7 @@ _UNASKED: Final = frozenset({Command.STATUS, Command.DATABASE, Command.HEARD, Co
 """What needs no reason; a job says itself whether it needs one."""
 
 
-_ARGUED: Final = frozenset({Command.DATABASE, Command.PLAN, Command.DISCOVER})
+_ARGUED: Final = frozenset({Command.DATABASE, Command.PLAN, Command.DISCOVER, Command.DENY, Command.ALLOW})
 """What has arguments."""
 
 
@@ -67,7 +69,7 @@ class Ask:
     """A request; `verb` belongs to NODES, and `nodes` to it, HEARD and PLAN.
 
     `job` and `arguments` are of DATABASE (usher.database.jobs), `arguments` of PLAN (usher.demand.plan) and of DISCOVER
-    (usher.demand.searching) too; `plan` and
+    (usher.demand.searching) too; those of DENY and ALLOW are `patterns`, a list of texts (usher.denied). `plan` and
     `force` go with a NODES that asks something of the fleet (fsm.events.Operator).
     """
 

@@ -23,7 +23,10 @@ from fsm.errors import UsherError
 from fsm.events import Operator, Verb
 from fsm.machine import Decision, Rejected
 from transport.startups import Startup
+from transport.wire.decisions import Kind
 from usher.control.protocol import LONGEST_LINE, Ask, AskError, Command, decode
+from usher.denied import MOST as MOST_PATTERNS
+from usher.denied import subject
 from usher.networks.owners import Elsewhere
 from usher.peers import part
 
@@ -57,6 +60,10 @@ class Controlled(Protocol):
 
     async def resume(self, name: str, reason: str) -> None:
         """Go on."""
+        ...
+
+    async def deny(self, kind: Kind, patterns: Sequence[str], name: str, reason: str) -> None:
+        """Deny the names that have one of these patterns, or allow them again. Raises UsherError."""
         ...
 
     async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
@@ -187,13 +194,13 @@ async def carried_out(ask: Ask, name: str, daemon: Controlled, status: Documente
         case Command.DATABASE | Command.HEARD:
             raise AskError("only the daemon's own socket answers this")
         case Command.STATUS:
-            return {"status": status.document()}
+            pass
         case Command.PAUSE:
             await daemon.pause(name, ask.reason)
-            return {"status": status.document()}
         case Command.RESUME:
             await daemon.resume(name, ask.reason)
-            return {"status": status.document()}
+        case Command.DENY | Command.ALLOW:
+            await daemon.deny(Kind(ask.command.value), _patterns(ask.arguments), name, ask.reason)
         case Command.PLAN:
             return {"plan": await daemon.plan(name, ask.reason, ask.arguments, ask.nodes)}
         case Command.DISCOVER:
@@ -203,6 +210,18 @@ async def carried_out(ask: Ask, name: str, daemon: Controlled, status: Documente
             answers = [daemon.ask(node, Operator(verb, name, ask.reason, ask.plan, ask.force)) for node in ask.nodes]
             decided = await asyncio.gather(*answers)
             return {"nodes": {node: told(answer) for node, answer in zip(ask.nodes, decided, strict=True)}}
+    return {"status": status.document()}
+
+
+def _patterns(arguments: Mapping[str, Any]) -> list[str]:
+    words = arguments.get("patterns")
+    if (
+        not isinstance(words, list)
+        or not 0 < len(words) <= MOST_PATTERNS
+        or not all(type(word) is str for word in words)
+    ):
+        raise AskError(f"patterns must be a list of 1 to {MOST_PATTERNS} texts")
+    return [subject(word) for word in words]
 
 
 async def _send(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:

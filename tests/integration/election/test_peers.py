@@ -56,7 +56,8 @@ async def test_what_was_decided_at_a_leader_that_dies_is_in_force_at_its_success
         await away.stop()
         await do(both, "a", "pause", "--reason", "a new helper")
         await do(both, "a", "nodes", "quarantine", "--force", "r1-0001", "--reason", "wrong rack")
-        await until(both, "b", lambda told: told["paused"] and told["states"].get("failed") == 1)
+        await do(both, "a", "deny", "/^ci-/", "--reason", "too many")
+        await until(both, "b", lambda told: told["paused"] and told["states"].get("failed") == 1 and told["denied"])
         child, struck = both.ushers["a"].child, time.time()
         assert child is not None
         os.kill(child.pid, signal.SIGKILL)
@@ -65,10 +66,15 @@ async def test_what_was_decided_at_a_leader_that_dies_is_in_force_at_its_success
         assert told["paused"]["by"].endswith(" at a")
         assert told["paused"]["reason"] == "a new helper"
         assert " at a: wrong rack" in await why(both, "b", "r1-0001")
-        assert {each["unseen"] for each in told["cluster"]["peers"] if each["name"] == "c"} == {2}
+        assert {each["unseen"] for each in told["cluster"]["peers"] if each["name"] == "c"} == {3}
+        (denied,) = told["denied"]
+        assert (denied["pattern"], denied["reason"]) == ("/^ci-/", "too many")
+        assert denied["by"].endswith(" at a")
+        assert " at a has denied /^ci-/" in await why(both, "b", "ci-7.example.net")
         both.start("c")
         told = await until(both, "c", lambda told: told["paused"] and told["states"].get("failed") == 1)
         assert told["paused"]["by"].endswith(" at a")
+        assert told["denied"]
         await until(both, "b", seen("c"))
         await do(both, "b", "resume", "--reason", "it works")
         await do(both, "b", "nodes", "release", "r1-0001", "--reason", "it is the right rack")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from hypothesis import given
@@ -18,11 +19,14 @@ from transport.wire.decisions import (
     LONGEST_NAME,
     LONGEST_REASON,
     MOST,
+    NAMES,
     VIEW,
+    Kind,
     View,
     decode,
     encode_decisions,
     encode_view,
+    is_pattern,
 )
 from transport.wire.errors import WireError
 
@@ -46,7 +50,8 @@ def survives(data: bytes) -> None:
         return
     assert 0 < len(said) <= MOST
     for each in said:
-        assert each.node == "" if each.kind in FLEET else is_safe(each.node)
+        names = is_pattern if each.kind in NAMES else is_safe
+        assert each.node == "" if each.kind in FLEET else names(each.node)
         assert 0 <= each.stamp < LATEST
         assert len(each.reason) <= LONGEST_REASON
 
@@ -66,14 +71,22 @@ def test_any_json(document: Any):
 
 @given(data=st.data())
 def test_one_field_is_anything_or_missing(data: st.DataObject):
-    (whole,) = encode_decisions([decision()])
-    for document, part in ((json.loads(encode_view(SEEN)), None), (json.loads(whole), 0)):
+    (whole,), (named,) = encode_decisions([decision()]), encode_decisions([decision("/^ci-/", kind=Kind.DENY)])
+    for document, part in ((json.loads(encode_view(SEEN)), None), (json.loads(whole), 0), (json.loads(named), 0)):
         inner = document if part is None else document["decisions"][part]
         field = data.draw(st.sampled_from(sorted(inner)))
         inner[field] = data.draw(JSON)
         survives(json.dumps(document).encode())
         del inner[field]
         survives(json.dumps(document).encode())
+
+
+@given(word=st.text("/^(ci-)[[\\\n.*+?{2}\U0001f600", max_size=12) | st.text(max_size=300))
+def test_a_pattern_can_be_compiled_and_written_in_one_line(word: str):
+    for each in (word, f"/{word}/"):
+        if is_pattern(each):
+            assert re.compile(each[1:-1]).pattern == each[1:-1]
+            assert each.isprintable()
 
 
 def test_what_is_said_is_what_is_heard():

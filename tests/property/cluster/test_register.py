@@ -9,17 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.cluster_talk import LINEAGES
-from transport.wire.decisions import FLEET, LATEST, Decision, Kind, decode, encode_decisions
+from transport.wire.decisions import FLEET, LATEST, NAMES, Decision, Kind, decode, encode_decisions
 from usher.cluster.register import Register, rank
 
-NODES = ("", "n1", "n2", "n3")
+NODES = ("", "n1", "n2", "n3", "/^ci-/")
 STAMPS = st.integers(0, 6) | st.integers(0, LATEST - 1)
 
 
 @st.composite
 def decisions(draw: st.DrawFn) -> Decision:
     node = draw(st.sampled_from(NODES))
-    kind = draw(st.sampled_from(sorted(kind for kind in Kind if (kind in FLEET) == (node == ""))))
+    kinds = FLEET if node == "" else NAMES if node.startswith("/") else set(Kind) - FLEET - NAMES
+    kind = draw(st.sampled_from(sorted(kinds)))
     origin = draw(st.sampled_from(sorted(LINEAGES)))
     words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
     by = draw(st.sampled_from(["root", "anna", "uid:7"]))

@@ -100,6 +100,26 @@ async def test_a_peers_release_lets_go_what_an_operator_held_and_nothing_else():
 
 
 @virtual
+async def test_names_that_are_denied_here_or_by_a_peer_are_refused_until_they_are_allowed():
+    usher = await started("b")
+    await usher.council.names(Kind.DENY, "/^ci-/", "bert", "too many")
+    usher.council.hear([decision("/^lab-/", 6, Kind.DENY, by="anna", reason="a lab")])
+    await settle(200)
+    assert [(each.pattern, each.by) for each in usher.denied] == [("/^ci-/", "bert"), ("/^lab-/", "anna at a")]
+    assert [entry.kind for entry in usher.entries] == ["deny", "deny"]
+    usher.council.hear([decision("/^lab-/", 5, Kind.ALLOW)])
+    await usher.council.names(Kind.ALLOW, "/^ci-/", "bert", "enough room")
+    await settle(200)
+    assert [each.pattern for each in usher.denied] == ["/^lab-/"]
+    kept = [each for each, _ in read(views(usher), "b", usher.lineage)]
+    assert [(each.kind, each.node) for each in kept] == [
+        (Kind.DENY, "/^ci-/"), (Kind.DENY, "/^lab-/"), (Kind.ALLOW, "/^ci-/"),
+    ]  # fmt: skip
+    assert usher.rig.store.load("/^ci-/") is None
+    usher.stop()
+
+
+@virtual
 async def test_an_older_decision_that_comes_late_does_nothing():
     usher = await started("b")
     usher.council.hear([decision("", 9, Kind.RESUME)])

@@ -60,6 +60,18 @@ async def test_status_pause_and_resume_under_the_peers_own_name(tmp_path: Path):
     assert daemon.said == [("pause", user, "the broker is moved"), ("resume", user, "it was moved")]
 
 
+async def test_names_are_denied_and_allowed_and_what_is_neither_a_name_nor_a_pattern_is_refused(tmp_path: Path):
+    async with served(tmp_path) as (state, daemon):
+        words = {"patterns": ["/^ci-/", "web1"]}
+        await asyncio.to_thread(ask, state, Ask(Command.DENY, "too many", arguments=words))
+        await asyncio.to_thread(ask, state, Ask(Command.ALLOW, "enough room", arguments={"patterns": ["web1"]}))
+        for wrong in ({}, {"patterns": []}, {"patterns": [1]}, {"patterns": ["/^ci-/", "/(/"]}):
+            with pytest.raises(RefusedError):
+                await asyncio.to_thread(ask, state, Ask(Command.DENY, "why", arguments=wrong))
+    said = [(what, why) for what, _, why in daemon.said]
+    assert said == [("deny /^ci-/", "too many"), ("deny /^web1$/", "too many"), ("allow /^web1$/", "enough room")]
+
+
 async def test_only_its_owner_may_speak_to_it(tmp_path: Path):
     async with served(tmp_path) as (state, _):
         assert state.socket.stat().st_mode & 0o777 == 0o600

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from usher.config.site import Site, load_site
+from usher.config.networks import load_site
+from usher.config.problems import ConfigErrors
+from usher.config.site import Site
+from usher.denied import Denial
 from usher.intake import DENIED, NOT_ALLOWED, Intake, lines, refusal, words
 
 SITE = """\
@@ -27,6 +31,43 @@ def site(tmp_path: Path):
         return load_site(path, {})
 
     return site
+
+
+def test_slashes_around_a_pattern_are_no_part_of_it(site):
+    read = site("max_nodes_per_minute: 30\nidentity_allow: ['/^web/']\nidentity_deny: ['^ci-', 'lab']\n")
+    assert read.max_nodes_per_minute == 30
+    assert (read.identity_allow, read.identity_deny) == (("^web",), ("^ci-", "lab"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("max_nodes_per_minute: -1", "max_nodes_per_minute: it must be a number of nodes, or 0 for no limit"),
+        ("max_nodes_per_minute: many", "max_nodes_per_minute: it is text, it must be a whole number"),
+        ("identity_allow: ['ok', '(']", "identity_allow[1]: '(' is no regular expression"),
+        ("identity_deny: ['[']", "identity_deny[0]: '[' is no regular expression"),
+        ("identity_deny: ['']", "identity_deny[0]: it is empty: every name has it"),
+        ("identity_allow: ['//']", "identity_allow[0]: it is empty: every name has it"),
+        ("identity_deny: web", "identity_deny: it is text, it must be a list of texts"),
+    ],
+)
+def test_a_wrong_setting_is_named(site, text: str, said: str):
+    with pytest.raises(ConfigErrors, match=re.escape(said)):
+        site(text + "\n")
+
+
+def test_an_operators_denial_refuses_like_the_file_and_says_who(site):
+    intake, heard = Intake(site("identity_allow: ['^ci-', '^web']\n")), []
+    intake.on_change = lambda: heard.append(intake.refuses("ci-1"))
+    denial = Denial("/^ci-/", 1, "anna", "too many")
+    intake.deny((denial,))
+    assert heard == [DENIED]
+    assert intake.why("ci-1") == "anna has denied /^ci-/, which its name has (too many)"
+    assert intake.refuses("web1") == ""
+    intake.use(site("identity_deny: ['^web']\n"))
+    assert (intake.refuses("ci-1"), intake.refuses("web1")) == (DENIED, DENIED)
+    intake.deny(())
+    assert intake.refuses("ci-1") == ""
 
 
 def test_without_lists_nobody_is_refused(site):
@@ -74,7 +115,8 @@ def test_of_several_networks_a_name_is_refused_where_each_of_them_refuses_it(sit
     assert refusal({"east": east, "west": west}, "ci-1") == ""
     assert refusal({"east": east, "west": west}, "web1") == ""
     assert refusal({"east": east, "west": west}, "ci-2") == (
-        "in east identity_deny[0] is '^ci-', which its name has; in west identity_allow has no pattern that its name has"
+        "in east identity_deny[0] is '^ci-', which its name has; "
+        "in west identity_allow has no pattern that its name has"
     )
     assert refusal({"": east}, "ci-2") == east.why("ci-2")
 
