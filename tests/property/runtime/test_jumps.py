@@ -10,13 +10,13 @@ import pytest
 
 from fsm import quiet
 from fsm.effects import SPECS, Effect, Intent, Port
-from fsm.events import Certainty, HelperFacts, HintKind, Operator, Sent, Verb, Verdict
+from fsm.events import Certainty, HelperFacts, HintKind, Operator, Verb, Verdict
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.admission import WIDEST
 from fsm.runtime.clock import SystemClock
 from fsm.states import State
-from tests.fakes.clock import START, JumpingClock, pass_time
+from tests.fakes.clock import START, JumpingClock, pass_time, sent_over
 from tests.fakes.runtime import DIGEST, POLICY, Rig, done, failed, names, virtual
 
 FLEET = 120
@@ -71,7 +71,7 @@ class Nodes:
     async def _answer(self, intent: Intent) -> Outcome:
         rig, node = self._rig, intent.id.node
         way = self._chance.choice(("c1", "c2", "c3", "c4"))  # each login is short: little is proven over one
-        sent, begun = Sent(rig.clock.now(), way, rig.clock.leaps), rig.clock.monotonic()
+        sent, begun = sent_over(rig.clock, way), rig.clock.monotonic()
         self.sent[intent.effect] += 1
         self.most = max(self.most, rig.engine.admission.flying)
         self._look_at(intent, begun)
