@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fsm.effects import Effect, Intent
-from fsm.events import HintKind, Operator, Sent, Sighting, Verb
+from fsm.events import HintKind, Operator, Sighting, Verb
 from fsm.policy import Policy
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
 from fsm.snapshot import Snapshot
-from tests.fakes.clock import JumpingClock
+from tests.fakes.clock import JumpingClock, sent_over
 from tests.fakes.runtime import CONNECTION, LawfulStore, Performer, Watcher, done
 from usher.networks.engines import Engines
 from usher.networks.owners import Owners
@@ -34,7 +34,7 @@ class Within(Performer):
     def _look(self, intent: Intent) -> Outcome:
         present = intent.id.node in self.there
         facts = Sighting(present=True, age=3_600_000) if present else Sighting(present=False)
-        return done(intent, facts, Sent(self._clock.now(), CONNECTION))
+        return done(intent, facts, sent_over(self._clock, CONNECTION))
 
 
 class Pair:
