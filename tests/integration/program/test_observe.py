@@ -63,16 +63,3 @@ async def test_it_watches_a_fleet_and_leaves_it_to_the_provisioner(tmp_path: Pat
         used = await made.say(*made.site.daemon(), "--observe")
         assert (used.code, used.out) == (2, "")
         assert used.err.startswith("usher: a usher that provisions has used")
-
-
-async def test_a_name_that_is_denied_is_never_asked_and_told_so(tmp_path: Path):
-    async with whole(tmp_path / "w", identity_deny=["0003"]) as made:
-        made.fleet(NODES)
-        made.daemon()
-        await made.until(NODES - 1, State.PROVISIONED)
-        names = json.loads((await made.ask("nodes", "list", "--json")).out)
-        denied = names[0]["node"].replace("0001", "0003").replace("0000", "0003")
-        assert denied not in {node["node"] for node in names}
-        why = await made.ask("nodes", "why", denied)
-        assert why.code == 0
-        assert "identity_deny[0] is '0003', which its name has" in why.out

@@ -55,6 +55,16 @@ async def test_what_is_decided_at_one_is_so_at_the_others_and_that_is_seen():
 
 
 @virtual
+async def test_a_peer_that_is_somebody_else_to_the_nodes_is_told_so():
+    async with ushers("a", "b", "c") as (a, b, _):
+        b.peers._leading.sender = "other"
+        await pass_time(20)
+        found = {line.split()[1]: line for line in lines(a.peers.document(), a.rig.clock.now())}
+        assert found["b"].endswith("; it is other to the nodes, this usher site: set the same sender_identity")
+        assert "sender_identity" not in found["c"]
+
+
+@virtual
 async def test_who_was_away_learns_it_when_he_is_back_and_until_then_it_is_said():
     async with ushers("a", "b", "c") as (a, b, c):
         a.wire.away.add("c")
