@@ -40,11 +40,18 @@ IDLE: Final = 300.0
 """Seconds without a request after which usher logs out of the fleet: operators come and go."""
 PATIENCE: Final = 10.0
 """Seconds that a request waits for the connection."""
+_UNCONFIGURED: Final = {
+    Version.V1: "usher asks no servers of protocol v1, those of an x509 network: use `choria req choria_provision`",
+    Version.V2: "no fleet_token_file is configured: make one with `choria jwt client --fleet-management`",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
-    """How to reach the fleet, and as whom; no token file means that the site has not configured it."""
+    """How to reach the fleet, and as whom; no token file means that the site has not configured it.
+
+    `version` is that of the network whose brokers are asked; the fleet itself is asked in v2, with a token.
+    """
 
     token_file: str
     seed_file: str
@@ -52,6 +59,7 @@ class FleetSettings:
     password: str = field(repr=False)
     collective: str
     identity: str
+    version: Version
     servers: Servers
     tls: Tls
     name: str
@@ -209,8 +217,7 @@ class Fleet:
         """Read the files, and use what they hold; raises CallError where that cannot open the fleet."""
         settings = self._settings
         if not settings.token_file:
-            detail = "no fleet_token_file is configured: make one with `choria jwt client --fleet-management`"
-            raise CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, detail)
+            raise CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, _UNCONFIGURED[settings.version])
         try:
             found = fleet_credentials(Path(settings.token_file), Path(settings.seed_file), self._clock.wall())
         except CredentialError as error:

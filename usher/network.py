@@ -167,9 +167,9 @@ class Network:
         return bool(self.calls.connection and self.events.connection)
 
     def pause(self, paused: bool) -> None:
-        """Do not discover while paused; discover at once afterwards."""
+        """Do not discover while paused; discover at once afterwards, or as soon as there is a login."""
         self._paused = paused
-        if not paused:
+        if not paused and self.events.connection:
             self._soon.set()
 
     def _connection(self, purpose: str) -> Connection:

@@ -78,6 +78,10 @@ def said(election: Mapping[str, Any], at: int) -> str:
     if election["role"] is None:
         what = f"{name} led" if leader else f"{name} did not lead any more"
         return f"{what} when its daemon last said so; {sequence}, {known}"
+    stale = bool(election["known"] and election["ttl"]) and at - election["known"] > election["ttl"] * 1000
+    if stale and election["role"] != LEADS:
+        heard = f"{visible(leader)} did when it was last heard" if leader else "nothing has answered since"
+        return f"{name} stands by, and who leads is not known for longer than a lease: {heard}; {sequence}, {known}"
     if leader is None:
         return f"{name} stands by, and no usher says that it leads: the older program may; {sequence}, {known}"
     since = f"elected {distance(election['since'], at)}; {sequence}, {known}"

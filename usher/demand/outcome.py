@@ -43,7 +43,7 @@ _WORDS: Final = {
     Standing.ABSENT: "nobody is in the fleet under this name",
     Standing.REFUSED: "it refused",
     Standing.NO_EFFECT: "it is in the fleet as before, and the request cannot arrive any more",
-    Standing.UNKNOWN: "what became of it is not known: it was looked for in the fleet and in provisioning, in vain",
+    Standing.UNKNOWN: "what became of it is not known: it was looked for, in vain",
 }
 _SAYS: Final = {Effect.SEND_RESTART: "it restarts", Effect.SEND_SHUTDOWN: "it shuts down"}
 _UNASKED: Final = Outcome(End.UNASKED)

@@ -105,7 +105,7 @@ def _evidence(snapshot: Snapshot) -> str:
 
 
 def _why(snapshot: Snapshot) -> str:
-    if snapshot.reason is None or snapshot.state is State.PROVISIONED:
+    if snapshot.reason is None:
         return ""
     return f"The last reason noted is {_reason(snapshot.reason, snapshot.detail)}."
 
@@ -116,8 +116,8 @@ def _reason(reason: Reason, detail: str) -> str:
 
 
 def _failure(snapshot: Snapshot, past: Sequence[Past]) -> Past | None:
-    """What failed last since it was provisioned last; nothing once it is."""
-    if snapshot.state is State.PROVISIONED:
+    """What failed last since it was provisioned last; once it is, that is what came of an operator's wish."""
+    if snapshot.state is State.PROVISIONED and snapshot.reason in {None, Reason.ASKED}:
         return None
     failures = (line for line in reversed(past) if line.ended is not None and line.ended.certainty is not None)
     return next((line for line in failures if line.at > snapshot.provisioned_at), None)

@@ -86,6 +86,8 @@ async def test_every_query_finds_its_series_in_a_scrape(tmp_path: Path, shared: 
     assert values[f"{PREFIX}discovered", ""] + values[f"{PREFIX}event_discovered", ""] >= NODES
     assert values[f"{PREFIX}rpc_time_count", "choria_provision#configure"] >= NODES
     assert values[f"{PREFIX}rpc_errors", "choria_provision#configure"] == 0
+    assert values[f"{PREFIX}discover_cycles", ""] >= 1
+    assert values[f"{PREFIX}discovery_errors", ""] == 0
     assert values["choria_protocol_valid", ""] >= NODES * 6
     assert values["choria_connector_initial_connect_time_count", ""] == 2
     assert values["usher_commits_total", ""] > 0

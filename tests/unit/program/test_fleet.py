@@ -17,6 +17,7 @@ from security.issuing import make_signer
 from tests.fakes.effects import FixedClock
 from tests.fakes.runtime import virtual
 from tests.fakes.site import DAY, ISSUER, NOW, NOW_S, signer_files
+from transport.wire.versions import Version
 from usher.fleet import IDLE, Fleet, FleetSettings
 
 REQUEST = Request("n1.example.net", "choria_provision", "reprovision", {"token": "x"}, 30, 22.0)
@@ -36,7 +37,12 @@ def files(where: Path, permissions: Mapping[str, bool], days: int = 300) -> tupl
     return token, seed
 
 
-def fleet(token: object = "", seed: object = "", left: Callable[[], object] = lambda: None) -> Fleet:
+def fleet(
+    token: object = "",
+    seed: object = "",
+    left: Callable[[], object] = lambda: None,
+    version: Version = Version.V2,
+) -> Fleet:
     settings = FleetSettings(
         token_file=str(token),
         seed_file=str(seed),
@@ -44,6 +50,7 @@ def fleet(token: object = "", seed: object = "", left: Callable[[], object] = la
         password="",
         collective="choria",
         identity="usher.example.net",
+        version=version,
         servers=["nats://127.0.0.1:1"],
         tls=None,
         name="usher",
@@ -62,6 +69,10 @@ async def refused(fleet: Fleet) -> str:
 
 async def test_a_site_without_an_operator_says_what_to_make():
     assert "no fleet_token_file is configured" in await refused(fleet())
+
+
+async def test_a_site_of_certificates_is_not_told_to_make_a_token():
+    assert "usher asks no servers of protocol v1" in await refused(fleet(version=Version.V1))
 
 
 @pytest.mark.parametrize(

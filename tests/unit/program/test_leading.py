@@ -174,6 +174,17 @@ async def test_a_standby_says_who_leads_and_is_well(rig: Rig):
     assert "election   u1 stands by: u2 leads, elected 1m 5s ago; sequence 12, known 5s ago" in shown
 
 
+def test_what_was_heard_longer_ago_than_a_lease_is_not_said_to_be_so():
+    election = {"name": "u1", "role": "candidate", "ttl": 10.0, "since": 1_000, "sequence": 12, "trouble": ""}
+    heard = said(election | {"leader": "u2", "known": 100_000}, 111_000)
+    assert heard == (
+        "u1 stands by, and who leads is not known for longer than a lease: u2 did when it was last heard; "
+        "sequence 12, known 11s ago"
+    )
+    assert "nothing has answered since" in said(election | {"leader": None, "known": 100_000}, 111_000)
+    assert "the older program may" in said(election | {"leader": None, "known": 100_000}, 109_000)
+
+
 @virtual
 async def test_an_election_without_a_bucket_is_trouble(rig: Rig):
     bench = Bench(rig)

@@ -130,6 +130,17 @@ def test_the_evidence_of_a_provisioned_node(evidence, said):
     assert told.failed == ""
 
 
+def test_what_came_of_a_wish_is_told_of_a_provisioned_node():
+    there = replace(BASE, state=State.PROVISIONED, provisioned_at=SINCE - 1, reason=Reason.REFUSED, detail="not you")
+    past = line(ended=Ended(Effect.SEND_RESTART, 1, Certainty.REFUSED, Reason.REFUSED), detail="not you")
+    told = story(there, [past], NOW)
+    assert told.failed.startswith("What failed last is send_restart, which was refused ")
+    assert told.why == ""
+    assert story(there, [], NOW).why.startswith("The last reason noted is refused ")
+    done = story(replace(there, reason=Reason.ASKED, detail=""), [past], NOW)
+    assert (done.failed, done.why) == ("", "The last reason noted is asked (an operator asked for it).")
+
+
 def test_a_failure_before_it_was_provisioned_is_no_news():
     told = story(replace(BASE, state=State.REPROVISION, provisioned_at=SINCE + 1), [refused()], NOW)
     assert told.failed == ""
