@@ -6,8 +6,8 @@ minute of quiet would be over at once, an old process would look like a new one.
 Rules:
 1. An event says by how much the clock had been set in all when it was posted, a request when it was sent, a snapshot
    when its times were written. Before anything is decided, all of it is moved into the time of the event.
-2. What is measured is moved. What says when something was (`first`, `provisioned_at`, the time of a claim) stays: it
-   was that time when it was written.
+2. What is measured is moved. What only says when something was (`first`, `since`, the time of a claim) stays: it was
+   that time when it was written.
 3. Moving is a part of the decision: what is recorded is what was heard, and a replay moves it again.
 """
 
@@ -47,6 +47,7 @@ def moved(snapshot: Snapshot, leaps: int) -> Snapshot:
             "parting": _at(snapshot.parting, by),
             "facts": _at(snapshot.facts, by),
             "looked": snapshot.looked + by if snapshot.looked else 0,
+            "provisioned_at": snapshot.provisioned_at + by if snapshot.provisioned_at else 0,
             "awaited": None if snapshot.awaited is None else _at(snapshot.awaited, by),
             "doing": None if doing is None else evolve(doing, {"since": doing.since + by}),
             "demand": None if demand is None else _at(demand, by),

@@ -47,6 +47,7 @@ def test_what_is_measured_is_moved_and_what_says_when_it_was_stays(leap: int):
         parting=Parting(NOW + leap),
         facts=Facts(at=NOW + leap),
         looked=NOW + leap,
+        provisioned_at=NOW + leap,
         awaited=Awaited(NOW + 5 + leap, DueKind.STEP, 5),
         demand=Demand(3, NOW + leap, Standing.LOOKING),
         doing=replace(before.doing, since=before.doing.since + leap),
