@@ -167,6 +167,7 @@ def _fleet(site: Site, client: ClientConfig, clock: Clock, appears: Appears) -> 
         tls=appears.tls,
         name=appears.name,
         connect_timeout=client.connect_timeout,
+        certificates=Feature.PKI in site.features,
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from fsm.effects import Effect, Intent
+from fsm.errors import CallError
 from fsm.events import HintKind, Operator, Sent, Sighting, Verb
 from fsm.policy import Policy
 from fsm.ports import Outcome
@@ -10,8 +13,10 @@ from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
 from fsm.snapshot import Snapshot
 from tests.fakes.clock import JumpingClock
+from tests.fakes.rpc import FakeRpc
 from tests.fakes.runtime import CONNECTION, LawfulStore, Performer, Watcher, done
 from usher.networks.engines import Engines
+from usher.networks.fleets import Fleets
 from usher.networks.owners import Owners
 from usher.networks.share import Share
 
@@ -37,6 +42,19 @@ class Within(Performer):
         return done(intent, facts, Sent(self._clock.now(), CONNECTION))
 
 
+@dataclass
+class Way(FakeRpc):
+    """The way to one network's provisioned servers, of which these answer."""
+
+    present: list[str] | CallError = field(default_factory=list)
+    closed: str = ""
+
+    async def names(self) -> list[str]:
+        if isinstance(self.present, CallError):
+            raise self.present
+        return self.present
+
+
 class Pair:
     """Engines for `networks` on one store; another pair on the same store is the next start."""
 
@@ -51,7 +69,9 @@ class Pair:
         self.performers = {name: Within(name, self.store, clock, self.watcher) for name in names}
         self.each = {name: self._engine(name) for name in names}
         self.owners.employ(self.each)
-        self.engines = Engines(self.each, self.owners, self.store.load)
+        self.fleets = {name: Way(clock) for name in names}
+        refuses = Fleets(self.fleets, clock.now).refuses
+        self.engines = Engines(self.each, self.owners, self.store.load, refuses)
 
     def _engine(self, name: str) -> Engine:
         def may(node: str) -> bool:

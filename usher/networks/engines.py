@@ -28,9 +28,18 @@ _NOBODYS: Final = frozenset({Verb.FORGET, Verb.QUARANTINE})
 class Engines:
     """All of them, by the names of their networks; at least one."""
 
-    def __init__(self, engines: Mapping[str, Engine], owners: Owners, load: Callable[[str], Snapshot | None]) -> None:
-        """Take them; nothing moves before `start`. `load` reads what is committed of a node."""
-        self.each, self._owners, self._load = dict(engines), owners, load
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        owners: Owners,
+        load: Callable[[str], Snapshot | None],
+        refuses: Callable[[str, Snapshot, Operator], str] = lambda *_: "",
+    ) -> None:
+        """Take them; nothing moves before `start`. `load` reads what is committed of a node.
+
+        `refuses` says why a wish for a node at rest in a network is no use, before it is asked (usher.networks.fleets).
+        """
+        self.each, self._owners, self._load, self._refuses = dict(engines), owners, load, refuses
 
     def start(self) -> None:
         """Each takes up what is its own, in one turn of the loop: nothing is committed in between."""
@@ -63,15 +72,18 @@ class Engines:
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable, or says why nothing happens."""
-        network = self._owners.at_hand(node)
+        network, why = self._owners.at_hand(node), ""
         if network is None:
             snapshot = self._load(node) or unseen(node)
             network = self._owners.of(snapshot)
-            if network is None and wish.verb not in _NOBODYS:
-                answer: Answer = asyncio.get_running_loop().create_future()
-                said = f"its network {snapshot.network} is not configured any more: list it again, or forget the node"
-                answer.set_result(Rejected(said))
-                return answer
+            if network is not None:
+                why = self._refuses(network, snapshot, wish)
+            elif wish.verb not in _NOBODYS:
+                why = f"its network {snapshot.network} is not configured any more: list it again, or forget the node"
+        if why:
+            answer: Answer = asyncio.get_running_loop().create_future()
+            answer.set_result(Rejected(why))
+            return answer
         return self.each[network or next(iter(self.each))].ask(node, wish)
 
     async def stop(self, seconds: float) -> int:

@@ -36,7 +36,9 @@ def files(where: Path, permissions: Mapping[str, bool], days: int = 300) -> tupl
     return token, seed
 
 
-def fleet(token: object = "", seed: object = "", left: Callable[[], object] = lambda: None) -> Fleet:
+def fleet(
+    token: object = "", seed: object = "", left: Callable[[], object] = lambda: None, *, certificates: bool = False
+) -> Fleet:
     settings = FleetSettings(
         token_file=str(token),
         seed_file=str(seed),
@@ -48,6 +50,7 @@ def fleet(token: object = "", seed: object = "", left: Callable[[], object] = la
         tls=None,
         name="usher",
         connect_timeout=0.1,
+        certificates=certificates,
     )
     return Fleet(settings, FixedClock(), Deaf(), lambda _: None, left)
 
@@ -62,6 +65,14 @@ async def refused(fleet: Fleet) -> str:
 
 async def test_a_site_without_an_operator_says_what_to_make():
     assert "no fleet_token_file is configured" in await refused(fleet())
+
+
+async def test_servers_with_certificates_are_sent_no_token(tmp_path: Path):
+    token, seed = files(tmp_path, MANAGES)
+    asked = fleet(token, seed, certificates=True)
+    assert "its servers have certificates (features.pki)" in asked.closed
+    assert await refused(asked) == asked.closed
+    assert fleet(token, seed).closed == ""
 
 
 @pytest.mark.parametrize(
