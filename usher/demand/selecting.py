@@ -157,9 +157,9 @@ def filters_of(args: argparse.Namespace, now: int, first: str = "") -> Filters:
 def at_home(
     load: Callable[[str], Snapshot | None], found: Mapping[str, Sequence[str]], first: str
 ) -> tuple[list[str], int]:
-    """Who answered in the network of its record, or has none, and how many did elsewhere: they would be asked there.
+    """Who answered in the network of its record, or has none; and how many did elsewhere, where nobody would ask them.
 
-    `load` reads a node's record, `found` is who answered, by network; records that name no network are those of `first`.
+    `load` reads a node's record, `found` is who answered, by network; a record that names no network is of `first`.
     """
     home, others = dict[str, None](), set[str]()
     for network, nodes in found.items():

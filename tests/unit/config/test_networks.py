@@ -102,6 +102,8 @@ def test_two_networks_have_no_name_in_common(two: Two):
          "choose one")),
         ("features", {"pki": 1}, "networks.west.features.pki: it is a number, it must be true or false; correct it"),
         ("token", ["x", ""], "networks.west.token[1]: it is empty; remove it, or write there what belongs there"),
+        ("fleet_token_file", "operator.jwt",
+         "networks.west.fleet_seed_file: it is missing, and fleet_token_file is set; set both, or neither"),
         ("strictness", "lax", "networks.west.strictness: 'lax' is neither compatible nor strict; use one of them"),
         ("workers", 3, ("networks.west.workers: it is the same for all networks; move it to the top level; their own "
          "are features, token, helper, jwt_verify_cert, jwt_signing_key, jwt_signing_token, "
