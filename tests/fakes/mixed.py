@@ -93,6 +93,15 @@ class Twins:
             for name, each in (("east", self.east), ("west", self.west))
         )  # type: ignore[return-value]
 
+    def change(self, network: str, **settings: Any) -> None:
+        """What the entry of a network says otherwise, or the top level where it has no name; None leaves it out."""
+        written = yaml.safe_load(self.config.read_text())
+        found = next((each for each in written["networks"] if each["name"] == network), written)
+        found |= settings
+        for key in [key for key, value in found.items() if value is None]:
+            del found[key]
+        self.config.write_text(yaml.safe_dump(written, sort_keys=False))
+
     def report(self, name: str) -> Path:
         """What a fleet says of its servers when it is asked (SIGUSR1)."""
         return self.config.with_name(f"{name}.report")
@@ -103,8 +112,8 @@ class Twins:
 
 
 @asynccontextmanager
-async def twins(directory: Path, west: Mapping[str, Any] | None = None) -> AsyncIterator[Twins]:
-    """Both brokers and one configuration for both; `west` is what its entry says otherwise, None to leave it out."""
+async def twins(directory: Path) -> AsyncIterator[Twins]:
+    """Both brokers and one configuration for both."""
     now = int(time.time())
     async with make_broker(directory / "east") as eastern, make_broker(directory / "west") as western:
         each = {
@@ -112,10 +121,7 @@ async def twins(directory: Path, west: Mapping[str, Any] | None = None) -> Async
             for name, broker in (("east", eastern), ("west", western))
         }
         made = Twins(each["east"], each["west"], directory / "usher.yaml")
-        written = configuration(each)
-        entry = written["networks"][1] | (west or {})
-        written["networks"][1] = {key: value for key, value in entry.items() if value is not None}
-        made.config.write_text(yaml.safe_dump(written, sort_keys=False))
+        made.config.write_text(yaml.safe_dump(configuration(each), sort_keys=False))
         try:
             yield made
         finally:

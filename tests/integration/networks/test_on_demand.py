@@ -63,7 +63,8 @@ async def test_a_plan_over_both_networks_asks_each_node_in_its_own(tmp_path: Pat
 
 
 async def test_a_network_without_an_operator_is_named_and_the_other_goes_on(tmp_path: Path):
-    async with twins(tmp_path, {"fleet_token_file": None, "fleet_seed_file": None}) as made:
+    async with twins(tmp_path) as made:
+        made.change("west", fleet_token_file=None, fleet_seed_file=None)
         made.daemon()
         made.fleets(NODES)
         await made.east.until(2 * NODES, State.PROVISIONED)
