@@ -37,9 +37,14 @@ class Within(Performer):
         return await super().perform(intent, snapshot)
 
     def _look(self, intent: Intent) -> Outcome:
-        present = intent.id.node in self.there
-        facts = Sighting(present=True, age=3_600_000) if present else Sighting(present=False)
-        return done(intent, facts, Sent(self._clock.now(), CONNECTION))
+        return self.gone(intent) if intent.id.node not in self.there else self._found(intent)
+
+    def gone(self, intent: Intent) -> Outcome:
+        """Nobody is there."""
+        return done(intent, Sighting(present=False), Sent(self._clock.now(), CONNECTION))
+
+    def _found(self, intent: Intent) -> Outcome:
+        return done(intent, Sighting(present=True, age=3_600_000), Sent(self._clock.now(), CONNECTION))
 
 
 @dataclass

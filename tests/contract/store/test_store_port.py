@@ -1,4 +1,4 @@
-"""What every store promises, the one in memory and the one on the disk."""
+"""What every store promises: the one in memory, the one on the disk, and one network's share of that."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,14 +23,25 @@ from store.journal import Journal
 from store.repository import open_store
 from tests.fakes.store import MemoryStore
 from tests.fakes.units import AT, Life, blob
+from usher.networks.share import Share
 
 Store = Journal | MemoryStore
 
 
-@pytest.fixture(params=["memory", "disk"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+class Entire(Share):
+    """The share of a network that owns every node; what is no part of the port is the store's own."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, lambda _: True)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+@pytest.fixture(params=["memory", "disk", "share"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store | Entire]:
     made: Store = MemoryStore() if request.param == "memory" else open_store(tmp_path / "usher.db")
-    yield made
+    yield Entire(made) if request.param == "share" else made
     await made.close()
 
 
@@ -281,3 +293,18 @@ async def test_whoever_waits_may_leave(store: Store):
     loaded = store.load(life.snapshot.node)
     assert loaded is not None
     assert loaded.seq == 2
+
+
+async def test_shares_have_each_active_node_once_and_everything_else_together(store: Store):
+    east, west, moved = Life("e1"), Life("w1"), Life("e2")
+    for life in (east, west, moved):
+        await store.commit(life.unit(State.DISCOVERED, opens=Effect.FETCH_JWT))
+    here, there = (Share(store, lambda snapshot, first=first: snapshot.node.startswith(first)) for first in "ew")
+    assert {snapshot.node for snapshot in here.active()} == {"e1", "e2"}
+    assert {snapshot.node for snapshot in there.active()} == {"w1"}
+    assert here.open_effects() == there.open_effects() == store.open_effects()
+    await there.commit(east.unit(State.PROVISIONED, abandons=True))
+    assert here.load("e1") == there.load("e1") == east.snapshot
+    assert {snapshot.node for snapshot in here.active()} == {"e2"}
+    assert await there.started([opened(moved)]) == {opened(moved)}
+    assert await here.started([opened(moved)]) == frozenset()
