@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,30 +16,8 @@ from fsm.reasons import Reason
 from fsm.states import ENDS, WAITING, WORKING, State
 from fsm.unit import OUTPUT, Secret
 from store.entries import FleetEntry
-from store.journal import Journal
-from store.repository import open_store
-from tests.fakes.store import MemoryStore
+from tests.contract.store.conftest import Store
 from tests.fakes.units import AT, Life, blob
-from usher.networks.share import Share
-
-Store = Journal | MemoryStore
-
-
-class Entire(Share):
-    """The share of a network that owns every node; what is no part of the port is the store's own."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store, lambda _: True)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-
-@pytest.fixture(params=["memory", "disk", "share"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store | Entire]:
-    made: Store = MemoryStore() if request.param == "memory" else open_store(tmp_path / "usher.db")
-    yield Entire(made) if request.param == "share" else made
-    await made.close()
 
 
 def opened(life: Life) -> EffectId:
@@ -293,18 +268,3 @@ async def test_whoever_waits_may_leave(store: Store):
     loaded = store.load(life.snapshot.node)
     assert loaded is not None
     assert loaded.seq == 2
-
-
-async def test_shares_have_each_active_node_once_and_everything_else_together(store: Store):
-    east, west, moved = Life("e1"), Life("w1"), Life("e2")
-    for life in (east, west, moved):
-        await store.commit(life.unit(State.DISCOVERED, opens=Effect.FETCH_JWT))
-    here, there = (Share(store, lambda snapshot, first=first: snapshot.node.startswith(first)) for first in "ew")
-    assert {snapshot.node for snapshot in here.active()} == {"e1", "e2"}
-    assert {snapshot.node for snapshot in there.active()} == {"w1"}
-    assert here.open_effects() == there.open_effects() == store.open_effects()
-    await there.commit(east.unit(State.PROVISIONED, abandons=True))
-    assert here.load("e1") == there.load("e1") == east.snapshot
-    assert {snapshot.node for snapshot in here.active()} == {"e2"}
-    assert await there.started([opened(moved)]) == {opened(moved)}
-    assert await here.started([opened(moved)]) == frozenset()
