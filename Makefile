@@ -4,6 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Hundreds of processes start in the tests: what is compiled is kept, beside what is installed, whatever the shell says.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-x509 test setup lint types layers unit crash takeovers docs pictures lock clean
 
 demo: setup

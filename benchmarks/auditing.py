@@ -35,8 +35,8 @@ from usher.audit.keys import AuditKeys
 from usher.audit.ranges import find
 from usher.audit.verify import examine
 from usher.config.audit import AuditSettings
+from usher.keyplace import KeyPlace
 from usher.state import StateDirectory
-from usher.vault import KeyPlace
 
 _CHECKPOINTS: Final = 20
 

@@ -101,6 +101,11 @@ class Clock:
         """Milliseconds since 1970."""
         return self.at
 
+    @property
+    def leaps(self) -> int:
+        """None."""
+        return 0
+
     def wall(self) -> int:
         """The same."""
         return self.now()

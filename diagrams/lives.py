@@ -195,12 +195,14 @@ class Aftermath:
 
 def killed(life: Life, *, started: bool, down: int = 0) -> Aftermath:
     """Usher is killed while an effect is open, and starts again after `down` milliseconds."""
-    event = interruption(life.snapshot, life.at + down, _LONGEST, life.epoch + 1, started=started)
-    first = replace(life, epoch=life.epoch + 1).take(event) if event else None
-    if event is None or first is None or first.row is None or not isinstance(event.body, Failed):
+    closing, epoch = interruption(life.snapshot, started=started), life.epoch + 1
+    if closing is None:
         raise ValueError("nothing is open")
+    first = replace(life, epoch=epoch).take(Event(life.at + down, _LONGEST, closing, epoch))
+    if first is None or first.row is None:
+        raise ValueError("the table does not take it")
     last, rows = _followed(first)
-    return Aftermath(life, first, last, (first.row, *rows), event.body.certainty)
+    return Aftermath(life, first, last, (first.row, *rows), closing.certainty)
 
 
 def _foreign(life: Life) -> frozenset[Effect]:

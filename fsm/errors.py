@@ -24,6 +24,19 @@ class UsherError(Exception):
         return f"{said} ({fields})" if fields else said
 
 
+class ProblemError(UsherError):
+    """What was asked cannot be done"""
+
+    def __init__(self, problem: str) -> None:
+        """Hold what is wrong and what to do, in words: a whole sentence, which is all that is said."""
+        super().__init__()
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Its words."""
+        return self.problem
+
+
 class CallError(UsherError):
     """The request to the node did not succeed"""
 

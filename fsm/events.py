@@ -140,10 +140,14 @@ _VERBS: Final = {verb: Trigger(f"operator_{verb}") for verb in Verb}
 @quick
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """When a request was handed to which connection: `at` in milliseconds since 1970, `connection` names one login."""
+    """When a request was handed to which connection: `at` in milliseconds since 1970, `connection` names one login.
+
+    `leaps` says by how much the clock had been set by then (fsm.leaps).
+    """
 
     at: int
     connection: str
+    leaps: int = 0
 
 
 @quick
@@ -225,9 +229,13 @@ OUTCOMES: Final = (Done, Failed)
 @quick
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A body, the time at which it was posted (milliseconds since 1970), 16 bytes drawn then, and the epoch."""
+    """A body, the time at which it was posted (milliseconds since 1970), 16 bytes drawn then, and the epoch.
+
+    `leaps` says by how much the clock had been set by then (milliseconds, fsm.leaps).
+    """
 
     at: int
     entropy: bytes
     body: Body
     epoch: int = 0
+    leaps: int = 0

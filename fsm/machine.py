@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from transitions import core as transitions
 
-from fsm import effects
+from fsm import effects, leaps
 from fsm.choosing import holding
 from fsm.effects import Effect, EffectId, Intent
 from fsm.events import OUTCOMES, Certainty, Done, Due, DueKind, Event, Failed
@@ -79,7 +79,7 @@ def decide(snapshot: Snapshot, event: Event, policy: Policy) -> Decision | Rejec
     stale = _stale(snapshot, event)
     if stale:
         return Rejected(stale)
-    turn = Turn(snapshot, event, policy)
+    turn = Turn(leaps.moved(snapshot, event.leaps), leaps.heard(event), policy)
     row = fire(turn)
     return Rejected(row.why, row) if row.ignored else apply(row, turn)
 

@@ -26,23 +26,22 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Milliseconds since 1970, for decisions: a wall clock that jumps is not followed at once."""
-        ...
+
+    @property
+    def leaps(self) -> int:
+        """Milliseconds by which `now` has been set in all, at its last call (fsm.leaps)."""
 
     def wall(self) -> int:
         """Milliseconds since 1970 as the machine's clock has it at this moment, for the wire."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
-        ...
 
     def instant(self) -> Instant:
         """This moment; `boot` never goes back and passes while the machine or the process sleeps."""
-        ...
 
     def entropy(self) -> bytes:
         """16 random bytes."""
-        ...
 
 
 @quick
@@ -79,7 +78,6 @@ class Rpc(Protocol):
 
     async def call(self, request: Request) -> Reply:
         """Ask and wait for the answer; raises fsm.errors.CallError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,6 @@ class Helper(Protocol):
 
     async def run(self, call: HelperCall) -> HelperReply:
         """Ask the site; raises fsm.errors.HelperError."""
-        ...
 
 
 @quick
@@ -157,11 +154,9 @@ class Verifier(Protocol):
 
     def provisioning_token(self, text: str, now: int) -> ProvisioningClaims:
         """The claims of a provisioning token that verifies at `now` (milliseconds); raises fsm.errors.TokenError."""
-        ...
 
     def proof(self, public_key: str, signature: str, nonce: str) -> None:
         """Check a key (64 hex) and its signature (128 hex) over the nonce's bytes; raises fsm.errors.TokenError."""
-        ...
 
 
 @quick
@@ -183,7 +178,6 @@ class Requests(Protocol):
 
     def certificate_request(self, text: str, public_key: str, identity: str) -> CheckedRequest:
         """Check a request (PEM), the key that was said beside it (PEM, or empty); raises fsm.errors.TokenError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +214,9 @@ class Signer(Protocol):
     @property
     def id(self) -> str:
         """Names the key and the signer token that are used now."""
-        ...
 
     def server_token(self, order: TokenOrder) -> ServerToken:
         """Sign a server token; the same order gives the same bytes; raises fsm.errors.TokenError."""
-        ...
 
 
 class Vault(Protocol):
@@ -232,11 +224,9 @@ class Vault(Protocol):
 
     def seal(self, place: str, data: bytes) -> bytes:
         """The bytes, sealed for that place and no other."""
-        ...
 
     def open(self, place: str, sealed: bytes) -> bytes | None:
         """The bytes that were sealed for that place; None if they cannot be opened any more."""
-        ...
 
 
 class Store(Protocol):
@@ -244,34 +234,27 @@ class Store(Protocol):
 
     def commit(self, unit: Unit) -> Awaitable[None]:
         """Make one transition durable; raises fsm.errors.StoreError, which ends the process, or StoreFullError."""
-        ...
 
     def started(self, ids: Sequence[EffectId]) -> Awaitable[frozenset[EffectId]]:
         """Mark intents as started, durably; answers those that were still intended (compare-and-swap)."""
-        ...
 
     def load(self, node: str) -> Snapshot | None:
         """The committed snapshot of a node that is not in memory; None if it was never seen."""
-        ...
 
     def active(self) -> Iterable[Snapshot]:
         """Every node that has something under way, due, or waits for admission: what a start has to load.
 
         They are read while they are asked for, a bounded number at a time: nothing is to be committed meanwhile.
         """
-        ...
 
     def blob(self, digest: str) -> bytes | None:
         """The bytes of a blob that a committed unit brought; None if it is not held any more."""
-        ...
 
     def secret(self, node: str, generation: int, name: str) -> bytes | None:
         """The bytes of a vault entry; None if it is not held any more."""
-        ...
 
     def open_effects(self) -> Sequence[tuple[EffectId, bool]]:
         """Every effect that an earlier process left open, and whether it had been started."""
-        ...
 
 
 @quick
@@ -293,4 +276,3 @@ class Performer(Protocol):
 
     async def perform(self, intent: Intent, snapshot: Snapshot) -> Outcome:
         """Do it once and say how it ended; every failure that is foreseen is an Outcome, none is an exception."""
-        ...

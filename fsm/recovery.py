@@ -14,14 +14,13 @@ from fsm.reasons import Reason
 from fsm.snapshot import Snapshot
 
 
-def interruption(snapshot: Snapshot, at: int, entropy: bytes, epoch: int, *, started: bool) -> Event | None:
-    """The event that closes what an earlier epoch left open; None when nothing is open."""
+def interruption(snapshot: Snapshot, *, started: bool) -> Failed | None:
+    """What closes what an earlier epoch left open; None when nothing is open."""
     doing, identity = snapshot.open, snapshot.effect_id()
     if doing is None or identity is None:
         return None
     certainty = Certainty.INTERRUPTED if started else Certainty.NOT_SENT
-    body = Failed(doing.effect, identity, certainty, Reason.RESTARTED_US)
-    return Event(at, entropy, body, epoch)
+    return Failed(doing.effect, identity, certainty, Reason.RESTARTED_US)
 
 
 def closed_by_a_start(event: Event) -> Failed | None:

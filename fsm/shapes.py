@@ -44,7 +44,7 @@ KEYS: Final[Mapping[type, Mapping[str, str]]] = {
         "doing": "d", "awaited": "w", "facts": "F", "quiet": "Q", "parting": "p", "looks": "L", "answered": "a",
         "failures": "x", "absences": "b", "returns": "r", "held": "h", "failed_from": "ff", "reason": "R",
         "detail": "D", "evidence": "e", "provisioned_at": "pa", "previous_key": "pk", "previous_token": "pt",
-        "let_in": "li", "pairing": "P", "demand": "dm", "network": "N",
+        "let_in": "li", "pairing": "P", "demand": "dm", "network": "N", "leaps": "lp",
     },
     Facts: {"at": "t", "jwt": "j", "inventory": "i", "key": "k", "helper": "h", "token": "o", "configured": "c",
             "csr": "r", "pair": "p", "wrap": "w", "pairs": "n"},

@@ -135,7 +135,8 @@ class Snapshot:
     `let_in` is the mark of the site's token that it let us in with last, `demand` what an operator asked of it last in
     the fleet; both outlive generations. `pairing` is what an unanswered request may leave alive that has the node make
     another half of a shared secret (fsm.pairing). `network` names the one of several in which its newest generation
-    began, or in which it was found since; empty where there is but one.
+    began, or in which it was found since; empty where there is but one. `leaps` is by how much the clock had been set
+    when the times were written (milliseconds, fsm.leaps).
     """
 
     node: str
@@ -167,6 +168,7 @@ class Snapshot:
     pairing: Quiet | None = None
     demand: Demand | None = None
     network: str = ""
+    leaps: int = 0
 
     @property
     def open(self) -> Doing | None:

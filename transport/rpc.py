@@ -125,7 +125,9 @@ class RpcClient:
         handed = self._publish(request, request_id)
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Reply] = loop.create_future()
-        asked = Asked(request.node, request.agent, request, Sent(now, handed.connection), waiting, handed)
+        asked = Asked(
+            request.node, request.agent, request, Sent(now, handed.connection, self._clock.leaps), waiting, handed
+        )
         asked.timer = loop.call_later(request.timeout, self._give_up, request_id, asked, "")
         self._memory.add(request_id, asked)
         return request_id, asked, waiting

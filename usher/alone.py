@@ -25,7 +25,7 @@ from typing import Any, Final
 from fsm import recovery
 from fsm.effects import Intent
 from fsm.errors import StoreError, StoreFullError
-from fsm.events import Event, Operator
+from fsm.events import Event, Failed, Operator
 from fsm.machine import Rejected
 from fsm.policy import Policy, read_policy
 from fsm.ports import Outcome
@@ -201,7 +201,7 @@ class _Alone:
         engine = self.engines[snapshot.network if snapshot is not None else ""]
         left = self._left_open(snapshot) if snapshot is not None else None
         if left is not None:
-            engine.post(node, left.body)
+            engine.post(node, left)
         return engine.ask(node, wish)
 
     def document(self) -> dict[str, Any]:
@@ -216,11 +216,10 @@ class _Alone:
         if self._decided is not None and (kind := shared_as(self._decided, node, wish.verb)) is not None:
             self._journal.fleet(FleetEntry(self._clock.now(), kind.value, wish.name, wish.reason, marked(node)))
 
-    def _left_open(self, snapshot: Snapshot) -> Event | None:
+    def _left_open(self, snapshot: Snapshot) -> Failed | None:
         identity = snapshot.effect_id()
         started = identity is not None and self._started.get(identity, True)
-        now, entropy = self._clock.now(), self._clock.entropy()
-        return recovery.interruption(snapshot, now, entropy, self._epoch, started=started)
+        return recovery.interruption(snapshot, started=started)
 
 
 class _Nobody:

@@ -41,6 +41,7 @@ from usher.daemon import Daemon
 from usher.database.desk import Jobs
 from usher.database.start import Aftermath, open_database, say_full
 from usher.ends import Ends
+from usher.keyplace import KeyPlace
 from usher.logs import TransitionLog, log_report
 from usher.metrics.exporter import Exporter
 from usher.metrics.families import labels
@@ -64,7 +65,7 @@ from usher.status import Status
 from usher.tally import Tally
 from usher.terms import KINDS, led
 from usher.timekeeping import timekeeping_of
-from usher.vault import KeyPlace, Sealing, take_up
+from usher.vault import Sealing, take_up
 
 _logger = logging.getLogger("usher")
 

@@ -39,12 +39,13 @@ class Timekeeper:
         self._handle: asyncio.TimerHandle | None = None
 
     def take_up(self) -> None:
-        """Go on in the time of the process before this one, if the machine has not been started since."""
+        """Go on with the leaps of the process before this one, and in its time if the machine has not started since."""
         with suppress(OSError, ValueError):
-            boot, offset = self._path.read_text("ascii").split()
-            if boot == self._boot:
-                self._noted = int(offset)
-                self._clock.go_on(self._noted)
+            boot, offset, *since_0_3 = self._path.read_text("ascii").split()
+            (leaps,) = since_0_3 or ("0",)
+            noted = int(offset) if boot == self._boot else None
+            self._clock.go_on(int(leaps), noted)
+            self._noted = noted
 
     def start(self) -> None:
         """Note the time now, and whenever it has moved."""
@@ -65,7 +66,7 @@ class Timekeeper:
         new = self._path.with_suffix(".new")
         with suppress(OSError):
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-                file.write(f"{self._boot} {offset}\n")
+                file.write(f"{self._boot} {offset} {self._clock.leaps}\n")
             new.replace(self._path)
             self._noted = offset
 

@@ -21,6 +21,7 @@ from store.entries import FleetEntry
 from store.journal import Journal
 from usher import logs
 from usher.harmless import Harmless
+from usher.keyplace import KeyPlace
 from usher.state import StateDirectory
 
 SETTING: Final = "vault_key_file"
@@ -46,14 +47,6 @@ class VaultKeyError(UsherError):
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPlace:
-    """Where the keys are; `ours` says that usher made the file and may change it."""
-
-    path: Path
-    ours: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Sealing:
     """The vault that is in use, and where its keys are.
 
@@ -68,12 +61,7 @@ class Sealing:
 
 def key_place(named: str, environ: Mapping[str, str], state: StateDirectory) -> KeyPlace:
     """The file of the configuration, else systemd's credential, else the state directory's own."""
-    if named:
-        return KeyPlace(Path(named), ours=False)
-    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
-    if credentials and (Path(credentials) / CREDENTIAL).exists():
-        return KeyPlace(Path(credentials) / CREDENTIAL, ours=False)
-    return KeyPlace(state.vault_key, ours=True)
+    return KeyPlace.find(named, environ, CREDENTIAL, state.vault_key)
 
 
 def open_ring(place: KeyPlace, *, strict: bool = False) -> KeyRing:

@@ -6,6 +6,8 @@ Rules:
 3. A wall clock that jumps is believed after BELIEVED: until then decisions go on in the old time, so that no wait for
    an earlier request ends before that request can be dead. A clock that is slewed is followed at once.
 4. A process goes on in the time of the one before it: a jump while none ran is a jump like any other.
+5. By how much it was set in all is said beside the time (fsm.leaps): what was sent in the minute before a jump is
+   believed is no older for it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ _MILLISECOND: Final = 1_000_000
 _SECOND: Final = 1_000_000_000
 JUMP: Final = 5_000
 """Milliseconds by which a wall clock must change at once to have jumped."""
+SLEWED: Final = 1_000
+"""Milliseconds that slewing may add up to before they count as a leap: a request's life has more to spare."""
 BELIEVED: Final = 60_000
 """Milliseconds until a jump is believed: a request lives no longer (fsm.policy: request_life)."""
 
@@ -42,24 +46,31 @@ class SystemClock:
         self._at = 0
         self._offset = self.wall() - self._passed()
         self._other = self._offset
-        self._believed = 0
+        self._believed = self._slewed = self._leaps = 0
 
     def now(self) -> int:
         """Milliseconds since 1970, without the jumps of the last minute."""
         passed = self._passed()
         offset = self.wall() - passed
         if -JUMP <= offset - self._offset <= JUMP or self._is_believed(offset, passed):
-            self._offset = self._other = offset
+            self._adopt(offset)
         return passed + self._offset
+
+    @property
+    def leaps(self) -> int:
+        """Milliseconds by which `now` has been set in all."""
+        return self._leaps
 
     @property
     def offset(self) -> int:
         """Milliseconds since 1970 at which the machine started, in the time in which decisions are made."""
         return self._offset
 
-    def go_on(self, offset: int) -> None:
-        """Begin in the time that an earlier process on this start of the machine had: this was its offset."""
-        self._offset = self._other = offset
+    def go_on(self, leaps: int, offset: int | None) -> None:
+        """Begin where an earlier process was: with its leaps, and its offset if the machine has not started since."""
+        self._leaps = leaps
+        if offset is not None:
+            self._offset = self._other = offset
 
     def wall(self) -> int:
         """Milliseconds since 1970 as the machine has it at this moment."""
@@ -67,6 +78,12 @@ class SystemClock:
 
     def _passed(self) -> int:
         return self._steady() // _MILLISECOND
+
+    def _adopt(self, offset: int) -> None:
+        self._slewed += offset - self._offset
+        self._offset = self._other = offset
+        if abs(self._slewed) >= SLEWED:
+            self._leaps, self._slewed = self._leaps + self._slewed, 0
 
     def _is_believed(self, offset: int, passed: int) -> bool:
         """Whether the wall clock has kept to its new time for so long."""

@@ -166,12 +166,11 @@ class Engine:
     # -- a turn -------------------------------------------------------------------------------------------------------
 
     def _event(self, body: Body) -> Event:
-        return Event(self._clock.now(), self._clock.entropy(), body, self._epoch)
+        return Event(self._clock.now(), self._clock.entropy(), body, self._epoch, self._clock.leaps)
 
     def _interrupt(self, snapshot: Snapshot, *, started: bool) -> None:
-        at, entropy = self._clock.now(), self._clock.entropy()
-        if (closing := recovery.interruption(snapshot, at, entropy, self._epoch, started=started)) is not None:
-            self._post(snapshot.node, Letter(closing))
+        if (closing := recovery.interruption(snapshot, started=started)) is not None:
+            self.post(snapshot.node, closing)
 
     def _post(self, node: str, letter: Letter) -> None:
         if not self._over and self._mail.begin(node, letter):

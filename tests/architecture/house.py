@@ -33,21 +33,31 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), filename=name(path))
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     """The dotted names of the modules that a module imports, wherever in it."""
+    found: list[str] = []
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
 
 
-def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    """Every call, with the dotted name that is called (as far as it is one)."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+@cache
+def calls(path: Path) -> tuple[tuple[str, ast.Call], ...]:
+    """Every call of a name, with that dotted name."""
+    nodes = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    return tuple((called, node) for node in nodes if (called := dotted(node.func)))
+
+
+def dotted(node: ast.expr) -> str:
+    """The dotted name that an expression is; empty if it is something else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    before = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{before}.{node.attr}" if before and isinstance(node, ast.Attribute) else ""
 
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

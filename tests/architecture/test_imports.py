@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.architecture.house import ROOT, imported, modules, name
 from usher.house import PACKAGES
 
@@ -24,34 +22,37 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "transitions": ("fsm/machine.py", "diagrams/"),
 }
 PURE = set(sys.stdlib_module_names) | {"fsm", "orjson", "transitions"}
-every_module = pytest.mark.parametrize("path", modules(), ids=name)
 
 
 def roots(path: Path) -> set[str]:
     return {used.partition(".")[0] for used in imported(path)}
 
 
-@every_module
-def test_a_library_stays_in_its_room(path: Path):
-    strays = {library for library in roots(path) & ROOMS.keys() if not name(path).startswith(ROOMS[library])}
+def test_a_library_stays_in_its_room():
+    strays = [
+        (name(path), library)
+        for path in modules()
+        for library in sorted(roots(path) & ROOMS.keys())
+        if not name(path).startswith(ROOMS[library])
+    ]
     assert not strays
 
 
-@every_module
-def test_the_machine_needs_next_to_nothing(path: Path):
-    if name(path).startswith("fsm/"):
-        assert roots(path) <= PURE
+def test_the_machine_needs_next_to_nothing():
+    assert not {name(path): roots(path) - PURE for path in modules() if is_pure(path) and roots(path) - PURE}
 
 
-@every_module
-def test_nothing_but_what_is_declared_is_imported(path: Path):
+def is_pure(path: Path) -> bool:
+    return name(path).startswith("fsm/")
+
+
+def test_nothing_but_what_is_declared_is_imported():
     known = set(sys.stdlib_module_names) | set(PACKAGES) | set(ROOMS) | {"orjson"}
-    assert roots(path) <= known
+    assert not {name(path): roots(path) - known for path in modules() if roots(path) - known}
 
 
-@every_module
-def test_no_relative_imports(path: Path):
-    assert "from ." not in path.read_text()
+def test_no_relative_imports():
+    assert not [name(path) for path in modules() if "from ." in path.read_text()]
 
 
 def test_the_contracts_hold():

@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from statistics import median
 
-import pytest
-
 from tests.architecture.house import ROOT, calls, imported, modules, name, public, scripts, tree
 
 LONGEST = 300
@@ -20,74 +18,80 @@ CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.datetime.now", "date.toda
     f"time.{clock}" for clock in ("time", "time_ns", "monotonic", "monotonic_ns")
 }
 KEEPS_TIME = "fsm/runtime/clock.py"
-every_module = pytest.mark.parametrize("path", modules(), ids=name)
-every_file = pytest.mark.parametrize("path", modules() + scripts(), ids=name)
+PROGRAM, ALL = modules(), modules() + scripts()
+TESTS = [path for path in scripts() if not name(path).startswith("benchmarks/")]
 
 
-@every_module
-def test_it_opens_with_its_law(path: Path):
-    said = ast.get_docstring(tree(path)) or ""
-    if path.name in {"__init__.py", "__main__.py"}:
-        return
-    law = "".join(LAW.split(said)[1:])
-    assert 2 <= len(RULE.findall(law)) <= 5, "the docstring needs 'Rules:' and two to five numbered rules"
+def test_each_opens_with_its_law():
+    lawless = [name(path) for path in PROGRAM if path.name not in {"__init__.py", "__main__.py"} and not lawful(path)]
+    assert not lawless, "the docstring needs 'Rules:' and two to five numbered rules"
 
 
-@every_file
-def test_it_is_short(path: Path):
-    length = len(path.read_text().splitlines())
-    assert length < LONGEST
+def lawful(path: Path) -> bool:
+    law = "".join(LAW.split(ast.get_docstring(tree(path)) or "")[1:])
+    return 2 <= len(RULE.findall(law)) <= 5
 
 
-@every_module
-def test_only_the_command_line_prints(path: Path):
+def test_each_is_short():
+    lengths = {name(path): len(path.read_text().splitlines()) for path in ALL}
+    assert not {path: length for path, length in lengths.items() if length >= LONGEST}
+
+
+def test_only_the_command_line_prints():
+    assert not [name(path) for path in PROGRAM if not is_command(path) and "print" in called(path)]
+
+
+def is_command(path: Path) -> bool:
     names = {node.name for node in tree(path).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    if name(path).startswith("usher/") and any(found == "main" or found.startswith("add_") for found in names):
-        return
-    assert "print" not in {called for called, _ in calls(path)}
+    return name(path).startswith("usher/") and any(found == "main" or found.startswith("add_") for found in names)
 
 
-@every_file
-def test_nothing_sleeps_away_its_time(path: Path):
-    assert "time.sleep" not in set(imported(path)) | {called for called, _ in calls(path)}
+def called(path: Path) -> set[str]:
+    return {each for each, _ in calls(path)}
 
 
-@pytest.mark.parametrize("path", scripts(), ids=name)
-def test_tests_wait_for_events(path: Path):
-    if name(path).startswith("benchmarks/"):
-        return
-    waits = [ast.unparse(call) for called, call in calls(path) if called in {"asyncio.sleep", "sleep"}]
-    assert set(waits) <= {"asyncio.sleep(0)"}
+def test_nothing_sleeps_away_its_time():
+    assert not [name(path) for path in ALL if "time.sleep" in set(imported(path)) | called(path)]
 
 
-@pytest.mark.parametrize("path", scripts(), ids=name)
-def test_tests_use_fakes_and_no_patches(path: Path):
-    assert not {used for used in imported(path) if "mock" in used.split(".")}
-    assert "monkeypatch.setattr" not in {called for called, _ in calls(path)}
+def test_tests_wait_for_events():
+    waits = [
+        (name(path), ast.unparse(call))
+        for path in TESTS
+        for each, call in calls(path)
+        if each in {"asyncio.sleep", "sleep"} and ast.unparse(call) != "asyncio.sleep(0)"
+    ]
+    assert not waits
 
 
-@every_module
-def test_deciding_has_no_clock(path: Path):
-    if not name(path).startswith("fsm/") or name(path) == KEEPS_TIME:
-        return
-    assert not CLOCKS & {called for called, _ in calls(path)}
+def test_tests_use_fakes_and_no_patches():
+    mocks = [(name(path), used) for path in scripts() for used in imported(path) if "mock" in used.split(".")]
+    assert not mocks
+    assert not [name(path) for path in scripts() if "monkeypatch.setattr" in called(path)]
 
 
-@every_module
-def test_public_names_say_what_they_are(path: Path):
-    assert not [said for said, node in public(tree(path)) if not ast.get_docstring(node)]
+def test_deciding_has_no_clock():
+    pure = [path for path in PROGRAM if name(path).startswith("fsm/") and name(path) != KEEPS_TIME]
+    assert not [name(path) for path in pure if CLOCKS & called(path)]
 
 
-@every_module
-def test_an_exception_to_the_linter_says_why(path: Path):
+def test_public_names_say_what_they_are():
+    mute = [(name(path), said) for path in PROGRAM for said, node in public(tree(path)) if not ast.get_docstring(node)]
+    assert not mute
+
+
+def test_an_exception_to_the_linter_says_why():
+    assert not [name(path) for path in PROGRAM if unexplained(path)], "# noqa: X reason"
+
+
+def unexplained(path: Path) -> list[str]:
     exceptions = [found.groups() for found in NOQA.finditer(path.read_text())]
     explained = {codes for codes, reason in exceptions if reason.strip()}
-    assert not [codes for codes, _ in exceptions if codes not in explained], "# noqa: X reason"
+    return [codes for codes, _ in exceptions if codes not in explained]
 
 
-@every_file
-def test_nothing_is_left_to_be_done_later(path: Path):
-    assert not UNFINISHED.findall(path.read_text())
+def test_nothing_is_left_to_be_done_later():
+    assert not [name(path) for path in ALL if UNFINISHED.search(path.read_text())]
 
 
 def test_functions_have_a_median_of_a_dozen_lines():

@@ -13,8 +13,8 @@ from store.checkpoints import Checkpoint, take
 from store.repository import open_store
 from tests.fakes.written import write_database
 from usher.audit.keys import AuditKeys
+from usher.keyplace import KeyPlace
 from usher.state import AUDIT_KEY, DATABASE
-from usher.vault import KeyPlace
 
 NOW = 1_795_200_000_000
 KEY = SigningKey.from_seed(b"a" * 32)

@@ -8,7 +8,9 @@ import selectors
 from collections.abc import Callable
 from typing import Any, Final
 
+from fsm.events import Sent
 from fsm.instant import Instant
+from fsm.ports import Clock
 from fsm.runtime.loop import Handle
 from tests.patience import PATIENCE
 
@@ -61,6 +63,10 @@ class JumpingClock:
     def now(self) -> int:
         return START + round((self.monotonic() - 1000.0) * 1000) + self.skew
 
+    @property
+    def leaps(self) -> int:
+        return self.skew
+
     def wall(self) -> int:
         return self.now()
 
@@ -76,6 +82,11 @@ class JumpingClock:
     def leap(self, milliseconds: int) -> None:
         """Set the wall clock forward, or back."""
         self.skew += milliseconds
+
+
+def sent_over(clock: Clock, connection: str) -> Sent:
+    """A request that is handed over now."""
+    return Sent(clock.now(), connection, clock.leaps)
 
 
 class Turns:

@@ -60,6 +60,10 @@ class FixedClock:
     def now(self) -> int:
         return self.at
 
+    @property
+    def leaps(self) -> int:
+        return 0
+
     def wall(self) -> int:
         return self.now()
 

@@ -19,7 +19,6 @@ from fsm.events import (
     JwtFacts,
     KeyFacts,
     Payload,
-    Sent,
     Sighting,
     TokenFacts,
     Verdict,
@@ -28,7 +27,7 @@ from fsm.ports import Outcome
 from fsm.quiet import AGENT, configuration
 from fsm.reasons import Reason
 from fsm.snapshot import Facts
-from tests.fakes.clock import pass_time
+from tests.fakes.clock import pass_time, sent_over
 from tests.fakes.runtime import DIGEST, Rig, done, failed
 
 TIMEOUT = 5.0
@@ -96,7 +95,7 @@ class Servers:
         if SPECS[intent.effect].port is not Port.RPC:
             await pass_time(self._random.uniform(0.0, 0.5))
             return done(intent, self._own(intent, facts))
-        sent = Sent(rig.clock.now(), f"connection-{rig.store.epoch}")
+        sent = sent_over(rig.clock, f"connection-{rig.store.epoch}")
         server = self.servers[intent.id.node]
         if server.mode is not Mode.PROVISIONING:
             gone = Sighting(present=False)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from fsm.effects import Effect, Intent
 from fsm.errors import CallError
-from fsm.events import HintKind, Operator, Sent, Sighting, Verb
+from fsm.events import HintKind, Operator, Sighting, Verb
 from fsm.policy import Policy
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
 from fsm.snapshot import Snapshot
-from tests.fakes.clock import JumpingClock
+from tests.fakes.clock import JumpingClock, sent_over
 from tests.fakes.rpc import FakeRpc
 from tests.fakes.runtime import CONNECTION, LawfulStore, Performer, Watcher, done
 from usher.networks.engines import Engines
@@ -41,10 +41,10 @@ class Within(Performer):
 
     def gone(self, intent: Intent) -> Outcome:
         """Nobody is there."""
-        return done(intent, Sighting(present=False), Sent(self._clock.now(), CONNECTION))
+        return done(intent, Sighting(present=False), sent_over(self._clock, CONNECTION))
 
     def _found(self, intent: Intent) -> Outcome:
-        return done(intent, Sighting(present=True, age=3_600_000), Sent(self._clock.now(), CONNECTION))
+        return done(intent, Sighting(present=True, age=3_600_000), sent_over(self._clock, CONNECTION))
 
 
 @dataclass

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsm.errors import CallError
-from fsm.events import Certainty, Sent
+from fsm.events import Certainty
 from fsm.ports import Clock, Reply, Request
 from fsm.reasons import Reason
+from tests.fakes.clock import sent_over
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class FakeRpc:
         self.calls.append(request)
         if not self.connection:
             raise CallError(Certainty.NOT_SENT, Reason.DISCONNECTED)
-        sent = Sent(self.clock.now(), self.connection)
+        sent = sent_over(self.clock, self.connection)
         said = self._next(request)
         if callable(said):
             said = said(request)

@@ -46,7 +46,7 @@ from fsm.snapshot import Snapshot
 from fsm.states import State
 from fsm.unit import Unit
 from store.entries import Status
-from tests.fakes.clock import JumpingClock, JumpingLoop, settle
+from tests.fakes.clock import JumpingClock, JumpingLoop, sent_over, settle
 from tests.fakes.store import MemoryStore
 
 POLICY = Policy(signer="ab12")
@@ -151,7 +151,7 @@ class Performer:
         return answer
 
     def _well(self, intent: Intent) -> Outcome:
-        sent = Sent(self._clock.now(), CONNECTION) if SPECS[intent.effect].port in TO_NODES else None
+        sent = sent_over(self._clock, CONNECTION) if SPECS[intent.effect].port in TO_NODES else None
         return done(intent, sent=sent)
 
 

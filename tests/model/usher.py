@@ -123,13 +123,13 @@ def conclude(rules: Rules, world: World, outcome: Outcome) -> World:
 def crash(rules: Rules, world: World) -> World:
     """Usher is killed and starts again: what it held in memory is lost."""
     reborn = world._replace(epoch=world.epoch + 1, connection=world.connection + 1, waiting=None)
-    event = interruption(world.snapshot, world.now, ENTROPY, reborn.epoch, started=world.started)
-    must((event is None) == (world.snapshot.open is None), 8, "a start leaves no effect of an older epoch open")
-    if event is None:
+    closing = interruption(world.snapshot, started=world.started)
+    must((closing is None) == (world.snapshot.open is None), 8, "a start leaves no effect of an older epoch open")
+    if closing is None:
         return reborn._replace(started=False)
     certainty = Certainty.INTERRUPTED if world.started else Certainty.NOT_SENT
     after = reborn._replace(truth=_learnt(world, Outcome(certainty)))
-    return post(rules, after, event.body)._replace(started=False)
+    return post(rules, after, closing)._replace(started=False)
 
 
 # -- outcomes ---------------------------------------------------------------------------------------------------------

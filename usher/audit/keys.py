@@ -17,8 +17,8 @@ from fsm.errors import UsherError
 from security.auditkey import read_audit_keys, write_audit_keys
 from security.keys import SigningKey
 from store.checkpoints import Signed
+from usher.keyplace import KeyPlace
 from usher.state import StateDirectory
-from usher.vault import KeyPlace
 
 SETTING: Final = "audit.key_file"
 CREDENTIAL: Final = "usher-audit-key"
@@ -77,12 +77,7 @@ class AuditKeys:
 
 def audit_key_place(named: str, environ: Mapping[str, str], state: StateDirectory) -> KeyPlace:
     """The file of the configuration, else systemd's credential, else the state directory's own."""
-    if named:
-        return KeyPlace(Path(named), ours=False)
-    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
-    if credentials and (Path(credentials) / CREDENTIAL).exists():
-        return KeyPlace(Path(credentials) / CREDENTIAL, ours=False)
-    return KeyPlace(state.audit_key, ours=True)
+    return KeyPlace.find(named, environ, CREDENTIAL, state.audit_key)
 
 
 def open_keys(place: KeyPlace) -> AuditKeys:

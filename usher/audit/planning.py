@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 
 import orjson
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from store.connections import Database
 from store.identity import opened
 from store.pruning import Unmade, link_below, make_bases, plan
@@ -32,17 +32,8 @@ _EVERY: Final = 1000
 _NONE: Final = {"hash": "", "bases": 0, "digest": "", "unmade": None, "unmade_nodes": 0}
 
 
-class UnpruneableError(UsherError):
+class UnpruneableError(ProblemError):
     """History cannot be pruned"""
-
-    def __init__(self, problem: str) -> None:
-        """Hold why, and what to do."""
-        super().__init__()
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """One sentence."""
-        return self.problem
 
 
 def planned(path: Path, before: int, out: Path, say: Callable[[str], None]) -> Document:

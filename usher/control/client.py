@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError, UsherError
 from fsm.events import Verb
 from usher.control.protocol import MOST, Ask, Command
 from usher.state import StateDirectory
@@ -40,17 +40,8 @@ class NoDaemonError(UsherError):
         )
 
 
-class RefusedError(UsherError):
+class RefusedError(ProblemError):
     """The daemon did not take the request"""
-
-    def __init__(self, problem: str) -> None:
-        """Hold its words."""
-        super().__init__()
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """Its words."""
-        return self.problem
 
 
 def ask(

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from fsm.events import Verb
 from fsm.identity import is_safe
 
@@ -49,17 +49,8 @@ _ARGUED: Final = frozenset({Command.DATABASE, Command.PLAN, Command.DISCOVER})
 """What has arguments."""
 
 
-class AskError(UsherError):
+class AskError(ProblemError):
     """The request cannot be used"""
-
-    def __init__(self, problem: str) -> None:
-        """Hold what is wrong with it."""
-        super().__init__()
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """What is wrong."""
-        return self.problem
 
 
 @dataclass(frozen=True, slots=True)

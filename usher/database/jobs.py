@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 
 if TYPE_CHECKING:
     from usher.database.desk import Desk
@@ -50,17 +50,8 @@ AUDITS: Final[dict[str, str]] = {
 """The jobs of `usher audit`, which the audit key signs for."""
 
 
-class JobError(UsherError):
+class JobError(ProblemError):
     """The job cannot be done"""
-
-    def __init__(self, problem: str) -> None:
-        """Hold what is wrong and what to do, in words."""
-        super().__init__()
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """Its words."""
-        return self.problem
 
 
 def _nothing(_: Any) -> None:

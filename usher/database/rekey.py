@@ -24,7 +24,8 @@ from store.upkeep import Resealed, reseal, vacuum
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
 from usher.effects.hand import blob_place, entry_place
-from usher.vault import SETTING, KeyPlace, Sealing, key_place
+from usher.keyplace import KeyPlace
+from usher.vault import SETTING, Sealing, key_place
 from usher.views.common import file
 
 _PASSES: Final = 20

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from fsm.events import Verb
 from store.entries import FleetEntry
 from store.journal import Journal
@@ -27,17 +27,8 @@ VERBS: Final = (Verb.REPROVISION, Verb.RESTART, Verb.SHUTDOWN)
 """What can be asked of the fleet."""
 
 
-class PlanError(UsherError):
+class PlanError(ProblemError):
     """The plan cannot be used"""
-
-    def __init__(self, problem: str) -> None:
-        """Hold what is wrong."""
-        super().__init__()
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """What is wrong."""
-        return self.problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from fsm.identity import is_safe
 from fsm.snapshot import Snapshot
 from fsm.states import State
@@ -26,17 +26,8 @@ LARGEST = 16 * 1024 * 1024
 """Bytes of a file of names."""
 
 
-class SelectionError(UsherError):
+class SelectionError(ProblemError):
     """The nodes cannot be told from the arguments"""
-
-    def __init__(self, problem: str) -> None:
-        """Hold what is wrong, with the next step."""
-        super().__init__()
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """What is wrong."""
-        return self.problem
 
 
 @dataclass(frozen=True, slots=True)

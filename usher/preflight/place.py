@@ -20,9 +20,10 @@ from security.problems import CredentialError
 from security.vaultfile import read_ring
 from usher.audit.keys import audit_key_place, read_keys
 from usher.config.site import Site
+from usher.keyplace import KeyPlace
 from usher.preflight.verdicts import Check, doubtful, fine, wrong
 from usher.state import LOCK, LONGEST_SOCKET, StateDirectory
-from usher.vault import SETTING, KeyPlace, key_place
+from usher.vault import SETTING, key_place
 
 NAME: Final = "state directory"
 _MB: Final = 1_000_000

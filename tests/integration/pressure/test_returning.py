@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from fsm.effects import SPECS, Effect, Intent, Port
-from fsm.events import Certainty, HintKind, Sent, Sighting
+from fsm.events import Certainty, HintKind, Sighting
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.admission import WIDEST
@@ -14,7 +14,7 @@ from fsm.runtime.observer import Transition
 from fsm.runtime.pressure import DUES, NAMES
 from fsm.snapshot import Snapshot
 from fsm.states import State
-from tests.fakes.clock import pass_time
+from tests.fakes.clock import pass_time, sent_over
 from tests.fakes.runtime import CONNECTION, Rig, done, failed, names, virtual
 
 FLEET = 1000
@@ -49,7 +49,7 @@ class Broker:
         rig.watcher.moved = moved  # type: ignore[method-assign]
 
     async def _carry(self, intent: Intent) -> Outcome:
-        begun, sent = self.here, Sent(self._rig.clock.now(), CONNECTION)
+        begun, sent = self.here, sent_over(self._rig.clock, CONNECTION)
         await pass_time(0.05)
         if begun and self.here:
             return self._rig.performer._well(intent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -128,8 +128,22 @@ async def listening(url: str, report: Heard[Report]) -> Connection:
     return link
 
 
+async def closed(link: Connection) -> None:
+    """As an end in order has it."""
+    await link.close()
+
+
+async def abandoned(_: Connection) -> None:
+    """As a loop has it that ends before whoever started this could close it: a stop in the middle of a start."""
+    ours = [task for task in asyncio.all_tasks() if task.get_name().startswith(("connection", "login"))]
+    for task in ours:
+        task.cancel()
+    await asyncio.gather(*ours, return_exceptions=True)
+
+
+@pytest.mark.parametrize("end", [closed, abandoned])
 @pytest.mark.parametrize("turns", range(0, 60, 20))
-async def test_it_can_be_closed_at_every_turn_of_a_login(turns: int):
+async def test_it_can_be_ended_at_every_turn_of_a_login(turns: int, end: Callable[[Connection], Awaitable[None]]):
     """A cancellation that comes together with what nats-py waits for is lost there; it ends all the same."""
     greeting = b'INFO {"max_payload":1048576}\r\nPONG\r\nPONG\r\n'
     for count in range(turns, turns + 20):
@@ -141,7 +155,7 @@ async def test_it_can_be_closed_at_every_turn_of_a_login(turns: int):
             for _ in range(count):
                 await asyncio.sleep(0)
             async with asyncio.timeout(10):
-                await link.close()
+                await end(link)
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith(("connection", "login"))]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
@@ -123,6 +125,36 @@ def test_any_recorded_life_replays_and_a_row_that_is_taken_out_of_it_is_missed(l
     cut = Walk(unseen(NODE), {life.policy.hash: life.policy})
     judged = [cut.step(row).judged for row in rows[1:]]
     assert judged == [Judged.DIVERGES, *[Judged.UNDECIDED] * (len(rows) - 2)][: len(judged)]
+
+
+@settings(max_examples=50)
+@given(lives(), st.integers(0, 60), st.sampled_from([3_600_000, -3_600_000, 90_000, -90_000]))
+def test_a_clock_that_is_set_changes_no_decision(life: Life, cut: int, leap: int):
+    snapshot = unseen(NODE)
+    for number, (event, decided) in enumerate(life):
+        leaps = leap if number >= cut else 0
+        doing = snapshot.doing
+        if doing is not None and doing.effect is Effect.SIGN_TOKEN:
+            return  # claims say what time it was when they were made, and may be too old for the new one
+        decision = decide(snapshot, at_another_time(event, snapshot, leaps), life.policy)
+        assert isinstance(decision, Decision)
+        assert decision.row is decided.row
+        snapshot = decision.snapshot
+        assert waits(snapshot, leaps) == waits(decided.snapshot, 0)
+
+
+def at_another_time(event: Event, snapshot: Snapshot, leaps: int) -> Event:
+    """The same happens while the clock is set by so much; the request may be of before."""
+    body = event.body
+    if isinstance(body, Due) and snapshot.awaited is not None:
+        body = replace(body, at=snapshot.awaited.at)
+    return replace(event, at=event.at + leaps, leaps=leaps, body=body)
+
+
+def waits(snapshot: Snapshot, leaps: int) -> list[int]:
+    """What is measured of a node."""
+    quiets = [each.until - leaps for each in (snapshot.quiet, snapshot.pairing) if each is not None]
+    return [*quiets, *([snapshot.awaited.at - leaps] if snapshot.awaited else [])]
 
 
 @settings(max_examples=50)

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.effects import SPECS, Effect, Feature, Intent, Port
-from fsm.events import Certainty, CsrFacts, Sent, Sighting
+from fsm.events import Certainty, CsrFacts, Sighting
 from fsm.policy import Policy
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
-from tests.fakes.clock import JumpingClock, pass_time
+from tests.fakes.clock import JumpingClock, pass_time, sent_over
 from tests.fakes.runtime import LawfulStore, Rig, done, failed, names, virtual
 from tests.property.runtime.test_fleets import dies, relisted
 
@@ -95,7 +95,7 @@ class Machines:
         return rig
 
     async def _performed(self, rig: Rig, intent: Intent) -> Outcome:  # noqa: PLR0911 one answer for each case
-        node, sent = intent.id.node, Sent(rig.clock.now(), f"c{intent.id.epoch}")
+        node, sent = intent.id.node, sent_over(rig.clock, f"c{intent.id.epoch}")
         await pass_time(self.random.uniform(0, 0.5))
         if SPECS[intent.effect].port is not Port.RPC:
             return done(intent)

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.effects import SPECS, Effect, Intent, Port
-from fsm.events import Certainty, HintKind, Sent, Sighting
+from fsm.events import Certainty, HintKind, Sighting
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
 from fsm.unit import Unit
-from tests.fakes.clock import JumpingClock, pass_time
+from tests.fakes.clock import JumpingClock, pass_time, sent_over
 from tests.fakes.runtime import CONNECTION, POLICY, LawfulStore, Rig, done, failed, names, virtual
 
 HOUR = 3600.0
@@ -41,7 +41,7 @@ class Unkind:
             rig.performer.scripts[effect] = self.act
 
     async def act(self, intent: Intent) -> Outcome:
-        sent = Sent(self._rig.clock.now(), CONNECTION) if SPECS[intent.effect].port is Port.RPC else None
+        sent = sent_over(self._rig.clock, CONNECTION) if SPECS[intent.effect].port is Port.RPC else None
         await pass_time(self._random.uniform(0, 2))
         if self._random.random() >= self._chance:
             return done(intent, sent=sent)

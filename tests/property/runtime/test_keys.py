@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.effects import SPECS, Effect, Feature, Intent, Port
-from fsm.events import Certainty, HelperFacts, PairFacts, Sent, Sighting, Verdict
+from fsm.events import Certainty, HelperFacts, PairFacts, Sighting, Verdict
 from fsm.pairing import PAIRS
 from fsm.policy import Policy
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
-from tests.fakes.clock import pass_time
+from tests.fakes.clock import pass_time, sent_over
 from tests.fakes.runtime import DIGEST, LawfulStore, Rig, done, failed, virtual
 from tests.property.runtime import test_certificates as certificates
 from tests.property.runtime.test_certificates import HOUR, TIMEOUT, Machines, Request
@@ -55,7 +55,7 @@ class Keyless(Machines):
             super().act(request)
 
     async def _performed(self, rig: Rig, intent: Intent) -> Outcome:
-        node, sent = intent.id.node, Sent(rig.clock.now(), f"c{intent.id.epoch}")
+        node, sent = intent.id.node, sent_over(rig.clock, f"c{intent.id.epoch}")
         await pass_time(self.random.uniform(0, 0.5))
         if intent.effect is Effect.RUN_HELPER:
             return done(intent, HelperFacts(DIGEST, Verdict.CONFIGURE, "", key=True))

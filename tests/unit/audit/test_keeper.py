@@ -34,9 +34,9 @@ from usher.audit.keeper import Keeper
 from usher.audit.keys import AuditKeys, open_keys
 from usher.audit.verify import examine
 from usher.config.audit import AuditSettings
+from usher.keyplace import KeyPlace
 from usher.metrics.catalogue import families
 from usher.state import StateDirectory
-from usher.vault import KeyPlace
 
 
 def told() -> Transition:

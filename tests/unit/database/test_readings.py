@@ -25,8 +25,9 @@ from usher.database.desk import Jobs
 from usher.database.jobs import Document, JobError
 from usher.database.output import lines
 from usher.harmless import Harmless
+from usher.keyplace import KeyPlace
 from usher.state import DATABASE, VAULT_KEY, StateDirectory
-from usher.vault import KeyPlace, Sealing
+from usher.vault import Sealing
 from usher.views import common
 
 FAILED, DEFERRED, READ = "web2.example.net", "db1.example.net", "web4.example.net"

@@ -25,8 +25,9 @@ from tests.fakes.units import Life
 from usher import cli
 from usher.database.desk import Jobs
 from usher.effects.hand import blob_place, entry_place
+from usher.keyplace import KeyPlace
 from usher.state import StateDirectory
-from usher.vault import KeyPlace, Sealing
+from usher.vault import Sealing
 
 NOW = 1_795_200_000_000
 OLD = VaultKey.of(b"o" * 32)

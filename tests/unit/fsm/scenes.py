@@ -112,8 +112,8 @@ class Scene:
     def crash(self, *, started: bool = True) -> Scene:
         """Usher is killed and starts again."""
         self.epoch, self.connection = self.epoch + 1, self.connection + "+"
-        event = interruption(self.snapshot, self.now, self.entropy, self.epoch, started=started)
-        return self.post(event.body) if event else self
+        closing = interruption(self.snapshot, started=started)
+        return self.post(closing) if closing else self
 
     def usual(self, effect: Effect) -> Payload:  # noqa: C901, PLR0911 one answer for each effect
         """What an effect brings where all goes well."""

@@ -9,11 +9,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fsm.effects import Effect, Intent
-from fsm.events import Certainty, HelperFacts, HintKind, Sent, Sighting, Verb, Verdict
+from fsm.events import Certainty, HelperFacts, HintKind, Sighting, Verb, Verdict
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
-from tests.fakes.clock import pass_time
+from tests.fakes.clock import pass_time, sent_over
 from tests.fakes.runtime import CONNECTION, DIGEST, NODE, Rig, done, failed, names, virtual
 from tests.fakes.scrape import Scrape
 from transport.reports import Connected, Disconnected
@@ -92,7 +92,7 @@ async def test_a_failure_is_counted_once_for_each_generation(rig: Rig):
     scrape = Scrape(rig)
 
     def refuses(intent: Intent) -> Outcome:
-        sent = Sent(rig.clock.now(), CONNECTION)
+        sent = sent_over(rig.clock, CONNECTION)
         return failed(intent, Certainty.REFUSED, Reason.REFUSED, sent=sent)
 
     rig.performer.scripts[Effect.CONFIGURE] = refuses

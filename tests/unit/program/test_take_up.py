@@ -11,12 +11,12 @@ import pytest
 from diagrams.lives import killed, openings
 from fsm.demand import ON_DEMAND
 from fsm.effects import SPECS, Effect, Feature, Intent
-from fsm.events import Certainty, CsrFacts, HelperFacts, Operator, Sent, Sighting, Verb, Verdict
+from fsm.events import Certainty, CsrFacts, HelperFacts, Operator, Sighting, Verb, Verdict
 from fsm.policy import Policy
 from fsm.ports import Outcome
 from fsm.recovery import waits_until_quiet
 from fsm.states import State
-from tests.fakes.clock import JumpingClock, pass_time
+from tests.fakes.clock import JumpingClock, pass_time, sent_over
 from tests.fakes.control import STATUS
 from tests.fakes.log import Log
 from tests.fakes.runtime import CONNECTION, DIGEST, POLICY, LawfulStore, Rig, done, names, virtual
@@ -178,12 +178,12 @@ async def test_a_restart_that_never_left_is_counted_when_its_look_has_shown_it()
     restarted: set[str] = set()
 
     def look(intent: Intent) -> Outcome:
-        sent = Sent(clock.now(), CONNECTION)
+        sent = sent_over(clock, CONNECTION)
         return done(intent, None if intent.id.node in restarted else same, sent)
 
     def restart(intent: Intent) -> Outcome:
         restarted.add(intent.id.node)
-        return done(intent, sent=Sent(clock.now(), CONNECTION))
+        return done(intent, sent=sent_over(clock, CONNECTION))
 
     begun.rig.performer.scripts |= {Effect.LOOK: look, Effect.RESTART: restart}
     begun.start()

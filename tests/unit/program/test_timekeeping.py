@@ -53,6 +53,33 @@ async def test_a_clock_that_was_set_while_nobody_ran_has_jumped(tmp_path: Path, 
     assert again.now() == START + BELIEVED + leap
 
 
+async def test_by_how_much_the_clock_was_set_outlives_the_machine(tmp_path: Path):
+    machine = Machine()
+    clock = machine.clock()
+    keeper = Timekeeper(tmp_path, clock, "one")
+    keeper.take_up()
+    keeper.start()
+    machine.wall += HOUR
+    assert clock.now() == START
+    machine.wall += BELIEVED
+    machine.steady += BELIEVED
+    keeper.stop()
+    assert clock.leaps == HOUR
+    for boot in ("one", "two", "three"):
+        again = machine.clock()
+        await once(tmp_path, again, boot)
+        assert again.leaps == HOUR
+
+
+async def test_a_note_of_a_release_that_knew_no_leaps_is_read(tmp_path: Path):
+    machine = Machine()
+    (tmp_path / FILE).write_text(f"one {START - 1_000_000}\n")
+    machine.wall += HOUR
+    clock = machine.clock()
+    await once(tmp_path, clock)
+    assert (clock.now(), clock.leaps) == (START, 0)
+
+
 async def test_after_a_start_of_the_machine_only_the_wall_clock_knows(tmp_path: Path):
     machine = Machine()
     await once(tmp_path, machine.clock(), "one")
@@ -62,7 +89,9 @@ async def test_after_a_start_of_the_machine_only_the_wall_clock_knows(tmp_path: 
     assert clock.now() == START + HOUR
 
 
-@pytest.mark.parametrize("text", [b"", b"one", b"one two three", b"one x", b"\xff\xff", b"one 1 2", bytes(10_000)])
+@pytest.mark.parametrize(
+    "text", [b"", b"one", b"one two three", b"one x", b"\xff\xff", b"one 1 x", b"one 1 2 3", bytes(10_000)]
+)
 async def test_a_note_that_cannot_be_read_is_none(tmp_path: Path, text: bytes):
     (tmp_path / FILE).write_bytes(text)
     clock = Machine().clock()

@@ -16,8 +16,9 @@ from store.repository import open_store
 from tests.fakes.log import Log
 from tests.fakes.written import LIVES, RING, write_database
 from usher.effects.hand import FactsLostError, Hand, Name
+from usher.keyplace import KeyPlace
 from usher.state import DATABASE, StateDirectory
-from usher.vault import LOST, KeyPlace, VaultKeyError, key_place, open_ring, take_up
+from usher.vault import LOST, VaultKeyError, key_place, open_ring, take_up
 from usher.views import common
 
 READ = "web4.example.net"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsm.runtime.clock import BELIEVED, JUMP, SystemClock
+from fsm.runtime.clock import BELIEVED, JUMP, SLEWED, SystemClock
 
 NOW = 1_795_200_000_000
 HOUR = 3_600_000
@@ -109,9 +109,28 @@ def test_a_process_goes_on_in_the_time_of_the_one_before(leap: int):
     machine.passes(1000)
     machine.wall += leap  # while none runs
     machine.clock = machine.process()
-    machine.clock.go_on(offset)
+    machine.clock.go_on(7, offset)
     assert machine.passes(1000) == 2000
+    assert machine.clock.leaps == 7
     assert machine.passes(BELIEVED) == 2000 + BELIEVED + leap
+    assert machine.clock.leaps == 7 + leap
+
+
+@pytest.mark.parametrize("leap", [HOUR, -HOUR, JUMP + 1, -JUMP - 1])
+def test_what_passed_is_the_time_without_the_leaps(leap: int):
+    machine = Machine()
+    machine.jumps(leap)
+    for passed in range(0, 2 * BELIEVED, 7_000):
+        assert machine.passes(7_000) - machine.clock.leaps == passed + 7_000
+    assert machine.clock.leaps == leap
+
+
+@pytest.mark.parametrize("step", [1, -1, 999, -999, JUMP, -JUMP])
+def test_slewing_counts_once_it_adds_up(step: int):
+    machine = Machine()
+    for steps in range(1, 20):
+        machine.jumps(step)
+        assert abs(steps * step - machine.clock.leaps) < SLEWED
 
 
 def test_each_entropy_is_another():

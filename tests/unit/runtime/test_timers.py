@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 from fsm.effects import Effect, Intent
-from fsm.events import Certainty, DueKind, Sent, Verb
+from fsm.events import Certainty, DueKind, Verb
 from fsm.machine import Decision
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.runtime.timers import MOST, PACE, Timers
 from fsm.snapshot import Awaited
 from fsm.states import State
-from tests.fakes.clock import JumpingClock, Turns, pass_time, settle
+from tests.fakes.clock import JumpingClock, Turns, pass_time, sent_over, settle
 from tests.fakes.runtime import CONNECTION, NODE, Rig, failed, virtual
 
 HOUR = 3600_000
@@ -170,7 +170,7 @@ async def test_quiet_is_waited_for_no_longer_than_a_request_lives(rig: Rig, leap
 
     def once(intent: Intent) -> Outcome:
         if silent.pop() if silent else False:
-            sent = Sent(rig.clock.now(), CONNECTION)
+            sent = sent_over(rig.clock, CONNECTION)
             return failed(intent, Certainty.UNKNOWN, Reason.NO_ANSWER, sent=sent)
         return rig.performer._well(intent)
 
