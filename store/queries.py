@@ -55,13 +55,6 @@ WHERE state <> 'unseen' GROUP BY mark ORDER BY nodes DESC, mark
 _PATH: Final = ".".join((KEYS[Snapshot]["facts"], KEYS[Facts]["token"], KEYS[TokenFacts]["expires"]))
 ENDS: Final = f"json_extract(CAST(body AS TEXT), '$.{_PATH}')"
 """When the server token of a node ends (Unix seconds), of its snapshot."""
-ENDING: Final = f"""
-SELECT node, {ENDS} AS ends FROM nodes WHERE state = 'provisioned' AND ends <= ? ORDER BY ends, node LIMIT ?
-"""  # noqa: S608 constants
-ENDS_BY_DAY: Final = f"""
-SELECT {ENDS} / 86400 AS day, count(*) AS nodes FROM nodes WHERE state = 'provisioned' AND day IS NOT NULL GROUP BY day
-"""  # noqa: S608 constants
-"""A look at every provisioned node."""
 NETWORK: Final = f"json_extract(CAST(body AS TEXT), '$.{KEYS[Snapshot]['network']}')"
 """The network of a node's record, of its snapshot; null where there was one alone."""
 NETWORKS: Final = f"""
@@ -91,6 +84,22 @@ def nodes(network: str) -> str:
 def waiting(network: str) -> str:
     """The waiting room, who waits longest first."""
     return f"{nodes(network)} WHERE {_IN_THE_WAITING_ROOM} ORDER BY since LIMIT ?"
+
+
+def ending(network: str) -> str:
+    """Provisioned nodes whose token ends until then, of one network or of any; `network` is ALONE or NAMED."""
+    return f"""
+SELECT node, {ENDS} AS ends, {network} FROM nodes
+WHERE state = 'provisioned' AND ends <= ? AND network = ifnull(?, network) ORDER BY ends, node LIMIT ?
+"""  # noqa: S608 constants
+
+
+def ends_by_day(network: str) -> str:
+    """How many tokens end on which day, by network: a look at every provisioned node."""
+    return f"""
+SELECT {network}, {ENDS} / 86400 AS day, count(*) AS nodes FROM nodes
+WHERE state = 'provisioned' AND day IS NOT NULL GROUP BY network, day
+"""  # noqa: S608 constants
 
 
 def failures(network: str) -> str:

@@ -182,13 +182,20 @@ class Reader:
         """How many nodes let us in with which token last, by mark, the most frequent first; a look at every node."""
         return tuple(Marked(**row) for row in self.rows(sql.MARKS))
 
-    def ending(self, until: int, limit: int | None = None) -> tuple[EndView, ...]:
-        """Provisioned nodes whose server token ends until then (Unix seconds), soonest first; a look at all of them."""
-        return tuple(EndView(**row) for row in self.rows(sql.ENDING, (until, -1 if limit is None else limit)))
+    def ending(self, until: int, limit: int | None = None, network: str | None = None) -> tuple[EndView, ...]:
+        """Provisioned nodes whose server token ends until then (Unix seconds), soonest first; a look at all of them.
 
-    def ends_by_day(self) -> dict[int, int]:
-        """How many provisioned nodes' server tokens end on which day since 1970; a look at them all."""
-        return {row["day"]: row["nodes"] for row in self.rows(sql.ENDS_BY_DAY)}
+        `network` None is whichever.
+        """
+        values = (until, network, -1 if limit is None else limit)
+        return tuple(EndView(**row) for row in self.rows(sql.ending(self._network), values))
+
+    def ends_by_day(self) -> dict[tuple[str, int], int]:
+        """How many provisioned nodes' server tokens end, by the network of their record and day since 1970.
+
+        A look at them all.
+        """
+        return {(row["network"], row["day"]): row["nodes"] for row in self.rows(sql.ends_by_day(self._network))}
 
     def oldest_waiting(self, limit: int = 10) -> tuple[NodeView, ...]:
         """The waiting room, who waits longest first."""

@@ -88,10 +88,11 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class EndView:
-    """A provisioned node, and when its server token ends (Unix seconds)."""
+    """A provisioned node, when its server token ends (Unix seconds), and its network."""
 
     node: str
     ends: int
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,12 @@ from usher.cluster.council import Council
 from usher.cluster.kept import marked, shared_as
 from usher.cluster.peers import Peers
 from usher.demand.plan import note
-from usher.demand.searching import search
 from usher.denied import Denial, after, refuse_unknown
 from usher.intake import refusal
 from usher.leading import Leadership
 from usher.network import Way
 from usher.networks.engines import Engines
+from usher.networks.fleets import Fleets
 from usher.networks.member import Common, Given, Member
 from usher.networks.owners import Elsewhere, Owners
 from usher.terms import NEVER, Led
@@ -69,11 +69,11 @@ class Daemon:
         self.owners = Owners(names, journal.load, clock.now, foreign=foreign)
         common = Common(journal, vault, epoch, self.owners, self._fatal)
         first = Member(networks[0], common)
-        self.fleet = first.network.fleet
-        self.members = (first, *(Member(given, common, self.fleet) for given in networks[1:]))
+        self.members = (first, *(Member(given, common) for given in networks[1:]))
+        self.fleets = Fleets({member.name: member.network.fleet for member in self.members}, clock.now)
         engines = {member.name: member.engine for member in self.members}
         self.owners.employ(engines)
-        self.engine = Engines(engines, self.owners, journal.load)
+        self.engine = Engines(engines, self.owners, journal.load, self.fleets.refuses)
         self.paused: FleetEntry | None = None
         self.denied: tuple[Denial, ...] = ()
         journal.on_broken = self._fatal
@@ -190,8 +190,8 @@ class Daemon:
         return await note(self.journal, self.clock.now(), name, reason, arguments, nodes)
 
     async def discover(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Who is in the fleet now."""
-        return await search(self.fleet, arguments)
+        """Who is in the fleet now, in each network that can be asked or in the chosen one."""
+        return await self.fleets.search(arguments)
 
     def carry(self, node: str, wish: Operator) -> Answer:
         """A wish, straight to the engines (usher.cluster.council.Carried)."""

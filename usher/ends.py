@@ -6,6 +6,7 @@ A server whose token has ended is let in nowhere, and goes back into provisionin
 Rules:
 1. It is counted by day, from the database at the start, and moves with committed transitions only.
 2. It warns of a day within SOON on which many tokens end, and many are a share of all: a fleet of ten has no cliff.
+3. Each network counts its own: it has a signer of its own, and is renewed by itself.
 """
 
 from __future__ import annotations
@@ -33,36 +34,42 @@ SHARE: Final = 0.2
 
 
 class Ends:
-    """fsm.runtime.observer.Observer that counts the ends of provisioned nodes' tokens, by day since 1970."""
+    """fsm.runtime.observer.Observer that counts when provisioned nodes' tokens end, by network and day since 1970."""
 
-    def __init__(self, days: Mapping[int, int]) -> None:
-        """Begin with what the database counts."""
-        self.days: Counter[int] = Counter(days)
+    def __init__(self, days: Mapping[tuple[str, int], int], first: str = "") -> None:
+        """Begin with what the database counts; records that name no network are those of `first`."""
+        self._first = first
+        self.days: dict[str, Counter[int]] = {}
+        for (network, day), count in days.items():
+            self._count(network, day, count)
 
-    def cliff(self, now: int) -> tuple[int, int]:
+    def cliff(self, now: int, network: str = "") -> tuple[int, int]:
         """The day within SOON on which most tokens end, and how many; (0, 0) if no day has many. `now` in seconds."""
-        soon = {day: count for day, count in self.days.items() if count and day * DAY < now + SOON}
+        days = self.days.get(network, Counter())
+        soon = {day: count for day, count in days.items() if day * DAY < now + SOON}
         if not soon:
             return 0, 0
         day = max(soon, key=lambda each: (soon[each], -each))
-        return (day, soon[day]) if soon[day] >= max(LEAST, SHARE * self.days.total()) else (0, 0)
+        return (day, soon[day]) if soon[day] >= max(LEAST, SHARE * days.total()) else (0, 0)
 
-    def expiry(self, now: int) -> Expiry:
-        """For the status; `now` in milliseconds."""
-        day, count = self.cliff(now // 1000)
+    def expiry(self, now: int, network: str = "") -> Expiry:
+        """For the status, of one network; `now` in milliseconds."""
+        day, count = self.cliff(now // 1000, network)
         if not count:
             return Expiry("server_tokens", "server_jwt_validity", None)
         left = max(0, day - now // 1000 // DAY)
         when = f"in {left} day{'' if left == 1 else 's'}" if left else "today or before"
-        said = f"{count} server tokens end on one day, {when}: usher reprovision --expiring {left + 1}d, in batches"
+        whose = f"--network {network} " if network else ""
+        command = f"usher reprovision {whose}--expiring {left + 1}d, in batches"
+        said = f"{count} server tokens end on one day, {when}: {command}"
         return Expiry("server_tokens", "server_jwt_validity", float(day * DAY), said)
 
     def moved(self, transition: Transition) -> None:
         """Take a node's token from its old day to its new one."""
-        before, after = _day(transition.before), _day(transition.decision.snapshot)
-        if before != after:
-            self._count(before, -1)
-            self._count(after, 1)
+        before, after = transition.before, transition.decision.snapshot
+        if (before.network, _day(before)) != (after.network, _day(after)):
+            self._count(before.network, _day(before), -1)
+            self._count(after.network, _day(after), 1)
 
     def rejected(self, node: str, event: Event, rejected: Rejected) -> None:
         """Nothing moved."""
@@ -73,11 +80,12 @@ class Ends:
     def crashed(self, node: str, error: Exception) -> None:
         """Nothing moved."""
 
-    def _count(self, day: int | None, by: int) -> None:
+    def _count(self, network: str, day: int | None, by: int) -> None:
         if day is not None:
-            self.days[day] += by
-            if not self.days[day]:
-                del self.days[day]
+            days = self.days.setdefault(network or self._first, Counter())
+            days[day] += by
+            if not days[day]:
+                del days[day]
 
 
 def _day(snapshot: Snapshot) -> int | None:

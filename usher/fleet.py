@@ -40,17 +40,19 @@ IDLE: Final = 300.0
 """Seconds without a request after which usher logs out of the fleet: operators come and go."""
 PATIENCE: Final = 10.0
 """Seconds that a request waits for the connection."""
-_UNCONFIGURED: Final = {
-    Version.V1: "usher asks no servers of protocol v1, those of an x509 network: use `choria req choria_provision`",
-    Version.V2: "no fleet_token_file is configured: make one with `choria jwt client --fleet-management`",
-}
+
+_NOBODY: Final = "no fleet_token_file is configured: make one with `choria jwt client --fleet-management`"
+_CERTIFICATES: Final = (
+    "its servers have certificates (features.pki), and such servers obey no operator's token: ask them with a Choria "
+    "client that has a certificate"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
     """How to reach the fleet, and as whom; no token file means that the site has not configured it.
 
-    `version` is that of the network whose brokers are asked; the fleet itself is asked in v2, with a token.
+    `certificates` says that the servers have those: whoever asks them must show one too (wire/protocol.md §3.2).
     """
 
     token_file: str
@@ -59,11 +61,11 @@ class FleetSettings:
     password: str = field(repr=False)
     collective: str
     identity: str
-    version: Version
     servers: Servers
     tls: Tls
     name: str
     connect_timeout: float
+    certificates: bool = False
 
 
 class Operator:
@@ -141,6 +143,13 @@ class Fleet:
         self._opening = asyncio.Lock()
         self._said = ""
 
+    @property
+    def closed(self) -> str:
+        """Why nobody can be asked here as it is configured, with the next step; empty if that is to be tried."""
+        if self._settings.certificates:
+            return _CERTIFICATES
+        return "" if self._settings.token_file else _NOBODY
+
     async def call(self, request: Request) -> Reply:
         """Ask a provisioned server; raises fsm.errors.CallError."""
         with self._busy():
@@ -216,8 +225,8 @@ class Fleet:
     async def _renew(self) -> None:
         """Read the files, and use what they hold; raises CallError where that cannot open the fleet."""
         settings = self._settings
-        if not settings.token_file:
-            raise CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, _UNCONFIGURED[settings.version])
+        if closed := self.closed:
+            raise CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, closed)
         try:
             found = fleet_credentials(Path(settings.token_file), Path(settings.seed_file), self._clock.wall())
         except CredentialError as error:

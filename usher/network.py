@@ -80,8 +80,8 @@ class Told:
 class Network:
     """One broker: `await start()`, `await close()`."""
 
-    def __init__(self, way: Way, told: Told, clock: Clock, fleet: Fleet | None = None) -> None:
-        """Compose the transport; nothing is connected yet. Without `fleet` its own way there is made."""
+    def __init__(self, way: Way, told: Told, clock: Clock) -> None:
+        """Compose the transport; nothing is connected yet."""
         self._way, self._told, self._clock = way, told, clock
         self.events = self._connection(EVENTS)
         self.calls = self._connection(RPC)
@@ -106,7 +106,7 @@ class Network:
             self.events, clock, component=way.component, on_hint=told.hint, discards=told.discards
         )
         self.registration = Registration(self.events, on_hint=told.hint, discards=told.discards)
-        self.fleet = fleet or Fleet(way.fleet, clock, told.discards, self._report, self._left_fleet)
+        self.fleet = Fleet(way.fleet, clock, told.discards, self._report, self._left_fleet)
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._election: Election | None = None

@@ -166,11 +166,11 @@ def _fleet(site: Site, client: ClientConfig, clock: Clock, appears: Appears) -> 
         password=site.fleet_password,
         collective=site.fleet_collective,
         identity=client.identity,
-        version=appears.client.version,
         servers=client_servers(client, clock),
         tls=appears.tls,
         name=appears.name,
         connect_timeout=client.connect_timeout,
+        certificates=Feature.PKI in site.features,
     )
 
 

@@ -62,6 +62,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "aged": None,
                 "recovery": None,
                 "networks": _networks(reader),
+                "fleets": None,
             }
     except (StoreError, OSError):
         return None

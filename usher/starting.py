@@ -128,7 +128,8 @@ async def start(
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
         fleet, last = reader.last("pause", "resume"), led(reader.last(*KINDS))
-        ends, several = Ends(reader.ends_by_day()), len(settings.networks) > 1 or reader.networked
+        ends = Ends(reader.ends_by_day(), policies[0].network)
+        several = len(settings.networks) > 1 or reader.networked
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))), reader.networks() if several else None)
         known = decided(reader, settings.networks[0].outside.way.election_name, journal.lineage)
         names = tuple(denied(reader, journal.lineage))
@@ -147,14 +148,16 @@ async def start(
     await _serve_monitoring(settings, stack, daemon, tally, recorder)
     aging = stack.enter_context(aging_of(daemon, settings.site.keep_nodes, recorder.families))
     offered = partial(marks_with, tokens)
-    issued = ends.expiry if len(settings.networks) == 1 else None  # it would be told as one network's
     rotations = [
         await stack.enter_async_context(
-            Rotation(each.outside.live, member, within(recorder.families, member.name), wakes, issued, offered)
+            Rotation(
+                each.outside.live, member, within(recorder.families, member.name), wakes,
+                partial(ends.expiry, network=member.name), offered,
+            )
         )
         for each, member, wakes in zip(settings.networks, daemon.members, wake, strict=True)
-    ]
-    expiries = partial(_expiries, daemon, rotations, None if issued else ends)
+    ]  # fmt: skip
+    expiries = partial(_expiries, daemon, rotations)
     status = Status(daemon, tally, settings.site.site, took_up, aging, expiries)
     jobs = Jobs(
         settings.state,
@@ -185,11 +188,10 @@ def _pause(view: FleetView | None) -> FleetEntry | None:
     return FleetEntry(view.at, view.kind, view.name, view.reason)
 
 
-def _expiries(daemon: Daemon, rotations: Sequence[Rotation], ends: Ends | None) -> list[Expiry]:
-    """What expires in each network, and, with `ends`, what was issued in all of them."""
+def _expiries(daemon: Daemon, rotations: Sequence[Rotation]) -> list[Expiry]:
+    """What expires in each network, and what was issued there."""
     found = zip(daemon.members, rotations, strict=True)
-    own = [expiry.of(member.name) for member, rotation in found for expiry in rotation.expiries()]
-    return own if ends is None else [*own, ends.expiry(daemon.clock.wall())]
+    return [expiry.of(member.name) for member, rotation in found for expiry in rotation.expiries()]
 
 
 async def _in_force(opened: Opened, journal: Journal, now: int) -> Policy:

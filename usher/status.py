@@ -75,6 +75,7 @@ class Status:
             "states": {state.value: count for state, count in sorted(self._tally.states.items()) if count},
             **_flow(members),
             "networks": self._networks(),
+            "fleets": daemon.fleets.closed(),
             "reasons": dict(self._top_reasons()),
             "bugs": self._tally.crashes,
             "credentials": [expiry.document() for expiry in self._expiries()],

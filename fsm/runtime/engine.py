@@ -269,7 +269,7 @@ class Engine:
 
     def _crashed(self, intent: Intent, error: Exception) -> None:
         self._say(self._observer.crashed, intent.id.node, error)
-        if self._may(intent.id.node):  # else it was forgotten here, and is another's by now
+        if (held := self._nodes.get(intent.id.node)) and held.effect_id() == intent.id:  # else it was given up since
             self._quarantine(intent.id.node, error)
 
     def _bug(self, node: str, letter: Letter, error: Exception) -> None:

@@ -1,10 +1,10 @@
-"""Two networks and one daemon: an issuer network of protocol v2, and an x509 network of protocol v1."""
+"""Two networks and one daemon: an issuer network beside an x509 network of protocol v1, or two issuer networks."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from usher.simulator.x509_site import X509Site, make_authority, make_x509_site
 CERTNAME = "provisioner.mcollective"
 OWN = (
     "features", "token", "helper", "jwt_verify_cert", "jwt_signing_key", "jwt_signing_token",
-    "broker_provisioning_password",
+    "broker_provisioning_password", "fleet_token_file", "fleet_seed_file", "fleet_user", "fleet_password",
 )  # fmt: skip
 
 
@@ -68,7 +68,9 @@ async def mixed(directory: Path, **settings: Any) -> AsyncIterator[Mixed]:
         issuer = Whole(broker, make_site(directory / "issuer", broker, now, {}))
         x509 = _x509(directory / "x509", front, authority, now)
         made = Mixed(issuer, x509, front, directory / "usher.yaml")
-        made.config.write_text(yaml.safe_dump(configuration(issuer, x509) | settings, sort_keys=False))
+        made.config.write_text(
+            yaml.safe_dump(configuration({"issuer": issuer, "x509": x509}) | settings, sort_keys=False)
+        )
         try:
             yield made
         finally:
@@ -76,14 +78,65 @@ async def mixed(directory: Path, **settings: Any) -> AsyncIterator[Mixed]:
             await asyncio.gather(*(child.stop() for child in reversed(children)))
 
 
-def configuration(issuer: Whole, x509: Whole) -> dict[str, Any]:
-    """The YAML of both: what is the same stands above the list."""
-    written = [yaml.safe_load(each.site.config.read_text()) for each in (issuer, x509)]
+@dataclass
+class Twins:
+    """Two issuer networks, each with brokers, credentials and a fleet of its own; the daemon is of the east's site."""
+
+    east: Whole
+    west: Whole
+    config: Path
+
+    def fleets(self, nodes: int) -> tuple[Child, Child]:
+        """So many servers in each network, which stay when they are provisioned; reports beside the configuration."""
+        return tuple(
+            each.fleet(nodes, "--names", name + "-{:04d}", "--report", str(self.report(name)))
+            for name, each in (("east", self.east), ("west", self.west))
+        )  # type: ignore[return-value]
+
+    def change(self, network: str, **settings: Any) -> None:
+        """What the entry of a network says otherwise, or the top level where it has no name; None leaves it out."""
+        written = yaml.safe_load(self.config.read_text())
+        found = next((each for each in written["networks"] if each["name"] == network), written)
+        found |= settings
+        for key in [key for key, value in found.items() if value is None]:
+            del found[key]
+        self.config.write_text(yaml.safe_dump(written, sort_keys=False))
+
+    def report(self, name: str) -> Path:
+        """What a fleet says of its servers when it is asked (SIGUSR1)."""
+        return self.config.with_name(f"{name}.report")
+
+    def daemon(self) -> Child:
+        """`usher run` for both."""
+        return self.east.start("daemon", "run", "--config", str(self.config))
+
+
+@asynccontextmanager
+async def twins(directory: Path) -> AsyncIterator[Twins]:
+    """Both brokers and one configuration for both."""
+    now = int(time.time())
+    async with make_broker(directory / "east") as eastern, make_broker(directory / "west") as western:
+        each = {
+            name: Whole(broker, make_site(directory / name, broker, now))
+            for name, broker in (("east", eastern), ("west", western))
+        }
+        made = Twins(each["east"], each["west"], directory / "usher.yaml")
+        made.config.write_text(yaml.safe_dump(configuration(each), sort_keys=False))
+        try:
+            yield made
+        finally:
+            children = [*made.east.children, *made.west.children]
+            await asyncio.gather(*(child.stop() for child in reversed(children)))
+
+
+def configuration(networks: Mapping[str, Whole]) -> dict[str, Any]:
+    """The YAML of all: what is the same stands above the list."""
+    written = [yaml.safe_load(each.site.config.read_text()) for each in networks.values()]
     top = {name: value for name, value in written[0].items() if name not in OWN}
     entries = [
         {"name": name, "choria_config": str(each.site.choria_config)}
         | {key: value for key, value in said.items() if key in OWN}
-        for name, each, said in zip(("issuer", "x509"), (issuer, x509), written, strict=True)
+        for (name, each), said in zip(networks.items(), written, strict=True)
     ]
     return top | {"networks": entries}
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from fsm.effects import Effect, Intent
+from fsm.errors import CallError
 from fsm.events import HintKind, Operator, Sighting, Verb
 from fsm.policy import Policy
 from fsm.ports import Outcome
@@ -10,8 +13,10 @@ from fsm.reasons import Reason
 from fsm.runtime.engine import Answer, Engine
 from fsm.snapshot import Snapshot
 from tests.fakes.clock import JumpingClock, sent_over
+from tests.fakes.rpc import FakeRpc
 from tests.fakes.runtime import CONNECTION, LawfulStore, Performer, Watcher, done
 from usher.networks.engines import Engines
+from usher.networks.fleets import Fleets
 from usher.networks.owners import Owners
 from usher.networks.share import Share
 
@@ -32,9 +37,27 @@ class Within(Performer):
         return await super().perform(intent, snapshot)
 
     def _look(self, intent: Intent) -> Outcome:
-        present = intent.id.node in self.there
-        facts = Sighting(present=True, age=3_600_000) if present else Sighting(present=False)
-        return done(intent, facts, sent_over(self._clock, CONNECTION))
+        return self.gone(intent) if intent.id.node not in self.there else self._found(intent)
+
+    def gone(self, intent: Intent) -> Outcome:
+        """Nobody is there."""
+        return done(intent, Sighting(present=False), sent_over(self._clock, CONNECTION))
+
+    def _found(self, intent: Intent) -> Outcome:
+        return done(intent, Sighting(present=True, age=3_600_000), sent_over(self._clock, CONNECTION))
+
+
+@dataclass
+class Way(FakeRpc):
+    """The way to one network's provisioned servers, of which these answer."""
+
+    present: list[str] | CallError = field(default_factory=list)
+    closed: str = ""
+
+    async def names(self) -> list[str]:
+        if isinstance(self.present, CallError):
+            raise self.present
+        return self.present
 
 
 class Pair:
@@ -51,7 +74,9 @@ class Pair:
         self.performers = {name: Within(name, self.store, clock, self.watcher) for name in names}
         self.each = {name: self._engine(name) for name in names}
         self.owners.employ(self.each)
-        self.engines = Engines(self.each, self.owners, self.store.load)
+        self.fleets = {name: Way(clock) for name in names}
+        refuses = Fleets(self.fleets, clock.now).refuses
+        self.engines = Engines(self.each, self.owners, self.store.load, refuses)
 
     def _engine(self, name: str) -> Engine:
         def may(node: str) -> bool:

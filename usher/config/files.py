@@ -45,15 +45,15 @@ def network_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Pro
         *_helper(site, environ),
         *_verify_key(site),
         *_judged(site.strict, lambda strict: _signer(site, now, strict=strict)),
+        *_fleet(site, now),
     )
 
 
-def shared_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Problem, ...]:
-    """What is wrong at `now` (milliseconds) with the files that all networks share."""
+def shared_files(site: Site, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """What is wrong with the files that all networks share."""
     return (
         *_judged(site.strict, lambda strict: _vault_key(site, strict=strict)),
         *_audit(site, environ),
-        *_fleet(site, now),
         *_state(site),
     )
 
@@ -99,8 +99,8 @@ def _vault_key(site: Site, *, strict: bool) -> tuple[Finding, ...]:
 
 
 def _fleet(site: Site, now: int) -> Iterator[Problem]:
-    """Warnings all of them: nodes are provisioned without the fleet."""
-    if site.fleet_token_file:
+    """Warnings all of them: nodes are provisioned without the fleet. One with certificates takes no token."""
+    if site.fleet_token_file and Feature.PKI not in site.features:
         for finding in inspect_fleet(Path(site.fleet_token_file), Path(site.fleet_seed_file), now):
             yield Problem(finding.place, finding.what, finding.next, Severity.WARNING, finding.check)
 

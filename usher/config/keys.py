@@ -139,6 +139,11 @@ PER_NETWORK: Final = (
     "choria_insecure",
     "strictness",
     "lifecycle_component",
+    "fleet_token_file",
+    "fleet_seed_file",
+    "fleet_collective",
+    "fleet_user",
+    "fleet_password",
 )
 """The settings that each of several networks may have for itself; what it does not say is the top level's."""
 

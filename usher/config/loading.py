@@ -101,7 +101,7 @@ def inspect(config: Path, choria_config: Path | None, around: Surroundings) -> F
     sites, problems = read_sites(config, around.environ)
     sites = tuple(site and replace(site, state_directory=around.state or site.state_directory) for site in sites)
     if site := next((site for site in sites if site is not None), None):
-        problems += shared_files(site, around.environ, around.now)
+        problems += shared_files(site, around.environ)
     if len(sites) == 1 and (sites[0] is None or not sites[0].network):
         return _alone(config, sites[0], choria_config, problems, around)
     if choria_config is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -25,6 +26,7 @@ from usher.demand.looking import foreseen
 from usher.demand.outcome import End
 from usher.demand.plan import Manner, Plan, described, last_plan
 from usher.demand.rollout import Rollout, Tally
+from usher.demand.searching import unknown
 from usher.demand.selecting import SelectionError, filters_of
 from usher.demand.showing import Progress, again, as_json, summary
 from usher.demand.site import TheSite
@@ -90,6 +92,7 @@ def _add(parser: argparse.ArgumentParser, verb: Verb) -> None:
         help="with --discover: a name, a pattern like web*, or /expression/",
     )
     who.add_argument("--version", metavar="V", help="nodes that run this version of Choria")
+    who.add_argument("--network", metavar="NAME", help="nodes of this one of several networks")
     how = parser.add_argument_group("how")
     how.add_argument("--batch", type=_size, metavar="N", help="so many at once (10)")
     how.add_argument("--sleep", type=age, metavar="TIME", help="wait between two batches (0s)")
@@ -118,9 +121,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, place: StateDirectory, reader: Reader) -> int:
-    plan = _resumed(args, reader) if args.resume else _planned(args, place, reader)
+    closed = _closed(place)
+    plan = _resumed(args, reader) if args.resume else _planned(args, place, reader, closed)
     if args.dry_run:
-        told, all_of_them = foreseen(reader, plan, common.now(), as_json=args.json)
+        told, all_of_them = foreseen(reader, plan, common.now(), closed, as_json=args.json)
         common.say(told)
         return WELL if all_of_them else TROUBLE
     if not plan.id:
@@ -148,10 +152,13 @@ def _end(args: argparse.Namespace, place: StateDirectory, plan: Plan, tally: Tal
     return WELL if counts[End.DONE] == tally.total else TROUBLE
 
 
-def _planned(args: argparse.Namespace, place: StateDirectory, reader: Reader) -> Plan:
-    names = [*selecting.named(args.nodes, args.files), *_discovered(args, place)]
+def _planned(args: argparse.Namespace, place: StateDirectory, reader: Reader, closed: Mapping[str, str]) -> Plan:
+    if args.network and closed and args.network not in closed:
+        raise SelectionError(unknown(args.network, closed))
+    first = next(iter(closed), "")
+    names = [*selecting.named(args.nodes, args.files), *_discovered(args, place, reader, first)]
     listed = bool(args.nodes or args.files or args.discover)
-    chosen = selecting.select(reader, names, filters_of(args, common.now()), listed=listed)
+    chosen = selecting.select(reader, names, filters_of(args, common.now(), first), listed=listed)
     if not chosen.nodes:
         raise SelectionError("no node is like that: nothing was asked")
     if chosen.repeated:
@@ -164,17 +171,30 @@ def _planned(args: argparse.Namespace, place: StateDirectory, reader: Reader) ->
     return Plan(0, args.verb, "", args.reason.strip(), _manner(args), chosen.nodes)
 
 
-def _discovered(args: argparse.Namespace, place: StateDirectory) -> list[str]:
+def _closed(place: StateDirectory) -> Mapping[str, str]:
+    """Why nobody can be asked in a network, by its name, the first one first; nothing if no daemon tells."""
+    try:
+        return ask(place, Ask(Command.STATUS))["status"]["fleets"] or {}
+    except NoDaemonError:
+        return {}
+
+
+def _discovered(args: argparse.Namespace, place: StateDirectory, reader: Reader, first: str) -> list[str]:
     """Who answers in the fleet, as far as it is looked for there."""
     if not args.discover:
         if args.facts or args.identities:
             raise SelectionError("-F and -I choose among the nodes that answer: say --discover too")
         return []
-    arguments = {"facts": args.facts, "identities": args.identities}
+    arguments = {"facts": args.facts, "identities": args.identities, "network": args.network}
     answer = ask(place, Ask(Command.DISCOVER, arguments=arguments), patience=LONG)
+    nodes, elsewhere = selecting.at_home(reader.node, answer["found"], first)
+    for why in answer["unasked"].values():
+        common.warn(f"not searched: {visible(why)}")
     if answer["silent"]:
-        print(f"usher: {answer['silent']} nodes did not tell their facts, and are left out", file=sys.stderr)
-    return [str(node) for node in answer["nodes"]]
+        common.warn(f"{answer['silent']} nodes did not tell their facts, and are left out")
+    if elsewhere:
+        common.warn(f"{elsewhere} answered in another network than that of their record, and are left out")
+    return nodes
 
 
 def _manner(args: argparse.Namespace) -> Manner:
@@ -190,6 +210,7 @@ def _manner(args: argparse.Namespace) -> Manner:
 
 def _resumed(args: argparse.Namespace, reader: Reader) -> Plan:
     chosen = [args.nodes, args.files, args.in_state, args.expiring, args.version, args.batch, args.sleep, args.discover]
+    chosen += [args.network]
     if any(each for each in chosen) or args.stop_on_errors is not None or args.within is not None or args.force:
         raise SelectionError("--resume goes on with the last plan as it is: leave the other choices out")
     plan = last_plan(reader, args.verb)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
@@ -48,23 +49,50 @@ class Searched(Protocol):
         ...
 
 
-async def search(fleet: Searched, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The names that fit `facts` (FACT=VALUE) and `identities` (patterns), and how many were silent; SearchError."""
-    facts = [_fact(each) for each in _texts(arguments, "facts")]
-    fits = _pattern(_texts(arguments, "identities"))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom an operator looks for: names that fit, and what each must say of its facts."""
+
+    fits: Callable[[str], bool]
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who is there and fits, by name; how many did not tell their facts."""
+
+    nodes: tuple[str, ...]
+    silent: int = 0
+
+
+def wanted(arguments: Mapping[str, Any]) -> Wanted:
+    """What `facts` (FACT=VALUE) and `identities` (patterns) say; raises SearchError."""
+    facts = tuple(_fact(each) for each in _texts(arguments, "facts"))
+    return Wanted(_pattern(_texts(arguments, "identities")), facts)
+
+
+async def search(fleet: Searched, what: Wanted) -> Found:
+    """Who is there and wanted; raises SearchError."""
     try:
-        names = [name for name in await fleet.names() if fits(name)]
+        names = [name for name in await fleet.names() if what.fits(name)]
     except CallError as error:
         raise SearchError(error.detail or str(error)) from None
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def told(name: str) -> bool | None:
         async with gate:
-            return await _has(fleet, name, facts)
+            return await _has(fleet, name, what.facts)
 
     answers = await asyncio.gather(*map(told, names))
-    found = [name for name, answer in zip(names, answers, strict=True) if answer]
-    return {"nodes": found, "silent": sum(answer is None for answer in answers)}
+    nodes = tuple(name for name, answer in zip(names, answers, strict=True) if answer)
+    return Found(nodes, sum(answer is None for answer in answers))
+
+
+def unknown(network: str, networks: Iterable[str]) -> str:
+    """What is said of a network that is none of these; a single one has no name."""
+    names = ", ".join(filter(None, networks))
+    here = f"the networks are {names}" if names else "there is one alone: leave --network out"
+    return f"there is no network {network!r:.80}: {here}"
 
 
 async def _has(fleet: Searched, name: str, facts: Sequence[tuple[str, str]]) -> bool | None:

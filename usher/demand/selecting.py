@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +32,20 @@ class SelectionError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What usher knows of a node: its state, when its token ends (milliseconds since 1970), its Choria version."""
+    """What usher knows of a node: its state, when its token ends (milliseconds since 1970), its Choria version.
+
+    `networks` are those that its record may name; none is any.
+    """
 
     state: State | None = None
     ends_before: int | None = None
     version: str = ""
+    networks: frozenset[str] = frozenset()
 
     @property
     def given(self) -> bool:
         """Whether there is any."""
-        return self.state is not None or self.ends_before is not None or bool(self.version)
+        return self != Filters()
 
     def take(self, snapshot: Snapshot) -> bool:
         """Whether a node is meant."""
@@ -49,7 +53,8 @@ class Filters:
         ends = facts.token.expires * 1000 if facts.token else None
         late = self.ends_before is None or (ends is not None and ends <= self.ends_before)
         version = not self.version or (facts.inventory is not None and facts.inventory.version == self.version)
-        return (self.state is None or snapshot.state is self.state) and late and version
+        here = not self.networks or snapshot.network in self.networks
+        return (self.state is None or snapshot.state is self.state) and late and version and here
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def select(reader: Reader, names: Sequence[str], filters: Filters, *, listed: bo
     """
     if not listed and not filters.given:
         raise SelectionError(
-            "name nodes, or say which: --from FILE, --in STATE, --expiring 60d, --version V, --discover"
+            "name nodes, or say which: --from FILE, --in STATE, --expiring 60d, --version V, --network NAME, --discover"
         )
     if not listed:
         state = filters.state or State.PROVISIONED
@@ -133,7 +138,26 @@ def _checked(name: str, where: str) -> str:
     return name
 
 
-def filters_of(args: argparse.Namespace, now: int) -> Filters:
-    """The filters of the arguments."""
+def filters_of(args: argparse.Namespace, now: int, first: str = "") -> Filters:
+    """The filters of the arguments; records that name no network are those of `first`."""
     ends = None if args.expiring is None else now + args.expiring
-    return Filters(args.in_state, ends, args.version or "")
+    networks = frozenset({args.network, ""} if args.network == first else {args.network}) if args.network else ()
+    return Filters(args.in_state, ends, args.version or "", frozenset(networks))
+
+
+def at_home(
+    load: Callable[[str], Snapshot | None], found: Mapping[str, Sequence[str]], first: str
+) -> tuple[list[str], int]:
+    """Who answered in the network of its record, or has none; and how many did elsewhere, where nobody would ask them.
+
+    `load` reads a node's record, `found` is who answered, by network; a record that names no network is of `first`.
+    """
+    home, others = dict[str, None](), set[str]()
+    for network, nodes in found.items():
+        for node in nodes:
+            snapshot = load(node)
+            if snapshot is None or (snapshot.network or first) == network:
+                home[node] = None
+            else:
+                others.add(node)
+    return list(home), len(others - home.keys())

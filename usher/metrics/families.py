@@ -103,10 +103,14 @@ class Family:
 
     def only(self, values: Mapping[Labels, float]) -> None:
         """Set a gauge for these labels; what was there and is not any more is 0: its last value does not stay."""
-        for where in self._series.keys() - values.keys():
+        for where in self.known() - values.keys():
             self.set(0, where)
         for where, value in values.items():
             self.set(value, where)
+
+    def known(self) -> frozenset[Labels]:
+        """The labels of the series that there are."""
+        return frozenset(self._series)
 
     def series(self, where: Labels = ()) -> Series:
         """One series, which appears with this: what counts often keeps it and does not look it up each time."""

@@ -22,6 +22,11 @@ class Part(Family):
         """Count there, under this name."""
         self._family, self._network = family, labels(network=network)
 
+    def known(self) -> frozenset[Labels]:
+        """The labels of this network's series, its name left out."""
+        own = len(self._network)
+        return frozenset(where[:-own] for where in self._family.known() if where[-own:] == self._network)
+
     def series(self, where: Labels = ()) -> Series:
         """One series, with the network after its own labels."""
         return self._family.series((*where, *self._network))

@@ -1,8 +1,7 @@
 """A member: one network at work: its engine, its connections, and what both are made of.
 
 Rules:
-1. Nothing is shared with another network but the journal, the vault, the loop and the way to the fleet: what fails
-   here is held here.
+1. Nothing is shared with another network but the journal, the vault and the loop: what fails here is held here.
 2. Its engine goes on while its own way to the nodes stands.
 """
 
@@ -27,7 +26,6 @@ from usher.effects.observing import Observing
 from usher.effects.performer import Effects
 from usher.effects.site import Ports, SiteFacts
 from usher.effects.tokens import Tokens
-from usher.fleet import Fleet
 from usher.harmless import NOTHING_MORE, Harmless
 from usher.intake import Intake
 from usher.network import Network, Told, Way
@@ -111,13 +109,13 @@ class Chorus:
 class Member:
     """One network: `start` and `close` are for its connections, its engine is started with the others."""
 
-    def __init__(self, given: Given, common: Common, fleet: Fleet | None = None) -> None:
-        """Compose; nothing moves yet. `fleet` is the way to provisioned servers that another one of them has made."""
+    def __init__(self, given: Given, common: Common) -> None:
+        """Compose; nothing moves yet."""
         outside, journal = given.outside, common.journal
         self.name: Final = given.policy.network
         self.policy, self.clock, self.journal = given.policy, outside.clock, journal
         self._told = given.told(self._hint, self._way_open)
-        self.network = Network(outside.way, self._told, outside.clock, fleet)
+        self.network = Network(outside.way, self._told, outside.clock)
         ports = outside.ports(self.network, Hand(journal, common.vault))
         facts = SiteFacts(outside.tokens, journal.lineage, outside.inject, outside.secrets, outside.harmless)
         self._owners = common.owners

@@ -61,9 +61,9 @@ class Book:
             yield from shown
             after, left = page.after, None if left is None else left - len(shown)
 
-    def ending(self, until: int, limit: int | None) -> tuple[EndView, ...]:
+    def ending(self, until: int, limit: int | None, network: str | None = None) -> tuple[EndView, ...]:
         """Provisioned nodes whose server token ends until then (Unix seconds), the soonest first."""
-        return self._reader.ending(until, limit)
+        return self._reader.ending(until, limit, network)
 
     def history(self, node: str, limit: int, until: int | None = None) -> list[Past]:
         """The newest lines of a node's history (up to seq `until`), oldest first."""

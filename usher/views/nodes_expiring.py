@@ -14,7 +14,7 @@ from typing import Any, Final
 from store.views import EndView
 from usher.views import common
 from usher.views.book import open_book
-from usher.views.nodes_list import age
+from usher.views.nodes_list import NETWORK, age
 from usher.views.text import distance, local, table, utc
 
 HEAD: Final = ("NODE", "ENDS", "IN")
@@ -29,6 +29,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "expiring", help=what, description=f"{what[0].upper()}{what[1:]}, the soonest first."
     )
     parser.add_argument("--within", type=age, default=USUAL, metavar="TIME", help="ends within this time (60d)")
+    parser.add_argument("--network", metavar="NAME", help="only nodes of this one of several networks")
     parser.add_argument("--limit", type=common.count, metavar="N", help="no more than N nodes")
     common.add_state(parser)
     common.add_json(parser)
@@ -43,21 +44,29 @@ def run(args: argparse.Namespace) -> int:
 def _expiring(args: argparse.Namespace) -> None:
     now = common.now()
     with open_book(common.database(args)) as book:
-        found = book.ending((now + args.within) // 1000, args.limit)
+        found, several = book.ending((now + args.within) // 1000, args.limit, args.network), book.networked
     if args.json:
         common.answer_all(document(view) for view in found)
     else:
-        common.say(lines(found, now, common.width()))
+        common.say(lines(found, now, common.width(), several=several))
 
 
-def lines(found: Sequence[EndView], now: int, width: int | None) -> Iterable[str]:
-    """A line a node, or the sentence that there is none."""
+def lines(found: Sequence[EndView], now: int, width: int | None, *, several: bool = False) -> Iterable[str]:
+    """A line a node, with its network where there are several; or the sentence that there is none."""
     if not found:
         return ["no node's server token ends within that time"]
-    cells = [(view.node, local(view.ends * 1000), distance(view.ends * 1000, now)) for view in found]
-    return table(HEAD, cells, width)
+    cells = [
+        (
+            view.node,
+            *([view.network or "-"] if several else []),
+            local(view.ends * 1000),
+            distance(view.ends * 1000, now),
+        )
+        for view in found
+    ]
+    return table((HEAD[0], NETWORK, *HEAD[1:]) if several else HEAD, cells, width)
 
 
 def document(view: EndView) -> dict[str, Any]:
     """A node for programs."""
-    return {"node": view.node, "ends": utc(view.ends * 1000)}
+    return {"node": view.node, "network": view.network, "ends": utc(view.ends * 1000)}

@@ -1,12 +1,10 @@
-"""What every store promises, the one in memory and the one on the disk."""
+"""What every store promises: the one in memory, the one on the disk, and one network's share of that."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,19 +16,8 @@ from fsm.reasons import Reason
 from fsm.states import ENDS, WAITING, WORKING, State
 from fsm.unit import OUTPUT, Secret
 from store.entries import FleetEntry
-from store.journal import Journal
-from store.repository import open_store
-from tests.fakes.store import MemoryStore
+from tests.contract.store.conftest import Store
 from tests.fakes.units import AT, Life, blob
-
-Store = Journal | MemoryStore
-
-
-@pytest.fixture(params=["memory", "disk"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else open_store(tmp_path / "usher.db")
-    yield made
-    await made.close()
 
 
 def opened(life: Life) -> EffectId:

@@ -37,6 +37,11 @@ async def test_nodes_of_both_versions_are_provisioned_by_one_daemon(tmp_path: Pa
             "issuer": ({"provisioned": NODES}, "v2"),
             "x509": ({"provisioned": NODES}, "v1"),
         }
+        asked = await made.ask("restart", "old-0001.example.net", "--reason", "a new release")
+        assert (asked.code, asked.out.splitlines()[0].partition(" (")[0]) == (
+            1,
+            "old-0001.example.net: refused: network x509: its servers have certificates",
+        )
 
 
 async def test_a_broker_that_is_away_from_the_start_holds_up_no_other_network(tmp_path: Path):

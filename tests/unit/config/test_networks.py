@@ -102,11 +102,14 @@ def test_two_networks_have_no_name_in_common(two: Two):
          "choose one")),
         ("features", {"pki": 1}, "networks.west.features.pki: it is a number, it must be true or false; correct it"),
         ("token", ["x", ""], "networks.west.token[1]: it is empty; remove it, or write there what belongs there"),
+        ("fleet_token_file", "operator.jwt",
+         "networks.west.fleet_seed_file: it is missing, and fleet_token_file is set; set both, or neither"),
         ("strictness", "lax", "networks.west.strictness: 'lax' is neither compatible nor strict; use one of them"),
         ("workers", 3, ("networks.west.workers: it is the same for all networks; move it to the top level; their own "
          "are features, token, helper, jwt_verify_cert, jwt_signing_key, jwt_signing_token, "
          "broker_provisioning_password, cert_deny_list, identity_allow, identity_deny, max_nodes_per_minute, "
-         "choria_insecure, strictness, lifecycle_component")),
+         "choria_insecure, strictness, lifecycle_component, "
+         "fleet_token_file, fleet_seed_file, fleet_collective, fleet_user, fleet_password")),
     ],
 )  # fmt: skip
 def test_a_mistake_of_an_entry_names_the_network_and_the_setting(two: Two, setting: str, value: Any, said: str):

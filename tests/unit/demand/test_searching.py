@@ -13,7 +13,7 @@ from fsm.events import Certainty
 from fsm.reasons import Reason
 from tests.fakes.effects import FixedClock
 from tests.fakes.rpc import FakeRpc, Said
-from usher.demand.searching import SearchError, search
+from usher.demand.searching import Found, SearchError, search, wanted
 
 NAMES = ["db1.example.net", "web1.example.net", "web2.example.net"]
 
@@ -51,25 +51,25 @@ def fleet() -> Answering:
     ],
 )
 async def test_names_patterns_and_facts_narrow_the_choice(fleet: Answering, asked: Mapping[str, Any], found: list[str]):
-    assert await search(fleet, asked) == {"nodes": found, "silent": 0}
+    assert await search(fleet, wanted(asked)) == Found(tuple(found))
 
 
 async def test_nobody_is_asked_for_facts_that_do_not_matter(fleet: Answering):
-    await search(fleet, {"identities": ["web*"]})
+    await search(fleet, wanted({"identities": ["web*"]}))
     assert not fleet.calls
 
 
-@pytest.mark.parametrize(("value", "wanted"), [(True, "true"), (12, "12"), ("a b", "a b"), (None, "None")])
-async def test_a_fact_is_compared_as_it_is_typed(fleet: Answering, value: object, wanted: str):
+@pytest.mark.parametrize(("value", "typed"), [(True, "true"), (12, "12"), ("a b", "a b"), (None, "None")])
+async def test_a_fact_is_compared_as_it_is_typed(fleet: Answering, value: object, typed: str):
     fleet.on(NAMES[0], "get_fact", Said({"fact": "x", "value": value}))
-    found = (await search(fleet, {"facts": [f"x={wanted}"], "identities": ["db1*"]}))["nodes"]
-    assert found == (NAMES[:1] if value is not None else [])
+    found = (await search(fleet, wanted({"facts": [f"x={typed}"], "identities": ["db1*"]}))).nodes
+    assert found == (tuple(NAMES[:1]) if value is not None else ())
 
 
 async def test_who_does_not_tell_its_facts_is_left_out_and_counted(fleet: Answering):
     fleet.on(NAMES[0], "get_fact", CallError(Certainty.UNKNOWN, Reason.NO_ANSWER))
     fleet.on(NAMES[1], "get_fact", Said({}, 2, "Unknown action"))
-    assert await search(fleet, {"facts": ["country=de"]}) == {"nodes": [NAMES[2]], "silent": 2}
+    assert await search(fleet, wanted({"facts": ["country=de"]})) == Found((NAMES[2],), silent=2)
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ async def test_who_does_not_tell_its_facts_is_left_out_and_counted(fleet: Answer
         ({"identities": [1]}, "identities must be a list of texts"),
     ],
 )
-async def test_what_cannot_be_asked_is_said(fleet: Answering, asked: Mapping[str, Any], words: str):
+def test_what_cannot_be_asked_is_said(asked: Mapping[str, Any], words: str):
     with pytest.raises(SearchError, match="The fleet cannot be searched") as refused:
-        await search(fleet, asked)
+        wanted(asked)
     assert words in str(refused.value)
 
 
 async def test_a_fleet_that_is_closed_says_why(fleet: Answering):
     fleet.present = CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, "no fleet_token_file is configured")
     with pytest.raises(SearchError, match="no fleet_token_file is configured"):
-        await search(fleet, {})
+        await search(fleet, wanted({}))

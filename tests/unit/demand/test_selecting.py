@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fsm.states import State
 from tests.unit.fsm.scenes import Scene, reached
-from usher.demand.selecting import Filters, SelectionError, named
+from usher.demand.selecting import Filters, SelectionError, at_home, filters_of, named
 
 YEAR_2027 = 1_826_738_754_000
 
@@ -54,3 +56,24 @@ def test_a_filter_takes_by_state_end_and_version():
     assert not Filters(version="0.30.1").take(node)
     assert not Filters(ends_before=YEAR_2027).take(stranger)
     assert not Filters(version="0.30.2").take(stranger)
+
+
+def test_a_network_takes_its_own_and_the_first_those_of_before_there_were_any():
+    def taken(chosen: str, first: str) -> list[str]:
+        args = Namespace(in_state=None, expiring=None, version=None, network=chosen)
+        filters = filters_of(args, 0, first)
+        assert filters.given
+        return [name for name in ("", "east", "west") if filters.take(replace(node, network=name))]
+
+    node = reached(State.PROVISIONED).snapshot
+    assert taken("east", "east") == ["", "east"]
+    assert taken("west", "east") == ["west"]
+    assert taken("west", "") == ["west"]
+
+
+def test_who_answers_elsewhere_than_in_its_own_network_is_left_out_and_counted():
+    node = reached(State.PROVISIONED).snapshot
+    records = {"old": node, "own": replace(node, network="west"), "other": replace(node, network="west")}
+    found = {"east": ["old", "own", "stranger", "other"], "west": ["own", "old", "stranger"]}
+    assert at_home(records.get, found, "east") == (["old", "stranger", "own"], 1)
+    assert at_home(records.get, {"": ["old", "stranger"]}, "") == (["old", "stranger"], 0)

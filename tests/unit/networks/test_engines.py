@@ -13,7 +13,7 @@ from fsm.machine import Decision, Rejected
 from fsm.ports import Outcome
 from fsm.reasons import Reason
 from fsm.states import State
-from tests.fakes.clock import JumpingClock
+from tests.fakes.clock import JumpingClock, pass_time
 from tests.fakes.networks import EAST, WEST, Pair
 from tests.fakes.runtime import NODE, done, failed, virtual
 
@@ -199,4 +199,61 @@ async def test_a_bug_that_comes_late_touches_no_node_of_another():
     late.set_exception(ValueError())
     await until(pair, lambda: bool(pair.watcher.crashes))
     assert (pair.snapshot(NODE).state, pair.snapshot(NODE).network, pair.fatal) == (State.INVENTORIED, WEST, [])
+    await pair.end()
+
+
+@virtual
+async def test_a_bug_that_comes_late_holds_nobody_who_is_at_rest_by_now():
+    pair = Pair(JumpingClock()).start()
+    late: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    pair.performers[EAST].scripts[Effect.RUN_HELPER] = lambda _: late
+    pair.seen(EAST, NODE)
+    await until(pair, lambda: NODE in pair.performers[EAST].named(Effect.RUN_HELPER))
+    await pair.ask(NODE, Verb.FORGET)
+    pair.seen(WEST, NODE)
+    await settled(pair, NODE, State.PROVISIONED)
+    late.set_exception(ValueError())
+    await until(pair, lambda: bool(pair.watcher.crashes))
+    await pass_time(1.0)
+    assert (pair.snapshot(NODE).state, pair.snapshot(NODE).network, pair.fatal) == (State.PROVISIONED, WEST, [])
+    assert pair.owners.elsewhere(NODE) is None
+    await pair.end()
+
+
+@virtual
+async def test_what_is_asked_while_another_network_looks_is_refused_there_and_not_sent_there():
+    pair = Pair(JumpingClock()).start()
+    pair.seen(EAST, NODE)
+    await settled(pair, NODE, State.PROVISIONED)
+    looking: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    pair.performers[WEST].scripts[Effect.LOOK] = lambda _: looking
+    await pass_time(3600.0)
+    pair.seen(WEST, NODE)
+    await until(pair, lambda: NODE in pair.performers[WEST].named(Effect.LOOK))
+    for verb in (Verb.RESTART, Verb.SHUTDOWN, Verb.REPROVISION, Verb.RETRY):
+        answer = await pair.ask(NODE, verb)
+        assert isinstance(answer, Rejected)
+        assert answer.why == "the network west looks at it now, since it was seen there: ask again in a moment"
+    looking.set_result(pair.performers[WEST].gone(pair.performers[WEST].calls[-1]))
+    await until(pair, lambda: pair.in_hand(NODE) == [WEST] and pair.each[WEST].executor.running(Port.RPC) == 0)
+    ended = pair.ask(NODE, Verb.RESTART)  # the end of the look is being made durable: west has the name until then
+    assert isinstance(await ended, Rejected)
+    await until(pair, lambda: not pair.in_hand(NODE))
+    assert isinstance(await pair.ask(NODE, Verb.RESTART), Decision)
+    await until(pair, lambda: NODE in pair.performers[EAST].named(Effect.SEND_RESTART))
+    assert not pair.performers[WEST].named(Effect.SEND_RESTART)
+    await pair.end()
+
+
+@virtual
+async def test_who_is_looked_at_elsewhere_can_be_held_and_forgotten_at_once():
+    pair = Pair(JumpingClock()).start()
+    pair.seen(EAST, NODE)
+    await settled(pair, NODE, State.PROVISIONED)
+    pair.performers[WEST].scripts[Effect.LOOK] = never
+    await pass_time(3600.0)
+    pair.seen(WEST, NODE)
+    await until(pair, lambda: NODE in pair.performers[WEST].named(Effect.LOOK))
+    assert isinstance(await pair.ask(NODE, Verb.QUARANTINE), Decision)
+    assert (pair.snapshot(NODE).held, pair.snapshot(NODE).network) == (True, EAST)
     await pair.end()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fsm.events import TokenFacts
@@ -17,7 +19,7 @@ NOW = TODAY * DAY * 1000
 
 
 def test_a_day_on_which_many_end_is_said_in_time_with_the_command():
-    said = Ends({TODAY + 30: 80, TODAY + 40: 20}).expiry(NOW)
+    said = Ends({("", TODAY + 30): 80, ("", TODAY + 40): 20}).expiry(NOW)
     assert said.ends == (TODAY + 30) * DAY
     assert said.warning == "80 server tokens end on one day, in 30 days: usher reprovision --expiring 31d, in batches"
 
@@ -32,11 +34,11 @@ def test_a_day_on_which_many_end_is_said_in_time_with_the_command():
     ],
 )
 def test_a_few_or_a_late_day_or_an_even_spread_is_no_cliff(days: dict[int, int]):
-    assert Ends(days).expiry(NOW).warning == ""
+    assert Ends({("", day): count for day, count in days.items()}).expiry(NOW).warning == ""
 
 
 def test_a_day_that_is_over_counts_too():
-    assert "today or before" in Ends({TODAY - 1: 500}).expiry(NOW).warning
+    assert "today or before" in Ends({("", TODAY - 1): 500}).expiry(NOW).warning
 
 
 def told(ends: Ends, scene: Scene, before: Scene) -> None:
@@ -55,7 +57,27 @@ def test_a_node_counts_from_its_provisioning_to_its_next_generation():
             break
     token = scene.snapshot.facts.token
     assert isinstance(token, TokenFacts)
-    assert ends.days == {token.expires // DAY: 1}
+    assert ends.days == {"": {token.expires // DAY: 1}}
+
+
+def test_each_network_has_a_cliff_of_its_own_and_the_first_the_records_of_before():
+    days = {("", TODAY + 30): 15, ("east", TODAY + 30): 15, ("west", TODAY + 30): LEAST - 1, ("gone", TODAY + 1): 500}
+    ends = Ends(days, "east")
+    command = "usher reprovision --network east --expiring 31d, in batches"
+    assert ends.expiry(NOW, "east").warning == f"30 server tokens end on one day, in 30 days: {command}"
+    assert [ends.expiry(NOW, network).warning for network in ("west", "north")] == ["", ""]
+
+
+def test_a_node_that_moves_takes_its_token_from_one_network_to_the_other():
+    scene = reached(State.PROVISIONED)
+    token = scene.snapshot.facts.token
+    assert isinstance(token, TokenFacts)
+    assert isinstance(scene.last, Decision)
+    day, ends = token.expires // DAY, Ends({("east", token.expires // DAY): 1})
+    before = replace(scene.snapshot, network="east")
+    moved = replace(scene.last, snapshot=replace(scene.snapshot, network="west"))
+    ends.moved(Transition(before, None, moved, 0.0, 0.0))  # type: ignore[arg-type]
+    assert ends.days == {"east": {}, "west": {day: 1}}
 
 
 def test_a_spread_ends_tokens_earlier_each_by_its_own_part_and_never_by_more_than_half():

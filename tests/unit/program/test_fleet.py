@@ -17,7 +17,6 @@ from security.issuing import make_signer
 from tests.fakes.effects import FixedClock
 from tests.fakes.runtime import virtual
 from tests.fakes.site import DAY, ISSUER, NOW, NOW_S, signer_files
-from transport.wire.versions import Version
 from usher.fleet import IDLE, Fleet, FleetSettings
 
 REQUEST = Request("n1.example.net", "choria_provision", "reprovision", {"token": "x"}, 30, 22.0)
@@ -38,10 +37,7 @@ def files(where: Path, permissions: Mapping[str, bool], days: int = 300) -> tupl
 
 
 def fleet(
-    token: object = "",
-    seed: object = "",
-    left: Callable[[], object] = lambda: None,
-    version: Version = Version.V2,
+    token: object = "", seed: object = "", left: Callable[[], object] = lambda: None, *, certificates: bool = False
 ) -> Fleet:
     settings = FleetSettings(
         token_file=str(token),
@@ -50,11 +46,11 @@ def fleet(
         password="",
         collective="choria",
         identity="usher.example.net",
-        version=version,
         servers=["nats://127.0.0.1:1"],
         tls=None,
         name="usher",
         connect_timeout=0.1,
+        certificates=certificates,
     )
     return Fleet(settings, FixedClock(), Deaf(), lambda _: None, left)
 
@@ -71,8 +67,12 @@ async def test_a_site_without_an_operator_says_what_to_make():
     assert "no fleet_token_file is configured" in await refused(fleet())
 
 
-async def test_a_site_of_certificates_is_not_told_to_make_a_token():
-    assert "usher asks no servers of protocol v1" in await refused(fleet(version=Version.V1))
+async def test_servers_with_certificates_are_sent_no_token(tmp_path: Path):
+    token, seed = files(tmp_path, MANAGES)
+    asked = fleet(token, seed, certificates=True)
+    assert "its servers have certificates (features.pki)" in asked.closed
+    assert await refused(asked) == asked.closed
+    assert fleet(token, seed).closed == ""
 
 
 @pytest.mark.parametrize(
