@@ -30,7 +30,7 @@ from tests.fakes.whole import Whole
 from usher.children import Child
 from usher.simulator.networks import Kind, network
 
-LIMIT: Final = 240.0
+LIMIT: Final = 900.0
 """Seconds that a life may take."""
 _EVERY: Final = 0.1
 
