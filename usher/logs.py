@@ -180,9 +180,9 @@ def _lines(logfile: str) -> Lines | None:
     match logfile:
         case "discard":
             return None
-        case "stdout" | "stderr" | "":
-            stream = sys.stdout if logfile == "stdout" else sys.stderr
-            return Lines(stream, plain=stream.isatty(), close=False)
+        case "stdout" | "stderr" | "" | "/dev/stdout" | "/dev/stderr":  # the journal's is a socket: it cannot be opened
+            stream = sys.stdout if logfile.endswith("stdout") else sys.stderr
+            return Lines(stream, plain=stream.isatty() and not logfile.startswith("/"), close=False)
         case _:
             try:
                 return Lines(Path(logfile).open("a", encoding="utf-8"), plain=False, close=True)

@@ -3,7 +3,8 @@
 Rules:
 1. Standard input is a pipe, as helpers expect it (`/dev/stdin` cannot be opened when it is a socket).
 2. The child leads a process group of its own; whoever ends it early ends the whole group, and reaps the child.
-3. It is over when the child has ended and its standard output is closed, or the time is up, whichever is first.
+3. It is over when the child has ended and its standard output is closed, or the time is up, whichever is first. If this
+   process stood still meanwhile and hears of both at once, the child was done: it was not the child that was late.
 4. No thread is started: the kernel says through a pidfd when the child ended (a thread only where there is no pidfd).
 """
 
@@ -60,11 +61,12 @@ async def run(argv: Sequence[str], env: Mapping[bytes, bytes], stdin: bytes, lim
         async with asyncio.timeout(limits.seconds):
             end = await child.over
     except TimeoutError:
-        end = End.TIMEOUT
+        end = child.found()
     finally:
         child.close()
         if end is not End.EXITED:
-            await child.kill()
+            child.kill()
+        await child.reaped()
     return Result(end, child.pipes.process.returncode, bytes(child.stdout), bytes(child.stderr), child.stderr_cut)
 
 
@@ -150,10 +152,25 @@ class _Child:
         if not self.over.done():
             self.over.set_result(end)
 
-    async def kill(self) -> None:
-        """End the whole group, and wait for the child to be reaped, but not for ever."""
+    def found(self) -> End:
+        """How it ended, now that the time is up: what has arrived is read, and the child is asked for."""
+        before = -1
+        while self.pipes.stdout in self._open and before < len(self.stdout) <= self._limits.stdout:
+            before = len(self.stdout)
+            self._read_stdout()
+        if len(self.stdout) > self._limits.stdout:
+            return End.TOO_LARGE
+        if self.pipes.stdout in self._open or self.pipes.process.poll() is None:
+            return End.TIMEOUT
+        return End.EXITED
+
+    def kill(self) -> None:
+        """End the whole group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pipes.process.pid, signal.SIGKILL)
+
+    async def reaped(self) -> None:
+        """Wait for the child to be reaped, but not for ever."""
         if not self._exited.done():
             await asyncio.wait({self._exited}, timeout=_REAP_TIME)
 

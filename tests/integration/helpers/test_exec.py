@@ -183,6 +183,20 @@ async def test_a_grandchild_that_keeps_the_output_open_does_not_outlive_the_limi
     await fifo.released()
 
 
+def stand_still(pid: Path) -> None:
+    """Until the child that writes its id there has ended; it is not reaped."""
+    os.waitid(os.P_PID, int(pid.read_text()), os.WEXITED | os.WNOWAIT)
+
+
+async def test_one_that_was_done_while_usher_stood_still_was_in_time(script, tmp_path: Path):
+    os.mkfifo(tmp_path / "pid")
+    body = f"echo $$ >{tmp_path / 'pid'}\necho '{{}}'"
+    call = asyncio.create_task(ask(script(body, ExecSettings(workers=1, timeout=0.0))))
+    await asyncio.sleep(0)  # it is started; from here to its end the loop does not turn
+    stand_still(tmp_path / "pid")
+    assert await call == HelperReply()
+
+
 async def test_one_that_escapes_the_group_still_does_not_hold_us(script, fifo: Fifo):
     body = f"exec 3>{fifo.path}\nsetsid sh -c 'echo $$ >&3; exec sleep 1000'"
     error = await refusal(script(body, ExecSettings(workers=1, timeout=0.5)))

@@ -102,14 +102,14 @@ def test_a_log_file_gets_json_and_a_level_is_a_level(tmp_path: Path):
     assert json.loads(line)["msg"] == "hello"
 
 
-@pytest.mark.parametrize("name", ["stdout", "stderr", ""])
+@pytest.mark.parametrize("name", ["stdout", "stderr", "", "/dev/stdout", "/dev/stderr"])
 @pytest.mark.usefixtures("root")
 def test_streams(name: str, capsys: pytest.CaptureFixture[str]):
     set_up(name, "nonsense")
     logging.getLogger("one").warning("hello")
     logging.getLogger("one").info("unheard")
     said, wrong = capsys.readouterr()
-    assert json.loads(said if name == "stdout" else wrong)["msg"] == "hello"
+    assert json.loads(said if name.endswith("stdout") else wrong)["msg"] == "hello"
 
 
 def test_every_report_of_a_connection_is_a_line(log: Log):
