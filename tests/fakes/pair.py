@@ -1,7 +1,7 @@
 """Two daemons at one broker: who leads is killed, frozen, stopped or cut off, nodes in flight; the nodes keep watch.
 
-Each usher asks nodes with a client token of its own, under the one caller and sender that a cluster has: so a node
-knows which of the two it was that a request came from.
+Each usher asks nodes with a client token or a certificate of its own, under the one caller and sender that a cluster
+has: so a node knows which of the two it was that a request came from.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,23 +22,30 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from security.ca import SmallCa
 from security.issuing import make_issuer, make_signer
 from tests.fakes.proxy import FaultProxy
 from tests.fakes.whole import Whole, whole
 from transport.wire.messages import WireRequest
 from usher.children import Child
+from usher.config.appearance import file_certname
 from usher.simulator import node as machine
 from usher.simulator.bucket import make_bucket
 from usher.simulator.command import add_arguments
 from usher.simulator.fleet import Fleet
 from usher.simulator.material import CALLER
 from usher.simulator.model import Mode
+from usher.simulator.networks import Kind
 from usher.simulator.plan import make_plan
 from usher.simulator.seats import Plan, Seat
 from usher.simulator.unkind import Treatment
 
 CHANGES = frozenset({"gen25519", "gencsr", "configure", "restart", "shutdown", "release_update"})
 YEAR = 365 * 24 * 3600
+
+
+_FILES = {Kind.ISSUER: ("signer.jwt", "signer.seed"), Kind.X509: ("client.pem", "client.key")}
+"""What a site's usher shows of itself, and its key."""
 
 
 class Blow(Enum):
@@ -56,12 +63,12 @@ _ENDS = frozenset({Blow.KILL, Blow.STOP})
 
 @dataclass(frozen=True)
 class Executed:
-    """A request that changed a node: when (nanoseconds since 1970), which node, what, and whose token it had."""
+    """A request that changed a node: when (nanoseconds since 1970), which node, what, and whose credential it had."""
 
     at: int
     node: str
     action: str
-    token: str
+    credential: str
 
 
 class Watched(Fleet):
@@ -87,7 +94,7 @@ class Usher:
     name: str
     words: list[str]
     state: Path
-    token: str
+    credential: str
     way: FaultProxy
     child: Child | None = None
 
@@ -152,7 +159,8 @@ class Pair:
                 os.kill(child.pid, signal.SIGCONT)
             self.ushers[leader].way.resume()
             await self._until(lambda: all(node.process.mode is Mode.SERVER for node in fleet.nodes()))
-            in_order([each.token for each in self.seen[begun:]], self.ushers[leader].token, self.ushers[other].token)
+            asked = [each.credential for each in self.seen[begun:]]
+            in_order(asked, self.ushers[leader].credential, self.ushers[other].credential)
         finally:
             playing.cancel()
             with suppress(asyncio.CancelledError):
@@ -188,11 +196,11 @@ class Pair:
                 await self.news.wait()
 
 
-def in_order(tokens: list[str], before: str, after: str) -> None:
+def in_order(asked: list[str], before: str, after: str) -> None:
     """What the leader before asked comes before all that its successor asked."""
-    first = tokens.index(after) if after in tokens else len(tokens)
-    assert set(tokens[:first]) <= {before}
-    assert set(tokens[first:]) <= {after}, "a request of an older epoch was executed after one of a newer"
+    first = asked.index(after) if after in asked else len(asked)
+    assert set(asked[:first]) <= {before}
+    assert set(asked[first:]) <= {after}, "a request of an older epoch was executed after one of a newer"
 
 
 def _seconds(said: str) -> float:
@@ -200,37 +208,47 @@ def _seconds(said: str) -> float:
 
 
 @asynccontextmanager
-async def pair(directory: Path, ttl: float) -> AsyncIterator[Pair]:
+async def pair(directory: Path, ttl: float, kind: Kind = Kind.ISSUER) -> AsyncIterator[Pair]:
     """`a` leads, `b` stands by; a third one, `c`, is there to be started."""
     async with AsyncExitStack() as stack:
-        made = await stack.enter_async_context(whole(directory, leader_election=True, election_name="a"))
-        await make_bucket(made.broker, ttl)
-        both, broker = Pair(made, ttl), urlsplit(made.broker.url)
+        made = await stack.enter_async_context(whole(directory, kind, leader_election=True, election_name="a"))
+        await make_bucket(made.broker, ttl, made.site.ca)
+        both, broker = Pair(made, ttl), urlsplit(made.site.url)
         ways = [await stack.enter_async_context(FaultProxy("127.0.0.1", broker.port or 0)) for _ in "abc"]
         client = made.site.choria_config.read_text()
-        made.site.choria_config.write_text(client.replace(made.broker.url, ways[0].url))
-        token = (made.site.site / "signer.jwt").read_text()
-        both.ushers["a"] = Usher("a", made.site.daemon(), made.site.state, token, ways[0])
+        made.site.choria_config.write_text(client.replace(made.site.url, ways[0].url))
+        shown = (made.site.site / _FILES[kind][0]).read_text()
+        both.ushers["a"] = Usher("a", made.site.daemon(), made.site.state, shown, ways[0])
         for name, way in zip("bc", ways[1:], strict=True):
-            both.ushers[name] = _another(made, directory / name, client.replace(made.broker.url, way.url), way)
+            own = dict(zip(_FILES[kind], _credentials(kind, made.site.site), strict=True))
+            both.ushers[name] = _another(made, directory / name, client.replace(made.site.url, way.url), own, way)
         both.start("a")
         await both.until_won("a", 0.0)
         both.start("b")
         yield both
 
 
-def _another(made: Whole, home: Path, client: str, way: FaultProxy) -> Usher:
-    """Another usher, named as its directory: its own state directory, its own client token, the same caller."""
-    issuer = make_issuer(bytes.fromhex((made.site.site / "issuer.seed").read_text()))
-    material = make_signer(issuer, CALLER, int(time.time()), YEAR)
+def _credentials(kind: Kind, site: Path) -> tuple[str, str]:
+    """A token and its seed, or a certificate and its key, by which another usher is the same caller."""
+    now = int(time.time())
+    if kind is Kind.ISSUER:
+        material = make_signer(make_issuer(bytes.fromhex((site / "issuer.seed").read_text())), CALLER, now, YEAR)
+        return material.token, material.seed_hex
+    authority = SmallCa.of((site / "ca.pem").read_text(), (site / "ca.key").read_text())
+    certname, _ = file_certname(os.environ, CALLER, root=os.geteuid() == 0)
+    return authority.issue(certname, now, YEAR)
+
+
+def _another(made: Whole, home: Path, client: str, own: Mapping[str, str], way: FaultProxy) -> Usher:
+    """Another usher, named as its directory: its own state directory, its own credentials, the same caller."""
     home.mkdir(mode=0o700)
-    for name, text in (("client.seed", material.seed_hex), ("client.jwt", material.token)):
+    for name, text in own.items():
         (home / name).touch(mode=0o600)
         (home / name).write_text(text)
-    client = client.replace(str(made.site.site / "signer.jwt"), str(home / "client.jwt"))
-    (home / "client.cfg").write_text(client.replace(str(made.site.site / "signer.seed"), str(home / "client.seed")))
+        client = client.replace(str(made.site.site / name), str(home / name))
+    (home / "client.cfg").write_text(client)
     settings = yaml.safe_load(made.site.config.read_text())
     settings |= {"election_name": home.name, "state_directory": str(home / "state")}
     (home / "usher.yaml").write_text(yaml.safe_dump(settings))
     words = ["run", "--config", str(home / "usher.yaml"), "--choria-config", str(home / "client.cfg")]
-    return Usher(home.name, words, home / "state", material.token, way)
+    return Usher(home.name, words, home / "state", next(iter(own.values())), way)

@@ -12,6 +12,7 @@ import secrets
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -54,8 +55,11 @@ class _Nobody:
         """Whoever waits for the answer hears of it."""
 
 
-async def make_bucket(broker: EmbeddedBroker, ttl: float) -> None:
-    """Make the bucket, or change the TTL (seconds) of the one that is there; raises BucketError."""
+async def make_bucket(broker: EmbeddedBroker, ttl: float, ca: Path | None = None) -> None:
+    """Make the bucket, or change the TTL (seconds) of the one that is there; raises BucketError.
+
+    `ca` is the file of the authority that certified the broker; without one it has certified itself.
+    """
     config = {
         "name": STREAM,
         "description": "Choria Leader Election Bucket",
@@ -76,9 +80,9 @@ async def make_bucket(broker: EmbeddedBroker, ttl: float) -> None:
         "deny_purge": False,
         "allow_rollup_hdrs": True,
     }
-    answer = await _asked(broker, f"STREAM.UPDATE.{STREAM}", config)
+    answer = await _asked(broker, f"STREAM.UPDATE.{STREAM}", config, ca)
     if "error" in answer:
-        answer = await _asked(broker, f"STREAM.CREATE.{STREAM}", config)
+        answer = await _asked(broker, f"STREAM.CREATE.{STREAM}", config, ca)
     _good(answer)
 
 
@@ -102,7 +106,9 @@ def _good(answer: Mapping[str, Any]) -> None:
         raise BucketError(str(answer["error"].get("description", answer["error"])))
 
 
-async def _asked(broker: EmbeddedBroker, what: str, document: Mapping[str, Any]) -> dict[str, Any]:
+async def _asked(
+    broker: EmbeddedBroker, what: str, document: Mapping[str, Any], ca: Path | None = None
+) -> dict[str, Any]:
     """What JetStream answers."""
     nobody, inbox = _Nobody(), f"_INBOX.{secrets.token_hex(8)}"
     answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -111,7 +117,7 @@ async def _asked(broker: EmbeddedBroker, what: str, document: Mapping[str, Any])
         if not answered.done():
             answered.set_result(data)
 
-    context = tls_context(broker.certificate)
+    context = tls_context(ca or broker.certificate)
     link = Connection(
         "bucket",
         [broker.url],
