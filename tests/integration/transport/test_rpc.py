@@ -37,7 +37,7 @@ async def test_what_the_node_is_asked(broker, caller):
         asked.answer({"done": True})
         reply = await call
         assert reply.sent.connection == scene.link.connection
-        assert 0 <= reply.sent.at * 1_000_000 - asked.wire.time_ns < 1_000_000_000  # v1 tells no more than the second
+        assert abs(reply.sent.at * 1_000_000 - asked.wire.time_ns) < 2_000_000_000  # v1 tells no more than the second
 
 
 @pytest.mark.parametrize(
