@@ -25,6 +25,9 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
+# A shell has what it starts in the background ignore interrupts, and so would every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
