@@ -5,13 +5,12 @@ Rules:
 2. It ends cleanly on a wish (INT, TERM) and with a failure when the store fails, since a restart is the tested path.
 3. It starts from the database alone: every node goes on where it was.
 4. Stopping: take no work, let requests under way end for a moment, finish what is being committed, log out.
-5. An election is held in a network that is the only one (usher.config.networks refuses it otherwise).
+5. What it is among other ushers, if there is an election, is usher.cluster.cluster's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,18 +18,15 @@ from fsm.events import Operator
 from fsm.ports import Clock, Vault
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer
-from security.peers import PeerSeal
 from store.entries import FleetEntry
 from store.journal import Journal
 from transport.startups import Startup
 from transport.wire.decisions import Decision, Kind
-from usher.cluster.council import Council
+from usher.cluster.cluster import Cluster
 from usher.cluster.kept import marked, shared_as
-from usher.cluster.peers import Peers
 from usher.demand.plan import note
 from usher.denied import Denial, after, refuse_unknown
 from usher.intake import refusal
-from usher.leading import Leadership
 from usher.network import Way
 from usher.networks.engines import Engines
 from usher.networks.fleets import Fleets
@@ -79,15 +75,7 @@ class Daemon:
         journal.on_broken = self._fatal
         self.taken_up = 0
         self.closing: Callable[[], Awaitable[None]] = _nothing  # when nothing moves any more, before the journal closes
-        way = networks[0].outside.way
-        self.leadership = self._leadership(way, first)
-        self.council: Council | None = None
-        self.peers: Peers | None = None
-        if self.leadership is not None:
-            self.council = Council(way.election_name, clock, journal, self)
-            seal = PeerSeal(lambda: way.credentials.password)
-            usher = secrets.token_hex(8)
-            self.peers = Peers(usher, self.leadership, self.council, seal, clock, first.discards)
+        self.cluster = None if first.network.gate is None else self._cluster(networks[0].outside.way, first)
 
     def left_open(self) -> int:
         """How many effects an earlier process left open that a start takes up."""
@@ -109,8 +97,8 @@ class Daemon:
         """
         for decision in denied:
             self.refuse(decision)
-        if self.leadership is not None:
-            self.engine.hold(Reason.STANDBY)
+        if self.cluster is not None:
+            self.cluster.stand_by()
         if paused is not None:
             self._pause(paused)
         self.engine.start()
@@ -118,18 +106,15 @@ class Daemon:
         self._discover()
         for member in self.members:
             await member.network.start()
-        await self._stand(last, decided)
+        if self.cluster is not None:
+            await self.cluster.start(last, decided)
 
     async def stop(self) -> int:
         """Stop in order; answers how many requests under way were given up."""
         for member in self.members:
             member.network.pause(paused=True)
-        if self.peers is not None and self.council is not None:
-            self.peers.stop()
-            self.council.stop()
-        if self.leadership is not None:
-            self.engine.hold(Reason.STOPPING)
-            await self.leadership.stop()
+        if self.cluster is not None:
+            await self.cluster.stop()
         given_up = await self.engine.stop(GRACE)
         await asyncio.gather(*(member.network.close() for member in self.members))
         await self.closing()
@@ -138,8 +123,8 @@ class Daemon:
 
     async def pause(self, name: str, reason: str) -> None:
         """Take no work and send nothing new, durably, until resumed."""
-        if self.council is not None:
-            await self.council.fleet(Kind.PAUSE, name, reason)
+        if self.cluster is not None:
+            await self.cluster.council.fleet(Kind.PAUSE, name, reason)
             return
         entry = FleetEntry(self.clock.now(), "pause", name, reason)
         await self.journal.fleet(entry)
@@ -147,8 +132,8 @@ class Daemon:
 
     async def resume(self, name: str, reason: str) -> None:
         """Go on, durably."""
-        if self.council is not None:
-            await self.council.fleet(Kind.RESUME, name, reason)
+        if self.cluster is not None:
+            await self.cluster.council.fleet(Kind.RESUME, name, reason)
             return
         await self.journal.fleet(FleetEntry(self.clock.now(), "resume", name, reason))
         self.stand(None)
@@ -157,8 +142,8 @@ class Daemon:
         """Refuse the names that have one of these patterns, or no more, durably; raises NotDeniedError."""
         refuse_unknown(kind, patterns, [denial.pattern for denial in self.denied])
         for pattern in patterns:
-            if self.council is not None:
-                await self.council.names(kind, pattern, name, reason)
+            if self.cluster is not None:
+                await self.cluster.council.names(kind, pattern, name, reason)
             else:
                 now = self.clock.now()
                 await self.journal.fleet(FleetEntry(now, kind.value, name, reason, marked(pattern)))
@@ -172,8 +157,9 @@ class Daemon:
 
     def ask(self, node: str, wish: Operator) -> Answer:
         """An operator's wish for a node; the answer comes when it is durable."""
-        if self.council is not None and (kind := shared_as(self.council.register, node, wish.verb)) is not None:
-            return self.council.node(kind, node, wish)
+        council = self.cluster.council if self.cluster is not None else None
+        if council is not None and (kind := shared_as(council.register, node, wish.verb)) is not None:
+            return council.node(kind, node, wish)
         return self.carry(node, wish)
 
     def stand(self, paused: FleetEntry | None) -> None:
@@ -228,7 +214,7 @@ class Daemon:
 
     def works(self, member: Member) -> bool:
         """Whether all is as it should be with a network: it takes work, or stands by in an election that there is."""
-        stands = self.leadership is None or not self.leadership.trouble
+        stands = self.cluster is None or not self.cluster.leadership.trouble
         return stands and not member.engine.holds - {Reason.STANDBY}
 
     @property
@@ -241,39 +227,21 @@ class Daemon:
         self.engine.hold(Reason.PAUSED)
         self._discover()
 
-    async def _stand(self, last: Led, decided: Iterable[tuple[Decision, int]]) -> None:
-        """Take part in the election, and in what the ushers of the cluster decide."""
-        network = self.members[0].network
-        lease = network.lease
-        if self.leadership is None or self.council is None or self.peers is None or lease is None:
-            return
-        self.council.start(decided, self._fatal)
-        await self.peers.start(lease, self.journal.lineage)
-        election = network.election(lease, self.leadership.changed, self.leadership.heard_of)
-        await self.leadership.start(election, last)
-
     def _discover(self) -> None:
         """Discover unless paused or standing by."""
         for member in self.members:
             member.network.pause(paused=self.paused is not None or Reason.STANDBY in member.engine.holds)
 
-    def _leadership(self, way: Way, member: Member) -> Leadership | None:
-        network = member.network
-        if network.gate is None:
-            return None
-
+    def _cluster(self, way: Way, member: Member) -> Cluster:
         def follow(epoch: int) -> None:
             self.epoch = epoch
 
-        return Leadership(
-            way.election_name,
-            way.caller.sender,
-            self.clock,
-            member.engine,
+        return Cluster(
+            way,
+            member,
             self.journal,
-            network.gate,
-            network.tracked,
-            take_back=network.rpc.take_back,
+            self.clock,
+            self,
             working=self._discover,
             epoch=follow,
             fatal=self._fatal,

@@ -54,7 +54,7 @@ class Status:
     def document(self) -> dict[str, Any]:
         """Everything; times are milliseconds since 1970, null where there is nothing."""
         daemon, engine, members = self._daemon, self._daemon.engine, self._daemon.members
-        paused = daemon.paused
+        paused, cluster = daemon.paused, daemon.cluster
         return {
             "site": self._site,
             "version": VERSION,
@@ -67,8 +67,8 @@ class Status:
             "connections": {place: report for member in members for place, report in connections(member)},
             "holds": {hold.value: WHAT[hold] for hold in sorted(engine.holds)},
             "paused": {"since": paused.at, "by": paused.name, "reason": paused.reason} if paused else None,
-            "election": daemon.leadership.document() if daemon.leadership is not None else None,
-            "cluster": daemon.peers.document() if daemon.peers is not None else None,
+            "election": cluster.leadership.document() if cluster is not None else None,
+            "cluster": cluster.peers.document() if cluster is not None else None,
             "observes": daemon.observes,
             **(_taking(members[0]) if len(members) == 1 else {"intake": None, "breakers": {}}),
             "denied": denied.document(daemon.denied),

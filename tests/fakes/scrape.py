@@ -33,8 +33,7 @@ class Scrape:
             discovery=SimpleNamespace(counts=ReplyCounts(WIRES[Version.V2])),
         )
         self.journal = SimpleNamespace(commits=0, waiting=0)
-        self.leadership: Any = None
-        self.peers: Any = None
+        self.cluster: Any = None
         rig.engine._observer = self
 
     def __getattr__(self, name: str) -> Any:
@@ -53,8 +52,7 @@ class Scrape:
             clock=self.rig.clock,
             journal=self.journal,
             epoch=7,
-            leadership=self.leadership,
-            peers=self.peers,
+            cluster=self.cluster,
             works=lambda member: not member.engine.holds,
         )
         read_gauges(self.recorder, cast("Daemon", daemon), self.tally, self.database)

@@ -86,9 +86,9 @@ def _fleet(recorder: Recorder, tally: Tally) -> None:
 
 
 def _election(recorder: Recorder, daemon: Daemon) -> None:
-    leadership, families = daemon.leadership, recorder.families
-    if leadership is None:
+    if daemon.cluster is None:
         return
+    leadership, families = daemon.cluster.leadership, recorder.families
     standing, where = leadership.standing(), labels(election=ELECTION, identity=leadership.name)
     for role in Role:
         families["usher_election_role"].set(standing.role is role, labels(role=role.value))
@@ -100,9 +100,9 @@ def _election(recorder: Recorder, daemon: Daemon) -> None:
 
 
 def _peers(recorder: Recorder, daemon: Daemon) -> None:
-    peers, families = daemon.peers, recorder.families
-    if peers is None:
+    if daemon.cluster is None:
         return
+    peers, families = daemon.cluster.peers, recorder.families
     ages = [max(daemon.clock.now() - at, 0) for at in peers.heard]
     families["usher_peers"].set(sum(age < PRESENT for age in ages))
     families["usher_peers_silent_seconds"].set(max(ages, default=0) / 1000)

@@ -167,7 +167,8 @@ def test_the_library_is_that_of_the_older_program():
 async def test_an_election_is_told_under_the_older_programs_names(rig: Rig):
     scrape = Scrape(rig)
     standing = Standing(Role.LEADER, True, 59.5, 0.5, {"candidate": 3, "leader": 20})
-    scrape.leadership = SimpleNamespace(name="u1", standing=lambda: standing)
+    leadership = SimpleNamespace(name="u1", standing=lambda: standing)
+    scrape.cluster = SimpleNamespace(leadership=leadership, peers=SimpleNamespace(heard=(), unseen=()))
     values = scrape.values()
     where = "election=provisioner,identity=u1"
     assert values[f"choria_election_campaigns{{{where},state=leader}}"] == 20
@@ -183,7 +184,9 @@ async def test_who_is_there_and_who_lacks_most_is_told_of_peers(rig: Rig):
     scrape = Scrape(rig)
     assert "usher_peers" not in scrape.values()
     now = rig.clock.now()
-    scrape.peers = SimpleNamespace(heard=(now - 1000, now - 31_000), unseen=(0, 3))
+    leadership = SimpleNamespace(name="u1", standing=lambda: Standing(Role.CANDIDATE, False, 0.0, 0.5, {}))
+    peers = SimpleNamespace(heard=(now - 1000, now - 31_000), unseen=(0, 3))
+    scrape.cluster = SimpleNamespace(leadership=leadership, peers=peers)
     values = scrape.values()
     assert (values["usher_peers"], values["usher_peers_silent_seconds"]) == (1, 31)
     assert values["usher_peers_unseen_decisions"] == 3
