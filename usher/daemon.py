@@ -18,6 +18,7 @@ from fsm.events import Operator
 from fsm.ports import Clock, Vault
 from fsm.reasons import Reason
 from fsm.runtime.engine import Answer
+from fsm.snapshot import Snapshot
 from store.entries import FleetEntry
 from store.journal import Journal
 from transport.startups import Startup
@@ -26,7 +27,7 @@ from usher.cluster.cluster import Cluster
 from usher.cluster.kept import marked, shared_as
 from usher.demand.plan import note
 from usher.denied import Denial, after, refuse_unknown
-from usher.intake import refusal
+from usher.intake import refusal, stranded
 from usher.network import Way
 from usher.networks.engines import Engines
 from usher.networks.fleets import Fleets
@@ -69,7 +70,7 @@ class Daemon:
         self.fleets = Fleets({member.name: member.network.fleet for member in self.members}, clock.now)
         engines = {member.name: member.engine for member in self.members}
         self.owners.employ(engines)
-        self.engine = Engines(engines, self.owners, journal.load, self.fleets.refuses)
+        self.engine = Engines(engines, self.owners, journal.load, self._no_use)
         self.paused: FleetEntry | None = None
         self.denied: tuple[Denial, ...] = ()
         journal.on_broken = self._fatal
@@ -170,6 +171,10 @@ class Daemon:
         self.paused = None
         self.engine.release(Reason.PAUSED)
         self._discover()
+
+    def _no_use(self, network: str, snapshot: Snapshot, wish: Operator) -> str:
+        """Why a wish for a node at rest in this network is no use; empty if it may be."""
+        return self.fleets.refuses(network, snapshot, wish) or stranded(self.refused(snapshot.node), snapshot, wish)
 
     async def plan(self, name: str, reason: str, arguments: Mapping[str, Any], nodes: Sequence[str]) -> int:
         """Note a plan, or more of it, durably; answers which."""

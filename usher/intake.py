@@ -14,6 +14,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from fsm.events import Operator, Verb
+from fsm.snapshot import Snapshot
+from fsm.states import State
 from usher.config.site import Site
 from usher.denied import Denial
 
@@ -81,6 +84,13 @@ def refusal(intakes: Mapping[str, Intake], node: str) -> str:
     if not all(said.values()):
         return ""
     return "; ".join(f"in {network} {why}" if network else why for network, why in said.items())
+
+
+def stranded(why: str, snapshot: Snapshot, wish: Operator) -> str:
+    """Why a provisioned node is not sent back into provisioning: `why` refuses its name there. Empty if it may be."""
+    if not why or wish.force or wish.verb is not Verb.REPROVISION or snapshot.state is not State.PROVISIONED:
+        return ""
+    return f"it would wait in provisioning mode, where its name is refused: {why}; allow it first, or say --force"
 
 
 def _compiled(patterns: Sequence[str]) -> tuple[re.Pattern[str], ...]:

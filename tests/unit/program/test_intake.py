@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from fsm.events import Operator, Verb
+from fsm.snapshot import Snapshot
+from fsm.states import State
 from usher.config.networks import load_site
 from usher.config.problems import ConfigErrors
 from usher.config.site import Site
 from usher.denied import Denial
-from usher.intake import DENIED, NOT_ALLOWED, Intake, lines, refusal, words
+from usher.intake import DENIED, NOT_ALLOWED, Intake, lines, refusal, stranded, words
 
 SITE = """\
 helper: /bin/true
@@ -128,3 +131,20 @@ def test_a_change_is_told_in_words():
         "identity_deny: 1 pattern from now on",
         "max_nodes_per_minute: no limit",
     ]
+
+
+@pytest.mark.parametrize(
+    ("why", "state", "wish", "refused"),
+    [
+        ("it is denied", State.PROVISIONED, Operator(Verb.REPROVISION, "anna", "x"), True),
+        ("it is denied", State.PROVISIONED, Operator(Verb.REPROVISION, "anna", "x", force=True), False),
+        ("it is denied", State.PROVISIONED, Operator(Verb.RESTART, "anna", "x"), False),
+        ("it is denied", State.FAILED, Operator(Verb.REPROVISION, "anna", "x"), False),
+        ("", State.PROVISIONED, Operator(Verb.REPROVISION, "anna", "x"), False),
+    ],
+)
+def test_a_provisioned_node_is_not_sent_to_where_its_name_is_refused(
+    why: str, state: State, wish: Operator, refused: bool
+):
+    said = stranded(why, Snapshot("web1.example.net", state), wish)
+    assert (why in said and "--force" in said) if refused else said == ""
