@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from security.certificate import CertificateFacts, certificate_facts
+from security.certificate import CertificateFacts, asking_names, certificate_facts
 from security.certpath import leads_to
 from security.expiry import certificate_expiring
 from security.holder import moment, raise_fatal
@@ -95,6 +95,11 @@ class ClientCertificate:
     def facts(self) -> CertificateFacts:
         """What the certificate says, for a person."""
         return _facts(self._held.chain[0])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whom it names, as servers look for who asks (§2.8): its common names, then its DNS names."""
+        return asking_names(self._held.chain[0])
 
     @property
     def fingerprint(self) -> str:
