@@ -8,17 +8,15 @@ Rules:
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from fsm.identity import is_safe
 from security.client_certificate import ClientCertificate, Paths, inspect_certificate
+from security.obeying import OBEYED
 from security.problems import CredentialError, Problem
 
 CERTIFICATE_SETTING: Final = "fleet_certificate_file"
 KEY_SETTING: Final = "fleet_key_file"
-_OBEYED: Final = re.compile(r"\.(mcollective|choria)$")
-"""What `plugin.choria.security.certname_whitelist` is unless a server says otherwise (§2.8)."""
 _MAKE: Final = "have the authority make one for a name such as operator.mcollective"
 
 
@@ -28,7 +26,7 @@ def certname_of(certificate: ClientCertificate) -> str:
     if not names:
         what = "it has no name (common name, DNS name) that a caller id could be made of"
         raise CredentialError(Problem("certificate_name", certificate.paths.places[0], what, _MAKE))
-    return next((name for name in names if _OBEYED.search(name)), names[0])
+    return next((name for name in names if OBEYED.search(name)), names[0])
 
 
 def inspect_operating(paths: Paths, now: int, *, strict: bool) -> tuple[Problem, ...]:
@@ -39,7 +37,7 @@ def inspect_operating(paths: Paths, now: int, *, strict: bool) -> tuple[Problem,
         name = certname_of(certificate)
     except CredentialError as error:
         return found if error.problem in found else (*found, error.problem)
-    if _OBEYED.search(name):
+    if OBEYED.search(name):
         return found
     what = (
         f"it is for {name}, and servers obey names that end in .mcollective or .choria, unless their "
