@@ -16,8 +16,7 @@ from pathlib import Path
 from fsm.errors import UsherError
 from security.client_certificate import ClientCertificate, Paths
 from security.fleet import FleetCredentials, fleet_credentials
-from security.holder import raise_fatal
-from security.operating import certname_of
+from security.operating import certname_of, refuse_silence
 from transport.credentials import Tls
 from usher.config.fleet import CertificateOperator, Nobody, Operator, TokenOperator
 from usher.rotation.appearing import context_of
@@ -78,7 +77,7 @@ class Reader:
                 return Shown(TokenClient(found, self._identity, *self._login), self._tls)
             case CertificateOperator(paths=paths, strict=strict):
                 certificate, shown = self._certificate(paths, strict=strict)
-                raise_fatal(certificate.problems(now))
+                refuse_silence(certificate, now)
                 return shown
 
     def _certificate(self, paths: Paths, *, strict: bool) -> tuple[ClientCertificate, Shown]:

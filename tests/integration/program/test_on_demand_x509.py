@@ -91,9 +91,14 @@ async def test_a_certificate_that_the_broker_refuses_and_one_that_has_expired_ar
 
         operator(made, foreign, lasts=YEAR)
         assert "does not lead to an authority of plugin.security.file.ca" in (await checked(made)).out
+        silent = await made.ask("restart", NAMES[0], *WHY)
+        assert (silent.code, "(fleet_closed: fleet_certificate_file" in silent.out) == (1, True), silent
+
+        made.site.ca.write_text(authority.certificate + foreign.certificate)  # the broker does not know it yet
+        assert "fleet_certificate_file (" not in (await checked(made)).out
         refused = await made.ask("restart", NAMES[0], *WHY)
         assert refused.code == 1
-        assert "it could not be sent (fleet_closed: " in refused.out
+        assert "it could not be sent (fleet_closed: the broker" in refused.out, refused
 
         operator(made, authority, lasts=YEAR)
         assert "fleet_certificate_file (" not in (await checked(made)).out

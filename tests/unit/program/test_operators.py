@@ -9,7 +9,7 @@ import pytest
 from security.certificate import signed_by_certificate
 from security.client_certificate import Paths
 from security.problems import CredentialError
-from tests.fakes.authority import Authority, key_pem, make_authority, pem, put, rsa_key, the_ca
+from tests.fakes.authority import SERVER, Authority, key_pem, make_authority, pem, put, rsa_key, the_ca
 from tests.fakes.site import DAY, NOW
 from transport.wire.versions import Version
 from usher.config.fleet import CertificateOperator, Nobody
@@ -83,11 +83,15 @@ def test_what_is_missing_or_of_another_key_is_refused_though_it_was_read_before(
         read.read(NOW)
 
 
-def test_a_certificate_of_another_authority_is_the_brokers_to_refuse_unless_the_site_is_strict(tmp_path: Path):
-    paths = files(tmp_path, by=make_authority("another"))
-    assert reader(paths).read(NOW).client.caller == "choria=operator.mcollective"
+def test_what_no_server_would_obey_is_refused_though_a_login_may_stand_that_a_broker_has_judged(tmp_path: Path):
+    read = reader(files(tmp_path))
+    read.read(NOW)
+    files(tmp_path, by=make_authority("another"))
     with pytest.raises(CredentialError, match="does not lead to an authority"):
-        Reader(CertificateOperator(paths, strict=True), "u", ("", ""), None).read(NOW)
+        read.read(NOW)
+    put(tmp_path, pem(the_ca().issue("operator.mcollective", uses=(SERVER,))), key_pem(rsa_key()), the_ca().pem)
+    with pytest.raises(CredentialError, match="it is not for clients"):
+        read.read(NOW)
 
 
 def test_nobody_is_why():
