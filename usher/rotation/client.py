@@ -16,7 +16,7 @@ from transport.wire.caller import INSECURE
 from transport.wire.versions import Version
 
 
-class Shown(Protocol):
+class Seeded(Protocol):
     """A client token with its seed, whatever it permits (security.client, security.fleet)."""
 
     @property
@@ -34,7 +34,7 @@ class Shown(Protocol):
         ...
 
 
-Held = TypeVar("Held", bound=Shown)
+Held = TypeVar("Held", bound=Seeded)
 
 
 class Client:
