@@ -62,13 +62,28 @@ def signed_by_certificate(pem: str, message: bytes, signature: bytes) -> bool:
     return True
 
 
+def asking_names(read: x509.Certificate) -> tuple[str, ...]:
+    """Under which names its holder may ask servers (wire/protocol.md §2.8): the common names, then the DNS names."""
+    return tuple(dict.fromkeys((*_common(read), *(_alternative(read, x509.DNSName) or ()))))
+
+
 def _names(read: x509.Certificate) -> tuple[str, ...]:
+    said = _alternative(read, x509.DNSName, x509.IPAddress)
+    found = _common(read) if said is None else said
+    return tuple(name[:_LONGEST] for name in found[:_MOST])
+
+
+def _alternative(read: x509.Certificate, *kinds: type[x509.GeneralName]) -> list[str] | None:
+    """The alternative names of these kinds; None if there is no list of them."""
     try:
         said = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        found = [str(name.value) for name in said if isinstance(name, x509.DNSName | x509.IPAddress)]
     except x509.ExtensionNotFound:
-        found = [str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-    return tuple(name[:_LONGEST] for name in found[:_MOST])
+        return None
+    return [str(name.value) for name in said if isinstance(name, kinds)]
+
+
+def _common(read: x509.Certificate) -> list[str]:
+    return [str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
 
 
 @dataclass(frozen=True, slots=True)

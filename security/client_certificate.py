@@ -20,18 +20,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from security.certificate import CertificateFacts, certificate_facts
+from security.certificate import CertificateFacts, asking_names, certificate_facts
 from security.certpath import leads_to
 from security.expiry import certificate_expiring
 from security.holder import moment, raise_fatal
+from security.obeying import for_clients
 from security.pem import read_certificates, read_rsa_key
 from security.problems import CredentialError, Problem
 
 _NEW: Final = "have the authority make a new one, and put it in place together with its key: docs/rotation.md"
 _MAKE: Final = "have the authority make a certificate for the public half of that key"
-_FOR_CLIENTS: Final = frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,11 @@ class ClientCertificate:
     def facts(self) -> CertificateFacts:
         """What the certificate says, for a person."""
         return _facts(self._held.chain[0])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whom it names, as servers look for who asks (§2.8): its common names, then its DNS names."""
+        return asking_names(self._held.chain[0])
 
     @property
     def fingerprint(self) -> str:
@@ -179,11 +183,7 @@ def _fit_problems(read: _Read, paths: Paths) -> Iterator[Problem]:
 def _use_problems(read: _Read, paths: Paths, *, strict: bool) -> Iterator[Problem]:
     """What a broker that asks for a certificate refuses: the purpose, and the chain."""
     leaf, place = read.chain[0], paths.places[0]
-    try:
-        uses = set(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except x509.ExtensionNotFound:
-        uses = set()
-    if uses and not uses & _FOR_CLIENTS:
+    if not for_clients(leaf):
         what = "it is not for clients (its extended key usage has no clientAuth): brokers refuse it"
         yield Problem("certificate_purpose", place, what, "have one made with clientAuth", fatal=strict)
     if not leads_to(leaf, read.chain[1:], read.authorities):

@@ -39,7 +39,8 @@ ADVICE: Final[dict[Reason, Advice]] = {
     Reason.STANDBY: Advice("this usher waits for its turn while another one leads", "usher leader"),
     Reason.RESTORED: Advice("the database was restored less than a minute ago; it goes on by itself", _STATUS),
     Reason.FLEET_CLOSED: Advice(
-        "no operator's token is configured, it has expired, or it lacks `fleet_management`", "usher check-config"
+        "no operator's token or certificate is configured, it has expired, or it is not one that servers obey",
+        "usher check-config",
     ),
     Reason.DISK_FULL: Advice("something fills the disk of the state directory", "df -h /var/lib/usher"),
     Reason.RESTARTED_US: Advice("usher was restarted or killed; the step is taken up by itself", _HISTORY),

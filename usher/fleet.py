@@ -1,7 +1,7 @@
 """The fleet: the connection to provisioned servers, with the operator's own credentials (wire/protocol.md §6.4, §7.7).
 
-A client token with `fleet_management` and its seed log in without the provisioner's password, and sign each request;
-where the broker wants a NATS user, the configuration names one.
+A client token with `fleet_management` and its seed, or a certificate and its key, log in without the provisioner's
+password, and sign each request; where the broker wants a NATS user, the configuration names one.
 
 Rules:
 1. There is no connection before something is asked of the fleet, and none once nothing has been asked for IDLE.
@@ -16,23 +16,22 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from fsm.errors import CallError
 from fsm.events import Certainty
 from fsm.ports import Clock, Reply, Request
 from fsm.reasons import Reason
-from security.fleet import FleetCredentials, fleet_credentials
 from security.problems import CredentialError
 from transport.connection import Connection
-from transport.credentials import Tls
+from transport.credentials import CertificateFileError, Tls, asked_of
 from transport.discovery import Discovery
 from transport.options import Options
 from transport.reports import Discards, Refused, Report
 from transport.rounds import Servers
 from transport.rpc import RpcClient
-from transport.wire.versions import Version
+from usher.config.fleet import Nobody, Operator
+from usher.operators import NobodyError, Reader, Shown
 
 FLEET: Final = "fleet"
 """The name of the connection, in status, metrics and logs."""
@@ -41,22 +40,12 @@ IDLE: Final = 300.0
 PATIENCE: Final = 10.0
 """Seconds that a request waits for the connection."""
 
-_NOBODY: Final = "no fleet_token_file is configured: make one with `choria jwt client --fleet-management`"
-_CERTIFICATES: Final = (
-    "its servers have certificates (features.pki), and such servers obey no operator's token: ask them with a Choria "
-    "client that has a certificate"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
-    """How to reach the fleet, and as whom; no token file means that the site has not configured it.
+    """How to reach the fleet, and as whom; `tls` is that of who shows a token."""
 
-    `certificates` says that the servers have those: whoever asks them must show one too (wire/protocol.md §3.2).
-    """
-
-    token_file: str
-    seed_file: str
+    operator: Operator
     user: str
     password: str = field(repr=False)
     collective: str
@@ -65,59 +54,6 @@ class FleetSettings:
     tls: Tls
     name: str
     connect_timeout: float
-    certificates: bool = False
-
-
-class Operator:
-    """transport.credentials.Credentials for logins, transport.wire.caller.Asks for requests; its caller id stays."""
-
-    def __init__(self, credentials: FleetCredentials, settings: FleetSettings) -> None:
-        """Begin with what was read."""
-        self.credentials, self._settings = credentials, settings
-
-    @property
-    def user(self) -> str:
-        """The NATS user; empty sends neither user nor password."""
-        return self._settings.user
-
-    @property
-    def password(self) -> str:
-        """The password of that user."""
-        return self._settings.password
-
-    @property
-    def token(self) -> str:
-        """The client token."""
-        return self.credentials.token
-
-    @property
-    def credential(self) -> str:
-        """What requests show: the client token."""
-        return self.credentials.token
-
-    def sign_nonce(self, nonce: bytes) -> bytes:
-        """The raw signature over the broker's nonce."""
-        return self.credentials.sign(nonce)
-
-    @property
-    def version(self) -> Version:
-        """The protocol of networks with tokens."""
-        return Version.V2
-
-    @property
-    def sender(self) -> str:
-        """The identity of the Choria client configuration."""
-        return self._settings.identity
-
-    @property
-    def caller(self) -> str:
-        """The caller id of the token: servers compare it with the token's own."""
-        return self.credentials.caller
-
-    @property
-    def sign(self) -> Callable[[bytes], bytes]:
-        """Signs a request with the seed of the token."""
-        return self.credentials.sign
 
 
 class Fleet:
@@ -137,7 +73,8 @@ class Fleet:
         self._asking = 0
         self._idle: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._client: Operator | None = None
+        self._reader = Reader(settings.operator, settings.identity, (settings.user, settings.password), settings.tls)
+        self._shown: Shown | None = None
         self._connection: Connection | None = None
         self._rpc: RpcClient | None = None
         self._opening = asyncio.Lock()
@@ -146,9 +83,8 @@ class Fleet:
     @property
     def closed(self) -> str:
         """Why nobody can be asked here as it is configured, with the next step; empty if that is to be tried."""
-        if self._settings.certificates:
-            return _CERTIFICATES
-        return "" if self._settings.token_file else _NOBODY
+        operator = self._settings.operator
+        return operator.why if isinstance(operator, Nobody) else ""
 
     async def call(self, request: Request) -> Reply:
         """Ask a provisioned server; raises fsm.errors.CallError."""
@@ -180,12 +116,12 @@ class Fleet:
 
     async def _names(self) -> list[str]:
         await self.open()
-        connection, client, found = self._connection, self._client, set[str]()
-        if connection is None or client is None:  # pragma: no cover - opened above
+        connection, shown, found = self._connection, self._shown, set[str]()
+        if connection is None or shown is None:  # pragma: no cover - opened above
             raise AssertionError
         discovery = Discovery(
             connection,
-            client,
+            shown.client,
             self._clock,
             on_seen=found.add,
             discards=self._discards,
@@ -224,29 +160,25 @@ class Fleet:
 
     async def _renew(self) -> None:
         """Read the files, and use what they hold; raises CallError where that cannot open the fleet."""
-        settings = self._settings
-        if closed := self.closed:
-            raise CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, closed)
         try:
-            found = fleet_credentials(Path(settings.token_file), Path(settings.seed_file), self._clock.wall())
-        except CredentialError as error:
+            found = self._reader.read(self._clock.wall())
+        except (NobodyError, CredentialError, CertificateFileError) as error:
             raise CallError(Certainty.NOT_SENT, Reason.FLEET_CLOSED, str(error)) from None
-        if self._client is not None and self._client.caller == found.caller:
-            self._client.credentials = found
+        if self._shown is not None and self._shown.take(found):
             return
-        if self._client is not None:  # another operator: reply subjects are made of the caller id
+        if self._shown is not None:  # another operator: reply subjects are made of the caller id
             await self.close()
-        self._client = Operator(found, settings)
+        self._shown = found
 
     async def _begin(self) -> None:
-        settings, client = self._settings, self._client
-        if client is None:  # pragma: no cover - _renew has made it
+        settings, shown = self._settings, self._shown
+        if shown is None:  # pragma: no cover - _renew has made it
             raise AssertionError
         self._connection = Connection(
             FLEET,
             settings.servers,
-            client,
-            settings.tls,
+            shown.client,
+            lambda: asked_of(shown.tls),
             name=f"{settings.name}-{FLEET}",
             discards=self._discards,
             report=self._hear,
@@ -254,7 +186,7 @@ class Fleet:
         )
         self._rpc = RpcClient(
             self._connection,
-            client,
+            shown.client,
             self._clock,
             discards=self._discards,
             on_second_answer=lambda _: None,

@@ -33,6 +33,7 @@ from transport.srv import SrvResolver
 from usher.appearing import Appears, appear, nats_user
 from usher.brokers import Brokers
 from usher.config.client import ClientConfig
+from usher.config.fleet import operator_of
 from usher.config.identity import SystemNames
 from usher.config.policy import policy_of
 from usher.config.problems import ConfigErrors, Problem
@@ -76,7 +77,8 @@ def make_outside(site: Site, client: ClientConfig, clock: Clock, known: Known | 
     signer = attempt(lambda: site_signer(site))
     if problems:
         raise ConfigErrors(problems)
-    signing = texts(tuple(Path(seed) for seed in (site.jwt_signing_key, site.fleet_seed_file) if seed))
+    held = (site.jwt_signing_key, site.fleet_seed_file, site.fleet_key_file)
+    signing = texts(tuple(Path(key) for key in held if key))
     secrets = Known() if known is None else known
     secrets.add((*site.secrets(), client.password, *signing, *appears.secrets))
     helper = ExecHelper(site.helper, _exec_settings(site, secrets))
@@ -160,8 +162,7 @@ def client_servers(client: ClientConfig, clock: Clock) -> Servers:
 
 def _fleet(site: Site, client: ClientConfig, clock: Clock, appears: Appears) -> FleetSettings:
     return FleetSettings(
-        token_file=site.fleet_token_file,
-        seed_file=site.fleet_seed_file,
+        operator=operator_of(site, client),
         user=site.fleet_user,
         password=site.fleet_password,
         collective=site.fleet_collective,
@@ -170,7 +171,6 @@ def _fleet(site: Site, client: ClientConfig, clock: Clock, appears: Appears) -> 
         tls=appears.tls,
         name=appears.name,
         connect_timeout=client.connect_timeout,
-        certificates=Feature.PKI in site.features,
     )
 
 

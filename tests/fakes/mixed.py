@@ -16,14 +16,16 @@ from security.ca import SmallCa
 from tests.fakes.whole import Said, Whole
 from usher.children import Child
 from usher.simulator.broker import EmbeddedBroker
-from usher.simulator.material import YEAR, make_broker, make_site
+from usher.simulator.material import YEAR, make_broker, make_site, private
 from usher.simulator.x509_broker import X509Broker
-from usher.simulator.x509_site import X509Site, make_authority, make_x509_site
+from usher.simulator.x509_demo import OPERATOR
+from usher.simulator.x509_site import X509Site, make_x509_site
 
 CERTNAME = "provisioner.mcollective"
 OWN = (
     "features", "token", "helper", "jwt_verify_cert", "jwt_signing_key", "jwt_signing_token",
-    "broker_provisioning_password", "fleet_token_file", "fleet_seed_file", "fleet_user", "fleet_password",
+    "broker_provisioning_password", "fleet_token_file", "fleet_seed_file", "fleet_certificate_file",
+    "fleet_key_file", "fleet_user", "fleet_password",
 )  # fmt: skip
 
 
@@ -143,9 +145,15 @@ def configuration(networks: Mapping[str, Whole]) -> dict[str, Any]:
 
 def _x509(directory: Path, front: X509Broker, authority: SmallCa, now: int) -> Whole:
     certifying = X509Site(directory / "site", front.behind.url)
-    wishes = {"features": {"jwt": True, "pki": True}, "helper": certifying.command}
+    operator = directory / "operator.pem", directory / "operator.key"
+    wishes = {
+        "features": {"jwt": True, "pki": True}, "helper": certifying.command, "fleet_token_file": "",
+        "fleet_seed_file": "", "fleet_certificate_file": str(operator[0]), "fleet_key_file": str(operator[1]),
+    }  # fmt: skip
     made = Whole(front.behind, make_site(directory, front.behind, now, wishes))
-    make_x509_site(certifying.directory, certifying.brokers, make_authority(now))
+    make_x509_site(certifying.directory, certifying.brokers, authority)
+    for path, text in zip(operator, authority.issue(OPERATOR, now, YEAR), strict=True):
+        private(path, text)
     certificate, key = authority.issue(CERTNAME, now, YEAR)
     settings: dict[str, Any] = {
         "identity": CERTNAME, "plugin.choria.use_srv": "false", "plugin.choria.middleware_hosts": front.url,

@@ -22,7 +22,6 @@ from security.client import TOKEN_SETTING as CLIENT_SETTING
 from security.client import inspect_client
 from security.client_certificate import Paths, inspect_certificate
 from security.expiry import certificate_end, certificate_warning, expiring
-from security.fleet import inspect_fleet
 from security.keyfiles import verify_key
 from security.problems import CredentialError
 from security.problems import Problem as Finding
@@ -45,7 +44,6 @@ def network_files(site: Site, environ: Mapping[str, str], now: int) -> tuple[Pro
         *_helper(site, environ),
         *_verify_key(site),
         *_judged(site.strict, lambda strict: _signer(site, now, strict=strict)),
-        *_fleet(site, now),
     )
 
 
@@ -96,13 +94,6 @@ def _vault_key(site: Site, *, strict: bool) -> tuple[Finding, ...]:
         return read_ring(Path(site.vault_key_file), SETTING, strict=strict)[1]
     except CredentialError as error:
         return (error.problem,)
-
-
-def _fleet(site: Site, now: int) -> Iterator[Problem]:
-    """Warnings all of them: nodes are provisioned without the fleet. One with certificates takes no token."""
-    if site.fleet_token_file and Feature.PKI not in site.features:
-        for finding in inspect_fleet(Path(site.fleet_token_file), Path(site.fleet_seed_file), now):
-            yield Problem(finding.place, finding.what, finding.next, Severity.WARNING, finding.check)
 
 
 def _audit(site: Site, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -106,7 +106,13 @@ KEYS: Final[dict[str, Key]] = {
         Kind.TEXT, "", "an operator's client token, for `usher reprovision`, `restart`, `shutdown`"
     ),
     "fleet_seed_file": Key(Kind.TEXT, "", "the seed of that token"),
-    "fleet_collective": Key(Kind.TEXT, "choria", "the collective in which provisioned nodes are asked"),
+    "fleet_certificate_file": Key(
+        Kind.TEXT, "", "instead, where servers have certificates: an operator's certificate; not with fleet_token_file"
+    ),
+    "fleet_key_file": Key(Kind.TEXT, "", "the key of that certificate"),
+    "fleet_collective": Key(
+        Kind.TEXT, "", "where provisioned nodes are asked; default choria, with a certificate mcollective"
+    ),
     "fleet_user": Key(Kind.TEXT, "", "the NATS user of the fleet's account, for a broker that wants one"),
     "fleet_password": Key(Kind.TEXT, "", "the password of that user"),
     "server_jwt_spread": Key(
@@ -141,6 +147,8 @@ PER_NETWORK: Final = (
     "lifecycle_component",
     "fleet_token_file",
     "fleet_seed_file",
+    "fleet_certificate_file",
+    "fleet_key_file",
     "fleet_collective",
     "fleet_user",
     "fleet_password",

@@ -16,6 +16,7 @@ from pathlib import Path
 from usher.config.client import ClientConfig, read_client
 from usher.config.document import switched_on
 from usher.config.files import client_files, network_files, shared_files
+from usher.config.fleet import fleet_files
 from usher.config.identity import Names
 from usher.config.networks import SETTING, read_sites
 from usher.config.options import is_there
@@ -137,6 +138,8 @@ def _one(site: Site | None, client_file: Path | None, around: Surroundings, *, i
         problems += network_files(site, around.environ, around.now)
     if client is not None:
         problems += client_files(client, around.now, strict=site is not None and site.strict)
+    if site is not None:
+        problems += tuple(fleet_files(site, client, around.now))
     network = site.network if site is not None else ""
     if network:
         problems = tuple(replace(each, where=f"{SETTING}.{network}: {each.where}") for each in problems)

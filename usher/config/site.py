@@ -31,6 +31,7 @@ _SMALLEST_OUTPUT: Final = 1024
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _STRICTNESS: Final = ("compatible", "strict")
 _PATTERNS: Final = ("cert_deny_list", "identity_allow", "identity_deny")
+_PAIRS: Final = (("fleet_token_file", "fleet_seed_file"), ("fleet_certificate_file", "fleet_key_file"))
 _LATER: Final = ("it is not supported yet", "remove it, or keep this site on the older program until it is")
 _INSECURE: Final = (
     "requests are not signed and TLS is not asked for: whoever is on the network can read everything, the broker's "
@@ -84,6 +85,8 @@ class Site:
     retry_cap: float
     fleet_token_file: str
     fleet_seed_file: str
+    fleet_certificate_file: str
+    fleet_key_file: str
     fleet_collective: str
     fleet_user: str
     fleet_password: str = field(repr=False)
@@ -213,12 +216,17 @@ def _check_several(reader: Reader, name: str, values: tuple[str, ...]) -> None:
             reader.mistake(f"{name}[{position}]", "it stands twice", "remove one")
 
 
-def _check_fleet(reader: Reader, values: Mapping[str, Any]) -> None:
-    for name, other in (("fleet_token_file", "fleet_seed_file"), ("fleet_seed_file", "fleet_token_file")):
+def _check_fleet(reader: Reader, values: dict[str, Any]) -> None:
+    for name, other in (*_PAIRS, *(pair[::-1] for pair in _PAIRS)):
         if values[name] and not values[other]:
             reader.error(other, f"it is missing, and {name} is set", "set both, or neither")
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", values["fleet_collective"]):
-        reader.error("fleet_collective", "it is not one token of a subject", "leave it out for choria")
+    if values["fleet_certificate_file"] and values["fleet_token_file"]:
+        what = "fleet_token_file is set too, and usher is one operator in a network"
+        reader.error("fleet_certificate_file", what, 'leave one of the two out, or write it as ""')
+    usual = "mcollective" if values["fleet_certificate_file"] else "choria"  # wire/protocol.md §11, 14
+    collective = values["fleet_collective"] = values["fleet_collective"] or usual
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", collective):
+        reader.error("fleet_collective", "it is not one token of a subject", f"leave it out for {usual}")
     if not 0 <= values["server_jwt_spread"] < max(values["server_jwt_validity"], 1):
         reader.error("server_jwt_spread", "it must be shorter than server_jwt_validity", "shorten it, or remove it")
 

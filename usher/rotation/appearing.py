@@ -32,7 +32,7 @@ class ClientSubject:
 
     name = TOKEN_SETTING
 
-    def __init__(self, client: TokenClient) -> None:
+    def __init__(self, client: TokenClient[ClientCredentials]) -> None:
         """Change this client."""
         self._client = client
 

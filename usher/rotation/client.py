@@ -9,11 +9,32 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
-from security.client import ClientCredentials
 from security.client_certificate import ClientCertificate
 from transport.wire.caller import INSECURE
 from transport.wire.versions import Version
+
+
+class Seeded(Protocol):
+    """A client token with its seed, whatever it permits (security.client, security.fleet)."""
+
+    @property
+    def caller(self) -> str:
+        """Its `callerid` claim."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """Its text, without white space around it."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64 raw bytes of a signature."""
+        ...
+
+
+Held = TypeVar("Held", bound=Seeded)
 
 
 class Client:
@@ -73,15 +94,15 @@ class Client:
         """Signs a request."""
 
 
-class TokenClient(Client):
+class TokenClient(Client, Generic[Held]):
     """A client token with its seed: protocol v2."""
 
-    def __init__(self, credentials: ClientCredentials, identity: str, user: str, password: str) -> None:
+    def __init__(self, credentials: Held, identity: str, user: str, password: str) -> None:
         """Begin with what was read at the start."""
         super().__init__(identity, credentials.caller, user, password)
         self.credentials = credentials
 
-    def take(self, credentials: ClientCredentials) -> None:
+    def take(self, credentials: Held) -> None:
         """Use these from now on; their caller id is the one of the start."""
         self.credentials = credentials
 

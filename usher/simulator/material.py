@@ -44,16 +44,13 @@ class DirectoryTakenError(UsherError):
 
 @dataclass(frozen=True, slots=True)
 class DemoSite:
-    """Where everything of a site lies; `url` is its broker's, the other two are paths in the directory.
-
-    `on_demand` says that there is an account of the fleet, in which servers can be asked once they are provisioned.
-    """
+    """Where everything of a site lies; `url` is its broker's, the others are paths in the directory."""
 
     directory: Path
     url: str
     helper_at: str = "site/helper.py"
     ca_at: str = "broker/tls.pem"
-    on_demand: bool = True
+    operator_at: tuple[str, str] = ("site/operator.jwt", "site/operator.seed")
 
     @property
     def site(self) -> Path:
@@ -87,8 +84,9 @@ class DemoSite:
 
     @property
     def operator(self) -> tuple[Path, Path]:
-        """An operator's client token for the fleet, and its seed."""
-        return self.site / "operator.jwt", self.site / "operator.seed"
+        """What an operator shows the fleet, a client token or a certificate, and what signs: its seed or key."""
+        shown, signs = self.operator_at
+        return self.directory / shown, self.directory / signs
 
     @property
     def fleet_password(self) -> Path:
@@ -103,8 +101,6 @@ class DemoSite:
     def fleet(self, nodes: int) -> list[str]:
         """The words after `usher` that start a fleet of so many nodes."""
         words = ["simulate", "--nodes", str(nodes), "--token", str(self.provisioning_token), "--ca", str(self.ca)]
-        if not self.on_demand:
-            return words
         return [*words, "--fleet-user", "fleet", "--fleet-password-file", str(self.fleet_password)]
 
     def daemon(self) -> list[str]:

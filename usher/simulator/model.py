@@ -137,7 +137,7 @@ class Counters(NamedTuple):
 class Process(NamedTuple):
     """What dies with the process; `ending` is set while the agent's mutex is held for a restart or a shutdown.
 
-    `ecdh` is the secret half that the last `jwt` made (32 bytes).
+    `ecdh` is the secret half that the last `jwt` made (32 bytes); `options` are those that it was started with.
     """
 
     mode: Mode
@@ -149,6 +149,7 @@ class Process(NamedTuple):
     alive_id: bytes = bytes(16)
     alive_at: int = 0
     ecdh: bytes = b""
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 class Node(NamedTuple):

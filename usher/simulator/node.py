@@ -35,6 +35,7 @@ from usher.simulator.model import (
     Setup,
     Step,
 )
+from usher.simulator.obeying import obeys
 from usher.simulator.startup import boot
 
 LOCKED: Final = 2 * MINUTE
@@ -117,7 +118,7 @@ def _admit(node: Node, setup: Setup, request: WireRequest | None, now: int) -> t
     """Steps 2 to 6 of the pipeline, counted as the server counts them; whether the message goes on."""
     counted = node.process.counters
     total = counted.total + 1
-    if request is None:
+    if request is None or not obeys(node, request, now):
         return counted._replace(total=total, unvalidated=counted.unvalidated + 1), False
     if not matches(request.filter, node.identity, rpcutil.agents(node), setup.facts):
         return counted._replace(total=total, filtered=counted.filtered + 1), False

@@ -23,6 +23,7 @@ import orjson
 from security.keys import SigningKey
 from security.node import server_token_misfit
 from security.node_tls import in_its_time, tls_misfit
+from transport.wire.versions import Version
 from usher.simulator.lifecycle import Kind, event
 from usher.simulator.model import (
     COLLECTIVE,
@@ -63,6 +64,7 @@ def boot(node: Node, setup: Setup, now: int, entropy: bytes) -> Step:
     if mode in (Mode.STRANDED, Mode.DEAD):
         process = process._replace(counters=Counters(), alive_at=0)
         return Step(node._replace(files=files, process=process))
+    process = process._replace(options=parse(files.get(setup.config_file, "")))
     node = node._replace(files=files, process=process, collectives=collectives, identity=identity)
     return Step(node, (Attach(subjects(node)), event(node, Kind.STARTUP, now, entropy[32:48])))
 
@@ -96,6 +98,16 @@ def turns_provisioning_on(options: Mapping[str, str]) -> bool:
     return _says(options, _PROVISION)
 
 
+def shows_token(options: Mapping[str, str]) -> bool:
+    """Whether a server of protocol v1 shows a token in place of a certificate, and verifies nobody's (§2.8)."""
+    return _says(options, _ANONYMOUS)
+
+
+def hears(options: Mapping[str, str]) -> Version:
+    """The protocol of a provisioned server."""
+    return Version.V2 if options.get(_PROVIDER) == "choria" else Version.V1
+
+
 def _says(options: Mapping[str, str], name: str) -> bool:
     return options.get(name, "").strip().lower() in _TRUE
 
@@ -106,7 +118,7 @@ def _decide(node: Node, setup: Setup, now: int) -> tuple[Mode, Mapping[str, str]
     if text is None:  # a token and no configuration file
         return _by_default(setup), node.files, here, node.host
     options = parse(text)
-    anonymous = _says(options, _ANONYMOUS)
+    anonymous = shows_token(options)
     names = _FILES[anonymous]
     seed, token = options.get(names[0], setup.seed_file), options.get(names[1], setup.token_file)
     secured = anonymous or options.get(_PROVIDER) == "choria"
@@ -124,7 +136,7 @@ def _decide(node: Node, setup: Setup, now: int) -> tuple[Mode, Mapping[str, str]
     mode = Mode.SERVER if secured else _certified(options, node.files, now)
     if mode is not Mode.SERVER:
         return mode, node.files, here, node.host
-    usual = "choria" if options.get(_PROVIDER) == "choria" else "mcollective"
+    usual = "choria" if hears(options) is Version.V2 else "mcollective"
     collectives = tuple(name.strip() for name in options.get("collectives", usual).split(",") if name.strip())
     return Mode.SERVER, node.files, collectives, identity
 

@@ -2,11 +2,11 @@
 
 A Choria broker verifies client certificates where they are shown and demands one of `provisioner` alone
 (wire/protocol.md §6.3, §6.6); a nats-server demands one of everybody or of nobody. So these are two of them, joined in
-the account `provisioning`: nodes log in at the one, the provisioner at the other.
+the accounts `provisioning` and `choria`: servers log in at the one, the provisioner and operators at the other.
 
 Rules:
-1. At `url` nobody gets through the handshake without a certificate of the authority, and there is no user but
-   `provisioner`; at `node_url` nobody is asked for one, and there is no user `provisioner`.
+1. At `url` nobody gets through the handshake without a certificate of the authority, and who names no user is in the
+   fleet's account; at `node_url` nobody is asked for one, and there is no user `provisioner`.
 2. It is ready when the two are joined: a message, and that nobody is there, passes at once.
 3. They start and end together.
 """
@@ -18,16 +18,17 @@ from types import TracebackType
 from typing import Final, Self
 
 from security.ca import SmallCa
-from usher.simulator.broker import HOST, EmbeddedBroker, Passwords, quoted
+from usher.simulator.broker import ACCOUNTS, HOST, EmbeddedBroker, Passwords, quoted
 from usher.simulator.material import YEAR
 
 _CA: Final = "clients.pem"
 
 
 class _Front(EmbeddedBroker):
-    """The server that demands certificates: it holds no streams, and no account but the one it joins."""
+    """The server that demands certificates: it holds no streams, and no accounts but those it joins."""
 
     ready_line = b"Leafnode connection created"
+    ready_lines = len(ACCOUNTS)
 
     def __init__(
         self, behind: EmbeddedBroker, directory: Path, certificate: tuple[str, str], clients: str, port: int
@@ -37,15 +38,23 @@ class _Front(EmbeddedBroker):
         self._behind, self._clients = behind, clients
 
     def configuration(self) -> str:
-        """Its configuration: one user, behind TLS that verifies."""
-        remote = f"nats-leaf://leaf:{self.passwords.leaf}@{HOST}:{self._behind.leaf_port}"
+        """Its configuration: behind TLS that verifies, `provisioner` by its password, and who names no user."""
+        at = f"{HOST}:{self._behind.leaf_port}"
+        remotes = ", ".join(
+            f"{{ url: {quoted(f'nats-leaf://{account}:{self.passwords.leaf}@{at}')}, account: {account} }}"
+            for account in ACCOUNTS
+        )
         demands = f", ca_file: {quoted(self.directory / _CA)}, verify: true"
         return f"""\
 listen: "{HOST}:{self.port or -1}"
 server_name: usher-embedded-front
 {self.tls_line(demands)}authorization {{ timeout: 10 }}
-leafnodes {{ remotes: [ {{ url: {quoted(remote)}, account: provisioning }} ] }}
-accounts {{ provisioning {{ users: [ {{ user: provisioner, password: {quoted(self.passwords.provisioner)} }} ] }} }}
+no_auth_user: fleet
+leafnodes {{ remotes: [ {remotes} ] }}
+accounts {{
+  provisioning {{ users: [ {{ user: provisioner, password: {quoted(self.passwords.provisioner)} }} ] }}
+  choria {{ users: [ {{ user: fleet, password: {quoted(self.passwords.fleet)} }} ] }}
+}}
 """
 
     def files(self) -> dict[str, str]:
@@ -54,7 +63,7 @@ accounts {{ provisioning {{ users: [ {{ user: provisioner, password: {quoted(sel
 
 
 class X509Broker:
-    """Both servers, in a directory: `url` is for `provisioner`, `node_url` for nodes; `passwords` as of the broker."""
+    """Both servers, in a directory: `url` is for who has a certificate, `node_url` for nodes; `passwords` of both."""
 
     def __init__(self, directory: Path, authority: SmallCa, now: int, *, port: int = 0, node_port: int = 0) -> None:
         """Hold what they will be; nothing is written or started yet. `now` (Unix seconds) dates their certificate."""
@@ -65,12 +74,12 @@ class X509Broker:
 
     @property
     def url(self) -> str:
-        """Where `provisioner` logs in."""
+        """Where `provisioner` logs in, and who shows an operator's certificate."""
         return self.front.url
 
     @property
     def node_url(self) -> str:
-        """Where nodes log in, and the fleet."""
+        """Where nodes log in, and servers once they are provisioned."""
         return self.behind.url
 
     @property

@@ -27,6 +27,9 @@ from usher.simulator.x509_site import make_authority, make_x509_site
 
 SIGNER: Final = "provisioning-signer"
 """The common name of the certificate whose key signs provisioning tokens."""
+OPERATOR: Final = "operator.mcollective"
+"""The name in the certificate of who asks the fleet: one that servers obey (wire/protocol.md §2.8)."""
+OPERATOR_AT: Final = ("site/operator.pem", "site/operator.key")
 _JWT_KEY: Final = "provisioning-signer.key"
 
 
@@ -38,7 +41,7 @@ def make_x509_broker(directory: Path, now: int) -> X509Broker:
 
 def make_x509_demo(directory: Path, broker: X509Broker, now: int, more: Mapping[str, Any] | None = None) -> DemoSite:
     """Write the site of brokers that were started; `now` dates what it signs, `more` adds to the YAML."""
-    made = DemoSite(directory.resolve(), broker.url, "site/x509_helper.py", "site/ca.pem", on_demand=False)
+    made = DemoSite(directory.resolve(), broker.url, "site/x509_helper.py", "site/ca.pem", OPERATOR_AT)
     for folder in (made.site, made.state):
         folder.mkdir(mode=0o700)
     certifying = make_x509_site(made.site, broker.node_url, broker.authority)
@@ -48,8 +51,13 @@ def make_x509_demo(directory: Path, broker: X509Broker, now: int, more: Mapping[
     token = secrets.token_hex(16)
     private(made.provisioning_token, _provisioning_token(made.site / _JWT_KEY, broker, token, now))
     private(made.choria_config, client_lines(broker.url, _client(made, broker.authority, now)))
+    for path, text in zip(made.operator, broker.authority.issue(OPERATOR, now, YEAR), strict=True):
+        private(path, text)
+    private(made.fleet_password, broker.passwords.fleet)
     settings = common_settings(made, certifying.command, token, broker.passwords.provisioner) | {
         "jwt_verify_cert": str(made.site / "provisioning-signer.pem"),
+        "fleet_certificate_file": str(made.operator[0]),
+        "fleet_key_file": str(made.operator[1]),
         "features": {"jwt": True, "pki": True},
     }
     private(made.config, yaml.safe_dump(settings | dict(more or {}), sort_keys=False))

@@ -40,7 +40,7 @@ async def test_nodes_of_both_versions_are_provisioned_by_one_daemon(tmp_path: Pa
         asked = await made.ask("restart", "old-0001.example.net", "--reason", "a new release")
         assert (asked.code, asked.out.splitlines()[0].partition(" (")[0]) == (
             1,
-            "old-0001.example.net: refused: network x509: its servers have certificates",
+            "old-0001.example.net: failed: nobody is in the fleet under this name",
         )
 
 

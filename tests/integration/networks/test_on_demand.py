@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fsm.states import State
-from tests.fakes.mixed import Twins, twins
+from tests.fakes.mixed import Twins, mixed, twins
 
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("broker")]
 NODES = 2
@@ -87,3 +87,20 @@ async def test_a_network_without_an_operator_is_named_and_the_other_goes_on(tmp_
         assert found.out.count(": would be asked: ") == NODES
         chosen = await made.east.ask("restart", "--discover", "--network", "west", "--dry-run")
         assert (chosen.code, chosen.err) == (1, f"usher: The fleet cannot be searched: {said}\n")
+
+
+async def test_servers_with_tokens_and_with_certificates_are_asked_by_one_plan_each_in_its_own_way(
+    tmp_path: Path,
+):
+    async with mixed(tmp_path) as made:
+        made.daemon()
+        made.issuer.fleet(NODES, "--names", "new-{:04d}")
+        made.x509.fleet(NODES, "--protocol", "v1", "--rsa-keys", "4", "--names", "old-{:04d}")
+        await made.issuer.until(2 * NODES, State.PROVISIONED)
+        assert json.loads((await made.ask("status", "--json")).out)["fleets"] == {"issuer": "", "x509": ""}
+
+        both = [*names("new"), *names("old")]
+        found = await made.ask("restart", "--discover", "--dry-run", "--json")
+        assert (found.err, sorted(json.loads(found.out)["nodes"])) == ("", both)
+        done = await made.ask("restart", *both, *WHY, "--json")
+        assert (done.code, json.loads(done.out)["done"]) == (0, 2 * NODES), done

@@ -109,7 +109,8 @@ def test_two_networks_have_no_name_in_common(two: Two):
          "are features, token, helper, jwt_verify_cert, jwt_signing_key, jwt_signing_token, "
          "broker_provisioning_password, cert_deny_list, identity_allow, identity_deny, max_nodes_per_minute, "
          "choria_insecure, strictness, lifecycle_component, "
-         "fleet_token_file, fleet_seed_file, fleet_collective, fleet_user, fleet_password")),
+         "fleet_token_file, fleet_seed_file, fleet_certificate_file, fleet_key_file, fleet_collective, fleet_user, "
+         "fleet_password")),
     ],
 )  # fmt: skip
 def test_a_mistake_of_an_entry_names_the_network_and_the_setting(two: Two, setting: str, value: Any, said: str):

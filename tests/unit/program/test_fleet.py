@@ -17,6 +17,7 @@ from security.issuing import make_signer
 from tests.fakes.effects import FixedClock
 from tests.fakes.runtime import virtual
 from tests.fakes.site import DAY, ISSUER, NOW, NOW_S, signer_files
+from usher.config.fleet import Nobody, Operator, TokenOperator
 from usher.fleet import IDLE, Fleet, FleetSettings
 
 REQUEST = Request("n1.example.net", "choria_provision", "reprovision", {"token": "x"}, 30, 22.0)
@@ -36,12 +37,13 @@ def files(where: Path, permissions: Mapping[str, bool], days: int = 300) -> tupl
     return token, seed
 
 
-def fleet(
-    token: object = "", seed: object = "", left: Callable[[], object] = lambda: None, *, certificates: bool = False
-) -> Fleet:
+def fleet(token: Path, seed: Path, left: Callable[[], object] = lambda: None) -> Fleet:
+    return fleet_of(TokenOperator(token, seed), left)
+
+
+def fleet_of(operator: Operator, left: Callable[[], object] = lambda: None) -> Fleet:
     settings = FleetSettings(
-        token_file=str(token),
-        seed_file=str(seed),
+        operator=operator,
         user="",
         password="",
         collective="choria",
@@ -50,7 +52,6 @@ def fleet(
         tls=None,
         name="usher",
         connect_timeout=0.1,
-        certificates=certificates,
     )
     return Fleet(settings, FixedClock(), Deaf(), lambda _: None, left)
 
@@ -63,16 +64,10 @@ async def refused(fleet: Fleet) -> str:
     return error.value.detail
 
 
-async def test_a_site_without_an_operator_says_what_to_make():
-    assert "no fleet_token_file is configured" in await refused(fleet())
-
-
-async def test_servers_with_certificates_are_sent_no_token(tmp_path: Path):
-    token, seed = files(tmp_path, MANAGES)
-    asked = fleet(token, seed, certificates=True)
-    assert "its servers have certificates (features.pki)" in asked.closed
-    assert await refused(asked) == asked.closed
-    assert fleet(token, seed).closed == ""
+async def test_where_usher_is_nobody_the_reason_is_all_that_is_said(tmp_path: Path):
+    asked = fleet_of(Nobody("no fleet_token_file is configured: make one"))
+    assert asked.closed == await refused(asked) == "no fleet_token_file is configured: make one"
+    assert fleet(*files(tmp_path, MANAGES)).closed == ""
 
 
 @pytest.mark.parametrize(
