@@ -52,8 +52,8 @@ class NotDeniedError(UsherError):
 
     def __str__(self) -> str:
         """What is denied instead."""
-        others = f"denied are {' '.join(self.denied)}" if self.denied else "nothing is"
-        return f"nobody has denied {self.pattern}: {others}"
+        others = f"denied are {' '.join(map(plain, self.denied))}" if self.denied else "nothing is"
+        return f"nobody has denied {plain(self.pattern)}: {others}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,12 @@ def subject(word: str) -> str:
     if is_safe(word):
         return f"/^{re.escape(word)}$/"
     raise WordError(word)
+
+
+def plain(pattern: str) -> str:
+    """What an operator says for a pattern: the name, where it is that of one name."""
+    name = re.sub(r"\\(.)", r"\1", pattern[2:-2])
+    return name if is_safe(name) and subject(name) == pattern else pattern
 
 
 def refuse_unknown(kind: Kind, patterns: Iterable[str], denied: Iterable[str]) -> None:
@@ -110,4 +116,4 @@ def lines(denied: Iterable[Mapping[str, Any]], at: int) -> Iterator[str]:
     """A line for each in a status."""
     for each in denied:
         by = f"by {visible(each['by'])}: {visible(each['reason'])}"
-        yield f"denied     {visible(each['pattern'])} {distance(each['since'], at)} {by}"
+        yield f"denied     {visible(plain(each['pattern']))} {distance(each['since'], at)} {by}"

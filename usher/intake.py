@@ -18,7 +18,7 @@ from fsm.events import Operator, Verb
 from fsm.snapshot import Snapshot
 from fsm.states import State
 from usher.config.site import Site
-from usher.denied import Denial
+from usher.denied import Denial, plain
 
 SETTINGS: Final = ("identity_allow", "identity_deny", "max_nodes_per_minute")
 """What it is made of."""
@@ -62,7 +62,9 @@ class Intake:
             if pattern.search(node):
                 return f"identity_deny[{position}] is {pattern.pattern!r}, which its name has"
         if (denial := self._denied(node)) is not None:
-            return f"{denial.by} has denied {denial.pattern}, which its name has ({denial.reason})"
+            said = plain(denial.pattern)
+            what = "its name" if said == node else f"{said}, which its name has"
+            return f"{denial.by} has denied {what} ({denial.reason})"
         return "identity_allow has no pattern that its name has" if self.refuses(node) else ""
 
     def _denied(self, node: str) -> Denial | None:

@@ -12,7 +12,7 @@ from tests.fakes.cluster_talk import LINEAGES, decision
 from tests.unit.program.alone import made, usher
 from transport.wire.decisions import Kind, is_pattern
 from usher import cli, operate
-from usher.denied import Denial, NotDeniedError, WordError, after, document, lines, subject
+from usher.denied import Denial, NotDeniedError, WordError, after, document, lines, plain, subject
 
 CI = "/^ci-/"
 
@@ -22,11 +22,13 @@ CI = "/^ci-/"
     [
         ("web1.example.net", "/^web1\\.example\\.net$/", "web1.example.net", "xweb1.example.net"),
         (CI, CI, "ci-7.example.net", "web1.ci-7"),
+        ("web-1.example.net", r"/^web\-1\.example\.net$/", "web-1.example.net", "web-1.example.net.b"),
         ("/lab/", "/lab/", "web1.lab.example.net", "web1.example.net"),
     ],
 )
 def test_a_word_is_a_name_or_a_pattern(word: str, pattern: str, has: str, has_not: str):
     assert subject(word) == pattern
+    assert plain(pattern) == word
     assert is_pattern(pattern)
     assert not is_safe(pattern)
     denial = Denial(pattern, 1, "anna", "why")
@@ -64,11 +66,11 @@ def test_without_a_daemon_it_is_kept_for_the_next_start(tmp_path: Path, capsys: 
     state = made(tmp_path / "state")
     assert usher(state, "deny", CI, "web1.example.net") == operate.WELL
     (first, second) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("denied "))
-    assert first.split()[1:2] + second.split()[1:2] == [CI, r"/^web1\.example\.net$/"]
+    assert first.split()[1:2] + second.split()[1:2] == [CI, "web1.example.net"]
     assert usher(state, "allow", "web1.example.net", "--json") == operate.WELL
     (denied,) = json.loads(capsys.readouterr().out)["denied"]
     assert (denied["pattern"], denied["reason"]) == (CI, "smoke")
     assert usher(state, "allow", "web1.example.net") == operate.TROUBLE
-    assert capsys.readouterr().err == "usher: nobody has denied /^web1\\.example\\.net$/: denied are /^ci-/\n"
+    assert capsys.readouterr().err == "usher: nobody has denied web1.example.net: denied are /^ci-/\n"
     assert usher(state, "deny", "^ci-") == operate.WRONG
     assert cli.main(["db", "check", "--state", str(state)]) == 0
