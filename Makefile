@@ -38,9 +38,10 @@ types: setup
 layers: setup
 	$(BIN)/lint-imports
 
-# Most of the tests over a real broker wait: more of them than processors run at once.
+# Most of the tests over a real broker wait: more of them than processors run at once. A module stays with one worker,
+# since what it sets up may be a whole fleet; those that take long come first, by the names of their folders.
 unit: setup
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(BIN)/pytest -n 5 --dist loadscope --no-loadscope-reorder
 
 # The crash matrix, all of it, and every torn write (docs/crashes.md); `make test` has a sample of both.
 crash: setup
