@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from store.chain import START
-from store.connections import pragma
+from store.connections import pragma, transaction
 from store.tables import named
 
 FORMAT: Final = "usher checkpoint 1"
@@ -84,18 +84,12 @@ def take(
     """
 
     def job(db: sqlite3.Connection) -> Checkpoint | None:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(db):
             said = _standing(db) | {"at": now, "why": why, "key": key, "successor": successor}
             if unless_covered and _covered(db, said):
-                db.rollback()
                 return None
             made = _signed(canonical(said), said, sign)
             db.execute(_INSERT, tuple(getattr(made, name) for name in COLUMNS.split(", ")))
-            db.commit()
-        except BaseException:
-            db.rollback()
-            raise
         return made
 
     return job

@@ -2,13 +2,14 @@
 
 Rules:
 1. What SQLite forgets between connections is set here, once: durability, triggers, who checkpoints.
-2. Transactions are the caller's own: nothing begins one unasked.
+2. Transactions are the caller's own: nothing begins one unasked, and whoever begins one ends it, whatever happens.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,18 @@ def connect(path: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> 
     for setting in _SETTINGS:
         db.execute(f"PRAGMA {setting}")
     return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing, and nobody else writes meanwhile; raises sqlite3.Error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
 
 
 def pragma(db: sqlite3.Connection, name: str) -> int:

@@ -22,7 +22,7 @@ from fsm.errors import StoreError, StoreFullError
 from fsm.states import FACTS
 from store import refusals
 from store.backup import Backup, copy, default_name, make_room, standing, synced, unwritten
-from store.connections import Connect
+from store.connections import Connect, transaction
 from store.entries import FleetEntry
 from store.identity import Identity, identify
 from store.opening import Migrated
@@ -55,7 +55,7 @@ def make(path: Path, connect: Connect) -> None:
         unfinished.chmod(0o600)
         db = connect(unfinished)
         try:
-            _run(db, _script(0))
+            db.executescript(_script(0))
             db.commit()
         finally:
             db.close()
@@ -97,7 +97,7 @@ def migrate(db: sqlite3.Connection, version: int, lineage: str, why: str, more: 
     writer = Writer(db, lineage)
     payload = orjson.dumps({"from": version, "to": max(migrations()), **more})
     try:
-        _run(db, _script(version))
+        db.executescript(_script(version))
         writer.fleet(FleetEntry(now(), MIGRATED, "usher", why, payload))
         db.commit()
     except BaseException:
@@ -114,14 +114,6 @@ def _script(version: int) -> str:
             if number == 1:
                 parts.append(_IDENTITY.format(secrets.token_hex(8)))
     return "\n".join([*parts, f"PRAGMA user_version = {max(migrations())};"])
-
-
-def _run(db: sqlite3.Connection, script: str) -> None:
-    try:
-        db.executescript(script)
-    except BaseException:
-        db.rollback()
-        raise
 
 
 def compact(db: sqlite3.Connection, lineage: str) -> bool | None:
@@ -141,9 +133,8 @@ def compact(db: sqlite3.Connection, lineage: str) -> bool | None:
     entry = FleetEntry(
         now(), VACUUM, "usher", "nothing of the older version is left in the file", orjson.dumps(document)
     )
-    db.execute("BEGIN IMMEDIATE")
-    Writer(db, lineage).fleet(entry)
-    db.commit()
+    with transaction(db):
+        Writer(db, lineage).fleet(entry)
     return True
 
 
@@ -152,7 +143,6 @@ def fill_states(db: sqlite3.Connection) -> None:
     wanted = {str(state): fact for state, fact in FACTS.items()}
     if wanted.items() <= dict(db.execute("SELECT state, fact FROM states")).items():
         return
-    db.execute("BEGIN IMMEDIATE")
     statement = "INSERT INTO states VALUES (?, ?) ON CONFLICT (state) DO UPDATE SET fact = excluded.fact"
-    db.executemany(statement, wanted.items())
-    db.commit()
+    with transaction(db):
+        db.executemany(statement, wanted.items())

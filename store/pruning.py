@@ -16,6 +16,7 @@ from typing import Final
 from fsm.codec import encode_snapshot
 from fsm.errors import StoreError
 from fsm.replay import Judged
+from store.connections import transaction
 from store.folding import Past
 from store.records import Base, Floor
 
@@ -107,8 +108,7 @@ def set_floor(floor: Floor, bases: Callable[[], Iterable[Base]]) -> Callable[[sq
     """The job for Journal.maintain that sets a floor with its bases, in place of those of earlier floors."""
 
     def job(db: sqlite3.Connection) -> None:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(db):
             _check(db, floor)
             db.execute(
                 "INSERT INTO floor (position, at, hash, signer, signature, document) VALUES (?, ?, ?, ?, ?, ?)",
@@ -117,10 +117,6 @@ def set_floor(floor: Floor, bases: Callable[[], Iterable[Base]]) -> Callable[[sq
             rows = ((floor.position, each.node, each.seq, each.body) for each in bases())
             db.executemany("INSERT INTO floor_bases (position, node, seq, body) VALUES (?, ?, ?, ?)", rows)
             db.execute("DELETE FROM floor_bases WHERE position < ?", (floor.position,))
-            db.commit()
-        except BaseException:
-            db.rollback()
-            raise
 
     return job
 
@@ -137,18 +133,11 @@ def _check(db: sqlite3.Connection, floor: Floor) -> None:
 
 def delete_page(db: sqlite3.Connection) -> int:
     """The job for Journal.maintain that deletes a page of what is below the floor; answers how many rows went."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         floor = db.execute("SELECT coalesce(max(position), 0) FROM floor").fetchall()[0][0]
         first = db.execute("SELECT min(position) FROM history").fetchall()[0][0]
         if first is None or first >= floor:
-            db.rollback()
             return 0
         end = min(first + _DELETED, floor)
         db.execute("DELETE FROM effects WHERE position < ? AND closed_at IS NOT NULL", (end,))
-        gone = db.execute("DELETE FROM history WHERE position < ?", (end,)).rowcount
-        db.commit()
-    except BaseException:
-        db.rollback()
-        raise
-    return gone
+        return db.execute("DELETE FROM history WHERE position < ?", (end,)).rowcount

@@ -24,7 +24,7 @@ import orjson
 from fsm.errors import StoreError, StoreFullError
 from store.audit import audit
 from store.backup import copy, digested, synced, unwritten
-from store.connections import connect
+from store.connections import connect, transaction
 from store.entries import FleetEntry
 from store.identity import Identity, identify, look, opened
 from store.migrating import migrate
@@ -142,13 +142,12 @@ def _prepare(copied: Path, staged: Staged, entry: FleetEntry) -> None:
         }
         if before.version < max(migrations()):
             migrate(db, before.version, before.lineage, f"{staged.backup} was of schema version {before.version}", {})
-        db.execute("BEGIN IMMEDIATE")
-        position, fleet_position = db.execute(_AFTER).fetchall()[0]
-        db.execute(_LINEAGE, (staged.lineage, position, fleet_position, entry.at))
-        db.execute("UPDATE meta SET lineage = ?", (staged.lineage,))
-        db.execute(_OPEN_EFFECTS)
-        Writer(db, staged.lineage).fleet(replace(entry, kind=RESTORED, payload=orjson.dumps(payload)))
-        db.commit()
+        with transaction(db):
+            position, fleet_position = db.execute(_AFTER).fetchall()[0]
+            db.execute(_LINEAGE, (staged.lineage, position, fleet_position, entry.at))
+            db.execute("UPDATE meta SET lineage = ?", (staged.lineage,))
+            db.execute(_OPEN_EFFECTS)
+            Writer(db, staged.lineage).fleet(replace(entry, kind=RESTORED, payload=orjson.dumps(payload)))
 
 
 def _planned(waiting: Path) -> str:

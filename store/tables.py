@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from store.connections import transaction
+
 DECIDED: Final = "decided"
 RELEASED: Final = "released"
 _OLDEST: Final = "SELECT table_version FROM history ORDER BY position LIMIT 1"
@@ -52,12 +54,11 @@ def keep(today: Versioned, released: Callable[[int], Iterable[Versioned]], at: i
         if _held(db, version, _digest(document)):
             return
         oldest = db.execute(_OLDEST).fetchall()
-        db.execute("BEGIN IMMEDIATE")
-        for older, text in released(oldest[0][0]) if oldest else ():
-            if not _held(db, older):
-                db.execute(_INSERT, (older, _digest(text), text, at, RELEASED))
-        db.execute(_INSERT, (version, _digest(document), document, at, DECIDED))
-        db.commit()
+        with transaction(db):
+            for older, text in released(oldest[0][0]) if oldest else ():
+                if not _held(db, older):
+                    db.execute(_INSERT, (older, _digest(text), text, at, RELEASED))
+            db.execute(_INSERT, (version, _digest(document), document, at, DECIDED))
 
     return job
 

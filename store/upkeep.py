@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from store.connections import pragma
+from store.connections import pragma, transaction
 
 _PAGE: Final = 1000
 
@@ -63,16 +63,11 @@ def reseal(
     update = f"UPDATE {table} SET data = ? WHERE ({names}) = ({marks})"  # noqa: S608 likewise
 
     def job(db: sqlite3.Connection) -> Resealed:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(db):
             rows = db.execute(select, (*after, len(header), header, _PAGE)).fetchall()
             told = [(change(tuple(key), data), *key) for *key, data in rows]
             anew = [row for row in told if row[0] is not None]
             db.executemany(update, anew)
-            db.commit()
-        except BaseException:
-            db.rollback()
-            raise
         following = tuple(rows[-1][:-1]) if len(rows) == _PAGE else None
         return Resealed(len(anew), len(told) - len(anew), following)
 
