@@ -37,7 +37,7 @@ from benchmarks.throughput import COLUMNS, INLINE, ROOT, machine
 from fsm.certifying import Supplied
 from security.ca import SmallCa
 from security.csr import RequestVerifier
-from security.requesting import make_request
+from security.node_tls import RsaPair
 from security.supplied import SuppliedVerifier
 from transport.wire.caller import Caller
 from transport.wire.mcorpc import encode_answer, encode_call
@@ -72,7 +72,8 @@ class Parts:
         """Make an authority, a client and a node; `now` in Unix seconds."""
         self._now, self._authority = now, make_authority(now)
         self._client = self._caller(self._authority)
-        self._request, self._public = make_request(NODE)
+        pair = RsaPair.generate()
+        self._request, self._public = pair.request({"cn": NODE}), pair.public_pem
         self._certificate = self._authority.certify(self._request, NODE, now, YEAR)
         wire = WIRES[Version.V1]
         self._replies = [

@@ -14,6 +14,7 @@ from typing import Final
 from fsm import pairing, quiet, retry
 from fsm.effects import SPECS, Effect, Port
 from fsm.events import (
+    FREE,
     OUTCOMES,
     Ack,
     Certainty,
@@ -42,7 +43,6 @@ Action = Callable[[Turn, Changes], None]
 
 LONGEST_DETAIL: Final = 200
 
-_NO_TRY: Final = frozenset({Certainty.NOT_SENT, Certainty.INTERRUPTED})
 _ANSWERED: Final = frozenset({Certainty.REFUSED, Certainty.INVALID})
 
 
@@ -55,7 +55,7 @@ def settle(turn: Turn, changes: Changes) -> None:
     doing = snapshot.doing
     if doing is None or not isinstance(body, OUTCOMES):
         return
-    free = isinstance(body, Failed) and body.certainty in _NO_TRY
+    free = isinstance(body, Failed) and body.certainty in FREE
     changes["doing"] = evolve(doing, {"open": False, "tries": doing.tries - free})
     changes["quiet"] = quiet.after(snapshot, turn.event, turn.policy)
     changes["pairing"] = pairing.after(snapshot, turn.event, turn.policy)

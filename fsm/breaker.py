@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from fsm.effects import Port
-from fsm.events import Certainty, Done, Failed
+from fsm.events import FREE, Certainty, Done, Failed
 from fsm.frozen import evolve
 from fsm.reasons import Reason
 
@@ -37,7 +37,6 @@ FAULTS: Final[Mapping[Port, frozenset[Reason]]] = {
 A helper that ended by itself is none, whatever its exit status: what it knows of a node makes that. The fleet has none:
 an operator who asks something of a node is told what became of it, and does not wait for others.
 """
-_FREE: Final = frozenset({Certainty.NOT_SENT, Certainty.INTERRUPTED})
 NAMES: Final[Mapping[Port, str]] = {Port.RPC: "broker", Port.HELPER: "helper", Port.SIGNER: "signer"}
 """What stands behind each port that can be away, as people call it."""
 
@@ -118,7 +117,7 @@ def excused(breaker: Breaker, body: Done | Failed, begun: int) -> Done | Failed:
     It is known while the breaker is not closed, and of what began (at the turn `begun`) before it has closed again.
     """
     blamed = breaker.closed and begun == breaker.turns
-    if blamed or not isinstance(body, Failed) or not is_fault(breaker.port, body) or body.certainty in _FREE:
+    if blamed or not isinstance(body, Failed) or not is_fault(breaker.port, body) or body.certainty in FREE:
         return body
     return evolve(body, {"certainty": Certainty.INTERRUPTED})
 

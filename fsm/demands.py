@@ -16,7 +16,7 @@ from typing import Final
 from fsm import quiet
 from fsm.demand import OPEN, SENDS, Demand, Standing
 from fsm.effects import Effect
-from fsm.events import OUTCOMES, Certainty, Done, DueKind, Failed, Operator, Sighting, Verb
+from fsm.events import FREE, OUTCOMES, PERHAPS, Certainty, Done, DueKind, Failed, Operator, Sighting, Verb
 from fsm.guards import Turn, found_gone, found_somebody
 from fsm.reasons import Reason
 from fsm.waits import Changes, wait
@@ -28,7 +28,6 @@ _SENT_BY: Final = {
     Verb.RESTART: Effect.SEND_RESTART,
     Verb.SHUTDOWN: Effect.SEND_SHUTDOWN,
 }
-_UNCERTAIN: Final = frozenset({Certainty.UNKNOWN, Certainty.INTERRUPTED, Certainty.INVALID})
 _STANDINGS: Final = {Certainty.NOT_SENT: Standing.NOT_SENT, Certainty.NOT_DELIVERED: Standing.ABSENT}
 
 
@@ -86,7 +85,7 @@ def was_shutdown_on_demand(turn: Turn) -> bool:
 def may_have_happened(turn: Turn) -> bool:
     """A demand was sent, and nobody knows whether the node has taken it"""
     body = turn.event.body
-    return isinstance(body, Failed) and body.effect in SENDS and body.certainty in _UNCERTAIN
+    return isinstance(body, Failed) and body.effect in SENDS and body.certainty in PERHAPS
 
 
 def came_to_nothing(turn: Turn) -> bool:
@@ -146,7 +145,7 @@ def look_for_it_later(turn: Turn) -> bool:
     body = turn.event.body
     if not _looking(turn) or not isinstance(body, Failed) or not body.transient:
         return False
-    return body.certainty in {Certainty.NOT_SENT, Certainty.INTERRUPTED}
+    return body.certainty in FREE
 
 
 # -- what changes -----------------------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ from fsm.payloads import (
 from fsm.reasons import Reason
 
 __all__ = [
+    "FREE",
     "OUTCOMES",
+    "PERHAPS",
     "Ack",
     "Body",
     "Certainty",
@@ -72,6 +74,12 @@ class Certainty(StrEnum):
     INVALID = "invalid"
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"
+
+
+FREE: Final = frozenset({Certainty.NOT_SENT, Certainty.INTERRUPTED})
+"""No fault of the node: it costs no try."""
+PERHAPS: Final = frozenset({Certainty.UNKNOWN, Certainty.INTERRUPTED, Certainty.INVALID})
+"""It may have happened."""
 
 
 class HintKind(StrEnum):

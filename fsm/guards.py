@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fsm import quiet
 from fsm.choosing import holding
 from fsm.effects import SPECS, Effect, Unknown, following, steps
-from fsm.events import OUTCOMES, Certainty, Done, DueKind, Event, Failed, HelperFacts, Sighting, Verdict
+from fsm.events import FREE, OUTCOMES, PERHAPS, Certainty, Done, DueKind, Event, Failed, HelperFacts, Sighting, Verdict
 from fsm.frozen import quick
 from fsm.policy import Policy
 from fsm.reasons import Reason
@@ -150,7 +150,7 @@ def lock_refused(turn: Turn) -> bool:
 
 def costs_nothing(turn: Turn) -> bool:
     """Nothing was sent, or usher itself or the way to the broker ended: no fault of the node"""
-    return _certainty(turn) in {Certainty.NOT_SENT, Certainty.INTERRUPTED}
+    return _certainty(turn) in FREE
 
 
 def nobody_for_good(turn: Turn) -> bool:
@@ -171,7 +171,7 @@ def may_have_parted(turn: Turn) -> bool:
     effect = _effect(turn)
     if effect is None or SPECS[effect].unknown is not Unknown.LOOK:
         return False
-    return _certainty(turn) in {Certainty.UNKNOWN, Certainty.INTERRUPTED, Certainty.INVALID}
+    return _certainty(turn) in PERHAPS
 
 
 def parted_before(turn: Turn) -> bool:

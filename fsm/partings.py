@@ -26,7 +26,7 @@ def nothing_begun(turn: Turn) -> bool:
 
 def parted_long_ago(turn: Turn) -> bool:
     """A parting of this generation was sent, and what was learnt is older than facts_max_age"""
-    return turn.snapshot.parting.count > 0 and facts_too_old(turn)
+    return was_told_to_leave(turn) and facts_too_old(turn)
 
 
 def there_long_after(turn: Turn) -> bool:

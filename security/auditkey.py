@@ -11,14 +11,14 @@ from __future__ import annotations
 import stat
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from security.keys import SIZE, SigningKey, exact_hex
-from security.problems import CredentialError, Problem
+from security.problems import refuse
 from security.textfiles import read_lines, write_secret
 
 _MOST: Final = 2
@@ -34,9 +34,9 @@ def read_audit_keys(path: Path, setting: str) -> tuple[SigningKey, ...]:
     _check_mode(path, place)
     keys = tuple(_key(line, number, place) for number, line in lines)
     if not keys:
-        _refuse("audit_key_empty", place, "it holds no seed", f"write one: {_MAKE} > {path}")
+        refuse("audit_key_empty", place, "it holds no seed", f"write one: {_MAKE} > {path}")
     if len(keys) > _MOST:
-        _refuse("audit_key_many", place, f"it holds more than {_MOST} seeds", "keep the new one and the one before it")
+        refuse("audit_key_many", place, f"it holds more than {_MOST} seeds", "keep the new one and the one before it")
     return keys
 
 
@@ -56,7 +56,7 @@ def read_public(value: str, setting: str) -> str:
     try:
         return exact_hex(text.lower(), "an ed25519 public key").hex()
     except ValueError as error:
-        return _refuse("audit_public_key", place, str(error), "name the file or the line that usher audit key printed")
+        return refuse("audit_public_key", place, str(error), "name the file or the line that usher audit key printed")
 
 
 def pem(public: str) -> str:
@@ -75,7 +75,7 @@ def _check_mode(path: Path, place: str) -> None:
     mode = path.stat().st_mode
     if mode & _OTHERS:
         what = f"others than its owner may use it (mode {stat.S_IMODE(mode):04o}), and it signs what auditors trust"
-        _refuse("audit_key_mode", place, what, f"chmod 0600 {path}")
+        refuse("audit_key_mode", place, what, f"chmod 0600 {path}")
 
 
 def _key(line: str, number: int, place: str) -> SigningKey:
@@ -83,7 +83,7 @@ def _key(line: str, number: int, place: str) -> SigningKey:
         return SigningKey.from_hex(line)
     except ValueError:
         kind = "a key in PEM" if line.startswith("-----BEGIN") else f"not {2 * SIZE} hexadecimal characters"
-        return _refuse("audit_key_format", place, f"line {number} is {kind}", f"it holds a seed: {_MAKE}")
+        return refuse("audit_key_format", place, f"line {number} is {kind}", f"it holds a seed: {_MAKE}")
 
 
 def _text(path: Path, place: str) -> str:
@@ -91,10 +91,10 @@ def _text(path: Path, place: str) -> str:
         return path.read_bytes()[: 1 << 16].decode("ascii").strip()
     except FileNotFoundError:
         step = "give 64 hexadecimal characters, or the file that usher audit key --pem wrote"
-        return _refuse("audit_public_key", place, "it is no existing file", step)
+        return refuse("audit_public_key", place, "it is no existing file", step)
     except (OSError, ValueError):
         step = "name the file or the line that usher audit key printed"
-        return _refuse("audit_public_key", place, "it cannot be read as text", step)
+        return refuse("audit_public_key", place, "it cannot be read as text", step)
 
 
 def _pem_key(text: str, place: str) -> str:
@@ -102,12 +102,8 @@ def _pem_key(text: str, place: str) -> str:
         key = load_pem_public_key(text.encode())
     except (ValueError, UnsupportedAlgorithm):
         step = "name a file of PUBLIC KEY, as usher audit key --pem prints it"
-        return _refuse("audit_public_key", place, "its PEM holds no public key", step)
+        return refuse("audit_public_key", place, "its PEM holds no public key", step)
     if not isinstance(key, Ed25519PublicKey):
         what = f"its key is not ed25519 ({type(key).__name__.lstrip('_')})"
-        return _refuse("audit_public_key", place, what, "name the key that usher audit key --pem prints")
+        return refuse("audit_public_key", place, what, "name the key that usher audit key --pem prints")
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-
-
-def _refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:
-    raise CredentialError(Problem(check, place, what, next_step))

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 UNREADABLE: Final = (
     ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
 )  # fmt: skip
-"""What the library raises of a certificate that it cannot read, now or when it is asked for a part."""
+"""What the library raises of a certificate or a request that it cannot read, now or when it is asked for a part."""
 _MOST: Final = 5
 _LONGEST: Final = 100
 _LONGEST_SERIAL: Final = 40  # hex digits of 20 bytes (RFC 5280)
@@ -40,11 +41,15 @@ class CertificateFacts:
 def certificate_facts(der: bytes) -> CertificateFacts | None:
     """What a DER certificate says; None if it is none."""
     try:
-        read = x509.load_der_x509_certificate(der)
-        begins, ends = read.not_valid_before_utc.timestamp(), read.not_valid_after_utc.timestamp()
-        return CertificateFacts(_names(read), read.issuer.rfc4514_string()[:_LONGEST], begins, ends)
+        return facts_of(x509.load_der_x509_certificate(der))
     except UNREADABLE:
         return None
+
+
+def facts_of(read: x509.Certificate) -> CertificateFacts:
+    """What a certificate says; raises what is UNREADABLE."""
+    begins, ends = read.not_valid_before_utc.timestamp(), read.not_valid_after_utc.timestamp()
+    return CertificateFacts(_names(read), read.issuer.rfc4514_string()[:_LONGEST], begins, ends)
 
 
 def signed_by_certificate(pem: str, message: bytes, signature: bytes) -> bool:
@@ -101,5 +106,5 @@ def certificate_marks(pem: str) -> CertificateMarks | None:
         read = x509.load_pem_x509_certificate(pem.encode())
         der, ends = read.public_bytes(Encoding.DER), int(read.not_valid_after_utc.timestamp())
         return CertificateMarks(f"{read.serial_number:x}"[:_LONGEST_SERIAL], sha256(der).hexdigest(), ends)
-    except (ValueError, TypeError, OverflowError):
+    except UNREADABLE:
         return None

@@ -19,9 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from security.certificate import CertificateFacts, asking_names, certificate_facts
+from security.certificate import CertificateFacts, asking_names, facts_of
 from security.certpath import leads_to
 from security.expiry import certificate_expiring
 from security.holder import moment, raise_fatal
@@ -93,7 +92,7 @@ class ClientCertificate:
     @property
     def facts(self) -> CertificateFacts:
         """What the certificate says, for a person."""
-        return _facts(self._held.chain[0])
+        return facts_of(self._held.chain[0])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,7 +136,7 @@ def inspect_certificate(paths: Paths, now: int, *, strict: bool = False) -> tupl
     if read is None:
         return problems
     times = tuple(_time_problems(read.chain[0], paths.places[0], now))
-    return (*problems, *(times or certificate_expiring(_facts(read.chain[0]), paths.places[0], now)))
+    return (*problems, *(times or certificate_expiring(facts_of(read.chain[0]), paths.places[0], now)))
 
 
 def _read(paths: Paths, *, strict: bool) -> tuple[_Read | None, tuple[Problem, ...]]:
@@ -199,13 +198,6 @@ def _time_problems(leaf: x509.Certificate, place: str, now: int) -> Iterator[Pro
         yield Problem("certificate_not_yet_valid", place, what, "compare this machine's clock with the authority's")
     elif now / 1000 > end:
         yield Problem("certificate_expired", place, f"it expired at {moment(end)}", _NEW)
-
-
-def _facts(leaf: x509.Certificate) -> CertificateFacts:
-    facts = certificate_facts(leaf.public_bytes(Encoding.DER))
-    if facts is None:  # pragma: no cover - it was read before
-        raise AssertionError
-    return facts
 
 
 def _place(setting: str, path: Path) -> str:

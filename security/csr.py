@@ -18,7 +18,6 @@ from hashlib import sha256
 from typing import Final, NoReturn
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -28,6 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from fsm.errors import TokenError
 from fsm.ports import CheckedRequest
 from fsm.reasons import Reason
+from security.certificate import UNREADABLE
 from security.denying import DenyList, UnfitNameError, alternatives, shown, texts
 
 LONGEST: Final = 16_384
@@ -45,14 +45,6 @@ _KNOWN: Final = frozenset(
     | {ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.SUBJECT_KEY_IDENTIFIER}
 )
 _PURPOSES: Final = frozenset({ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH})
-_UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 class RequestVerifier:
@@ -74,7 +66,7 @@ class RequestVerifier:
             passed = dict(_extensions(request))
         except UnfitNameError as error:
             _refuse(str(error))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             _refuse(f"it cannot be decoded: {error}")
         _common_name(request, identity)
         _same_key(public_key, info, request)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from security.keys import Ed25519Key, RsaKey, RsaSigningKey, SigningKey, TokenKey, VerifyKey
 from security.pem import load_rsa_key
-from security.problems import CredentialError, Problem
+from security.problems import Problem, refuse
 from security.textfiles import mode_problems, read_text
 
 _STRONG: Final = 2048
@@ -38,7 +38,7 @@ def read_seed(path: Path, setting: str, *, strict: bool = False) -> tuple[Signin
     text = read_text(path, place)
     if text.startswith(_PEM):
         what = "it is a key in PEM, and what has a token of its own needs an ed25519 seed"
-        _refuse("rsa_signing_key", place, what, "name an ed25519 seed, as `choria jwt keys` makes it")
+        refuse("rsa_signing_key", place, what, "name an ed25519 seed, as `choria jwt keys` makes it")
     return _seed(path, place, text), mode_problems(path, place, strict=strict)
 
 
@@ -57,14 +57,14 @@ def _seed(path: Path, place: str, text: str) -> SigningKey:
     try:
         return SigningKey.from_hex(text)
     except ValueError as error:
-        _refuse("seed_format", place, str(error), f"write it again without anything else: printf %s SEED > {path}")
+        refuse("seed_format", place, str(error), f"write it again without anything else: printf %s SEED > {path}")
 
 
 def _rsa_pair(text: str, place: str) -> RsaSigningKey:
     key = load_rsa_key(text, place, "give an ed25519 key as its seed, 64 hexadecimal characters")
     if key.key_size < _STRONG:
         what = f"its RSA key has {key.key_size} bits, at least {_STRONG} are taken"
-        _refuse("rsa_signing_key", place, what, "make a larger one, and name it at the broker (server_signer_cert)")
+        refuse("rsa_signing_key", place, what, "make a larger one, and name it at the broker (server_signer_cert)")
     return RsaSigningKey(key)
 
 
@@ -73,7 +73,7 @@ def read_token(path: Path, setting: str) -> str:
     place = f"{setting} ({path})"
     text = read_text(path, place).strip()
     if not text:
-        _refuse("token_empty", place, "it is empty", "put the token there, as `choria jwt` wrote it")
+        refuse("token_empty", place, "it is empty", "put the token there, as `choria jwt` wrote it")
     return text
 
 
@@ -84,7 +84,7 @@ def verify_key(value: str, setting: str = "jwt_verify_cert") -> VerifyKey:
     """
     path = Path(value)
     if not value:
-        _refuse("verify_key_missing", setting, "it is empty", "name the issuer's public key")
+        refuse("verify_key_missing", setting, "it is empty", "name the issuer's public key")
     if not _exists(path):
         next_step = "give 64 hexadecimal characters or an existing file"
         return _hex_key(value, f"{setting} ({value[:80]})", f"it is no existing file; {next_step}")
@@ -94,9 +94,7 @@ def verify_key(value: str, setting: str = "jwt_verify_cert") -> VerifyKey:
         return _rsa_key(text, place)
     if text.startswith(_PEM):
         what = f"it is PEM of a kind that is not supported: {text.splitlines()[0][:60]}"
-        _refuse(
-            "verify_key_format", place, what, "use PEM with CERTIFICATE or PUBLIC KEY (RSA), or hexadecimal ed25519"
-        )
+        refuse("verify_key_format", place, what, "use PEM with CERTIFICATE or PUBLIC KEY (RSA), or hexadecimal ed25519")
     return _hex_key(text, place, f"write it again without anything else: printf %s KEY > {path}")
 
 
@@ -109,7 +107,7 @@ def _hex_key(text: str, place: str, next_step: str) -> Ed25519Key:
     try:
         return Ed25519Key.from_hex(text)
     except ValueError as error:
-        return _refuse("verify_key_format", place, str(error), next_step)
+        return refuse("verify_key_format", place, str(error), next_step)
 
 
 def _rsa_key(text: str, place: str) -> RsaKey:
@@ -118,10 +116,10 @@ def _rsa_key(text: str, place: str) -> RsaKey:
         certificate = text.startswith(_CERTIFICATE)
         key = x509.load_pem_x509_certificate(data).public_key() if certificate else load_pem_public_key(data)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        _refuse("verify_key_format", place, "its PEM cannot be decoded", "copy the file again from where it was made")
+        refuse("verify_key_format", place, "its PEM cannot be decoded", "copy the file again from where it was made")
     if not isinstance(key, RSAPublicKey):
         what = f"its key is not RSA ({type(key).__name__}); PEM is for RSA keys only"
-        _refuse("verify_key_format", place, what, "give an ed25519 key as 64 hexadecimal characters")
+        refuse("verify_key_format", place, what, "give an ed25519 key as 64 hexadecimal characters")
     return RsaKey(key)
 
 
@@ -130,7 +128,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
-
-
-def _refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:
-    raise CredentialError(Problem(check, place, what, next_step))

@@ -100,7 +100,7 @@ def unwrapped(pem: str, secret: bytes, theirs: str) -> str:
     if wrapped is None:
         raise ValueError("key is not encrypted")
     plain = _decrypted(_shared(secret, half), bytes.fromhex(wrapped[1]), base64.b64decode(wrapped[2]))
-    lines = base64.encodebytes(plain).decode().replace("\n", "")
+    lines = base64.b64encode(plain).decode()
     body = "\n".join(lines[at : at + 64] for at in range(0, len(lines), 64))
     return f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
 

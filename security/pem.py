@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from security.certificate import UNREADABLE
-from security.problems import CredentialError, Problem
+from security.problems import Problem, refuse
 from security.textfiles import mode_problems, read_text
 
 CERTIFICATE: Final = "CERTIFICATE"
@@ -44,19 +44,19 @@ def load_rsa_key(text: str, place: str, instead: str) -> RSAPrivateKey:
     labels = _BEGIN.findall(text)
     private = [label for label in labels if label.endswith(_PRIVATE)]
     if not private:
-        _refuse("key_format", place, f"it holds no private key in PEM{_instead(labels)}", _AGAIN)
+        refuse("key_format", place, f"it holds no private key in PEM{_instead(labels)}", _AGAIN)
     if len(private) > 1:
-        _refuse("key_format", place, f"it holds {len(private)} private keys", "leave the one that is meant in it alone")
+        refuse("key_format", place, f"it holds {len(private)} private keys", "leave the one that is meant in it alone")
     try:
         key = load_pem_private_key(text[text.index(f"-----BEGIN {private[0]}") :].encode(), password=None)
     except TypeError:
         step = "store it without a passphrase, mode 0600: openssl pkey -in FILE -out FILE.new"
-        _refuse("key_encrypted", place, "it is encrypted with a passphrase, and nobody is there to type it", step)
+        refuse("key_encrypted", place, "it is encrypted with a passphrase, and nobody is there to type it", step)
     except (ValueError, UnsupportedAlgorithm):
-        _refuse("key_format", place, "its private key cannot be decoded", _AGAIN)
+        refuse("key_format", place, "its private key cannot be decoded", _AGAIN)
     if not isinstance(key, RSAPrivateKey):
         what = f"its key is not RSA ({type(key).__name__.removesuffix('PrivateKey').lstrip('_')})"
-        _refuse("key_type", place, what, instead)
+        refuse("key_type", place, what, instead)
     return key
 
 
@@ -70,24 +70,20 @@ def read_certificates(path: Path, setting: str, *, shown: bool = False) -> tuple
     labels = _BEGIN.findall(text)
     if shown and any(label.endswith(_PRIVATE) for label in labels):
         what = "it holds a private key, and every request shows this file as it is"
-        _refuse("certificate_with_key", place, what, "leave only the certificates in it, and take that key for known")
+        refuse("certificate_with_key", place, what, "leave only the certificates in it, and take that key for known")
     if CERTIFICATE not in labels:
-        _refuse("certificate_format", place, f"it holds no certificate in PEM{_instead(labels)}", _RENEW)
+        refuse("certificate_format", place, f"it holds no certificate in PEM{_instead(labels)}", _RENEW)
     if shown and labels[0] != CERTIFICATE:
         what = f"it begins with {labels[0][:40]}, and nodes read the first block"
-        _refuse("certificate_format", place, what, "leave only the certificates in it, its own one first")
+        refuse("certificate_format", place, what, "leave only the certificates in it, its own one first")
     try:
         found = tuple(x509.load_pem_x509_certificates(text.encode()))
         for each in found:
             _ = each.extensions, each.public_key()  # the library looks at them when they are asked for
     except UNREADABLE:
-        _refuse("certificate_format", place, "a certificate in it cannot be decoded", _RENEW)
+        refuse("certificate_format", place, "a certificate in it cannot be decoded", _RENEW)
     return text, found
 
 
 def _instead(labels: list[str]) -> str:
     return f", but {', '.join(label[:40] for label in labels[:3])}" if labels else ""
-
-
-def _refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:
-    raise CredentialError(Problem(check, place, what, next_step))

@@ -8,6 +8,7 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from fsm.errors import UsherError
 
@@ -38,3 +39,8 @@ class CredentialError(UsherError):
     def __str__(self) -> str:
         """The finding."""
         return str(self.problem)
+
+
+def refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:
+    """Raise CredentialError with this finding."""
+    raise CredentialError(Problem(check, place, what, next_step))

@@ -17,7 +17,6 @@ from hashlib import sha256
 from typing import Final, NoReturn
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fsm.certifying import Examined, Supplied
 from fsm.errors import TokenError
 from fsm.reasons import Reason
+from security.certificate import UNREADABLE
 from security.certpath import leads_to
 from security.denying import DenyList, UnfitNameError, alternatives, texts
 from security.exchange import read_key
@@ -41,7 +41,6 @@ Passed = tuple[str, Reason, str]
 """A named check, the reason that `strict` refuses with, and what is the case in words."""
 _BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 _LABEL: Final = "CERTIFICATE"
-_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
 
 
 class SuppliedVerifier:
@@ -70,6 +69,7 @@ class SuppliedVerifier:
         bundle, extra = _bundle(offer.certificate, "certificate")
         leaf = bundle[0]
         try:
+            key = leaf.public_key()
             _key(bundle, wanted)
             _time(leaf, now)
             _no_authority(leaf)
@@ -80,13 +80,12 @@ class SuppliedVerifier:
             passed += _chained(bundle, offer.ca, now)
         except UnfitNameError as error:
             _refuse(f"`certificate`: {error}")
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             _refuse(f"`certificate`: it cannot be decoded: {type(error).__name__}")
         if extra:
             passed.append(
                 ("certificate_extra", Reason.CERTIFICATE_INVALID, "`certificate` also holds what is no certificate")
             )
-        key = leaf.public_key()
         if isinstance(key, RSAPublicKey) and key.key_size < STRONG:
             what = f"`certificate`: its RSA key has {key.key_size} bits, less than {STRONG}"
             passed.append(("certificate_key_size", Reason.CERTIFICATE_KEY, what))
@@ -111,7 +110,7 @@ def _bundle(text: str, name: str) -> tuple[list[x509.Certificate], bool]:
         _refuse(f"`{name}` holds more than {MOST} certificates")
     try:
         return [x509.load_pem_x509_certificate(body.encode()) for body in bodies], bool(others)
-    except _UNREADABLE:
+    except UNREADABLE:
         _refuse(f"`{name}` has a certificate that cannot be decoded")
 
 

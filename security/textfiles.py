@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from security.problems import CredentialError, Problem
+from security.problems import Problem, refuse
 
 _LONGEST: Final = 1 << 17
 
@@ -34,15 +34,15 @@ def read_text(path: Path, place: str) -> str:
     try:
         if not path.is_file():
             what = "it is not a file" if path.exists() else "there is no such file"
-            _refuse("file_missing", place, what, "correct the path, or put the file there")
+            refuse("file_missing", place, what, "correct the path, or put the file there")
         with path.open("rb") as file:
             data = file.read(_LONGEST + 1)
         text = data.decode()
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not text"
-        _refuse("file_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
+        refuse("file_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
     if len(data) > _LONGEST:
-        _refuse("file_unreadable", place, f"it is larger than {_LONGEST} bytes", "name the right file")
+        refuse("file_unreadable", place, f"it is larger than {_LONGEST} bytes", "name the right file")
     return text
 
 
@@ -66,10 +66,10 @@ def read_lines(path: Path, place: str, check: str, missing: str) -> list[tuple[i
         with path.open("rb") as file:
             text = file.read(_LONGEST).decode()
     except FileNotFoundError:
-        _refuse(f"{check}_missing", place, "there is no such file", missing)
+        refuse(f"{check}_missing", place, "there is no such file", missing)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not text"
-        _refuse(f"{check}_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
+        refuse(f"{check}_unreadable", place, f"it cannot be read: {said}", "look at its owner, mode and content")
     stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
     return [(number, line) for number, line in stripped if line and not line.startswith("#")]
 
@@ -81,7 +81,3 @@ def _settle(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:
-    raise CredentialError(Problem(check, place, what, next_step))

@@ -9,9 +9,9 @@ Rules:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from security.problems import CredentialError, Problem
+from security.problems import Problem, refuse
 from security.textfiles import mode_problems, read_lines, write_secret
 from security.vault import KEY_BYTES, KeyRing, VaultKey
 
@@ -25,11 +25,11 @@ def read_ring(path: Path, setting: str, *, strict: bool = False) -> tuple[KeyRin
     place = f"{setting} ({path})"
     keys = [_key(line, number, place) for number, line in read_lines(path, place, "vault_key", _MISSING)]
     if not keys:
-        _refuse("vault_key_empty", place, "it holds no key", f"write one: openssl rand -hex {KEY_BYTES} > {path}")
+        refuse("vault_key_empty", place, "it holds no key", f"write one: openssl rand -hex {KEY_BYTES} > {path}")
     if len(keys) > _MOST:
-        _refuse("vault_key_many", place, f"it holds more than {_MOST} keys", "keep the keys that are in use")
+        refuse("vault_key_many", place, f"it holds more than {_MOST} keys", "keep the keys that are in use")
     if len({key.id for key in keys}) < len(keys):
-        _refuse("vault_key_twice", place, "it holds a key twice", "remove the second of the two lines")
+        refuse("vault_key_twice", place, "it holds a key twice", "remove the second of the two lines")
     return KeyRing(tuple(keys)), mode_problems(path, place, strict=strict)
 
 
@@ -44,8 +44,4 @@ def _key(line: str, number: int, place: str) -> VaultKey:
         return VaultKey.of(bytes.fromhex(line))
     except ValueError:
         what = f"line {number} is not {2 * KEY_BYTES} hexadecimal characters"
-        return _refuse("vault_key_format", place, what, f"write the key again: openssl rand -hex {KEY_BYTES}")
-
-
-def _refuse(check: str, place: str, what: str, next_step: str) -> NoReturn:
-    raise CredentialError(Problem(check, place, what, next_step))
+        return refuse("vault_key_format", place, what, f"write the key again: openssl rand -hex {KEY_BYTES}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 from typing import Final
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from usher.views.text import visible
 
 SECONDS: Final = 30.0
@@ -22,19 +22,8 @@ _DPI: Final = 144
 _TEXT: Final = "--format dot writes its text, which Graphviz draws elsewhere"
 
 
-class GraphvizError(UsherError):
-    """Graphviz made no picture; `detail` says why and what to do."""
-
-    detail: str
-
-    def __init__(self, detail: str) -> None:
-        """Hold the sentence."""
-        super().__init__()
-        self.detail = detail
-
-    def __str__(self) -> str:
-        """The sentence."""
-        return self.detail
+class GraphvizError(ProblemError):
+    """Graphviz made no picture"""
 
 
 def picture(text: str, kind: str, program: str = PROGRAM, seconds: float = SECONDS) -> bytes:

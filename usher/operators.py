@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from security.client_certificate import ClientCertificate, Paths
 from security.fleet import FleetCredentials, fleet_credentials
 from security.operating import certname_of, refuse_silence
@@ -23,17 +23,8 @@ from usher.rotation.appearing import context_of
 from usher.rotation.client import CertificateClient, TokenClient
 
 
-class NobodyError(UsherError):
+class NobodyError(ProblemError):
     """Nobody can be asked in this fleet"""
-
-    def __init__(self, why: str) -> None:
-        """Hold why, with the next step."""
-        super().__init__()
-        self.why = why
-
-    def __str__(self) -> str:
-        """Why, alone."""
-        return self.why
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from warnings import catch_warnings
 import orjson
 
 from fsm.identity import is_safe
-from transport.wire.documents import integer, protocol, read_object, text
+from transport.wire.documents import LONGEST_NAME, integer, name, protocol, read_object, text
 from transport.wire.errors import WireError
 
 VIEW: Final = "io.choria.usher.v1.view"
@@ -28,7 +28,6 @@ MOST: Final = 200
 """Decisions in one message."""
 PIECE: Final = 48 * 1024
 """Bytes of decisions after which a message is full."""
-LONGEST_NAME: Final = 253
 LONGEST_REASON: Final = 500
 BUCKETS: Final = 256
 LATEST: Final = 2**53
@@ -156,9 +155,9 @@ def read_decision(document: object) -> Decision:
         kind,
         node,
         _stamp(document, "stamp", "decision"),
-        _name(document, "origin", "decision"),
+        name(document, "origin", "decision"),
         _mark(document, "lineage", "decision"),
-        _name(document, "by", "decision"),
+        name(document, "by", "decision"),
         _reason(document),
     )
 
@@ -190,8 +189,8 @@ def _view(document: dict[str, Any]) -> View:
     return View(
         _mark(document, "lineage", "view"),
         _mark(document, "usher", "view"),
-        _name(document, "name", "view"),
-        _name(document, "sender", "view"),
+        name(document, "name", "view"),
+        name(document, "sender", "view"),
         leads,
         _stamp(document, "at", "view"),
         {_bucket(bucket): _mark(marks, bucket, "view.marks") for bucket in marks},
@@ -209,13 +208,6 @@ def _stamp(document: dict[str, Any], field: str, layer: str) -> int:
     if stamp >= LATEST:
         raise WireError("wrong_field", f"{layer}.{field}")
     return stamp
-
-
-def _name(document: dict[str, Any], field: str, layer: str) -> str:
-    name = text(document, field, layer)
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise WireError("wrong_field", f"{layer}.{field}")
-    return name
 
 
 def _mark(document: dict[str, Any], field: str, layer: str) -> str:

@@ -19,6 +19,7 @@ LARGEST: Final = 4 * 1024 * 1024
 """Bytes of the largest document that is looked at; the broker's own limit is 1 MiB unless it is raised."""
 DEEPEST: Final = 64
 """Levels of nesting; a node's facts are the deepest that honest documents are."""
+LONGEST_NAME: Final = 253
 _LARGEST_INTEGER: Final = 2**63 - 1
 
 
@@ -70,6 +71,14 @@ def text(document: dict[str, Any], field: str, layer: str) -> str:
     """A text that is not empty."""
     value = document.get(field)
     if type(value) is not str or not value:
+        raise WireError("wrong_field", f"{layer}.{field}")
+    return value
+
+
+def name(document: dict[str, Any], field: str, layer: str) -> str:
+    """A printable text of at most LONGEST_NAME characters."""
+    value = text(document, field, layer)
+    if len(value) > LONGEST_NAME or not value.isprintable():
         raise WireError("wrong_field", f"{layer}.{field}")
     return value
 

@@ -12,13 +12,12 @@ from typing import Any, Final
 
 import orjson
 
-from transport.wire.documents import integer, protocol, read_object, text
+from transport.wire.documents import integer, name, protocol, read_object
 from transport.wire.errors import WireError
 
 HANDOVER: Final = "io.choria.usher.v1.handover"
 LEADER: Final = "io.choria.usher.v1.leader"
 LARGEST: Final = 4096
-LONGEST_NAME: Final = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def decode_handover(data: bytes) -> Handover:
     """What was heard there; raises WireError."""
     document = _read(data, HANDOVER)
     return Handover(
-        _name(document, "usher"),
+        name(document, "usher", "peer"),
         integer(document, "sequence", "peer", least=1),
         integer(document, "wait", "peer", least=0),
     )
@@ -75,9 +74,9 @@ def decode_leads(data: bytes) -> Leads:
     """What was heard there; raises WireError."""
     document = _read(data, LEADER)
     return Leads(
-        _name(document, "usher"),
-        _name(document, "name"),
-        _name(document, "sender"),
+        name(document, "usher", "peer"),
+        name(document, "name", "peer"),
+        name(document, "sender", "peer"),
         integer(document, "since", "peer", least=0),
         integer(document, "sequence", "peer", least=1),
     )
@@ -89,10 +88,3 @@ def _read(data: bytes, kind: str) -> dict[str, Any]:
     document = read_object(data, "peer")
     protocol(document, kind, "peer")
     return document
-
-
-def _name(document: dict[str, Any], field: str) -> str:
-    name = text(document, field, "peer")
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise WireError("wrong_field", f"peer.{field}")
-    return name

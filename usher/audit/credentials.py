@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fsm.codec import MalformedError, decode_payload
 from fsm.effects import Effect
-from fsm.events import Body, Certainty, CsrFacts, Done, Failed, HelperFacts, KeyFacts, TokenFacts
+from fsm.events import PERHAPS, Body, CsrFacts, Done, Failed, HelperFacts, KeyFacts, TokenFacts
 from store.reader import Reader
 
 _TOKEN: Final = b'"is":"token"'
@@ -22,7 +22,6 @@ _CERTIFICATE: Final = b'"serial":"'
 _ROWS: Final = """
 SELECT position, seq, at, event, payload FROM history WHERE node = ? AND generation = ? ORDER BY seq
 """
-_PERHAPS: Final = frozenset({Certainty.UNKNOWN, Certainty.INTERRUPTED, Certainty.INVALID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +160,6 @@ def _sent(issued: Issued, body: Done | Failed, at: int) -> Issued:
         return replace(issued, received="acknowledged", received_at=at)
     if issued.received == "acknowledged":
         return issued
-    if body.certainty in _PERHAPS:
+    if body.certainty in PERHAPS:
         return replace(issued, received="perhaps", received_at=at)
     return issued if issued.received == "perhaps" else replace(issued, received=body.certainty.value, received_at=at)

@@ -14,7 +14,7 @@ from fsm.certifying import Supplied
 from fsm.errors import TokenError
 from fsm.ports import HelperCall, HelperReply, NodeCsr
 from security.csr import RequestVerifier
-from security.requesting import make_request
+from security.node_tls import RsaPair
 from security.supplied import SuppliedVerifier
 from usher.config.site import Site
 from usher.preflight.verdicts import Check, doubtful, fine, wrong
@@ -25,8 +25,8 @@ _DIRECTORY: Final = "/etc/choria/ssl"
 
 def sample_request(identity: str) -> NodeCsr:
     """A request for this name, as a server makes it."""
-    request, public = make_request(identity)
-    return NodeCsr(request, public, _DIRECTORY)
+    pair = RsaPair.generate()
+    return NodeCsr(pair.request({"cn": identity}), pair.public_pem, _DIRECTORY)
 
 
 def certified(

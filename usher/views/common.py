@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from fsm.errors import StoreError, UsherError
+from fsm.errors import ProblemError, StoreError, UsherError
 from fsm.snapshot import Snapshot
 from usher.state import state_directory
 from usher.views.book import Book
@@ -37,18 +37,13 @@ NOBODY_LISTENS: Final = 141
 """128 + SIGPIPE, as a shell reports it of any other program."""
 
 
-class RefusedError(UsherError):
+class RefusedError(ProblemError):
     """The question cannot be answered"""
 
     def __init__(self, sentence: str, code: int) -> None:
         """Hold the sentence for the user, and the exit code."""
-        super().__init__()
-        self.sentence = sentence
+        super().__init__(sentence)
         self.code = code
-
-    def __str__(self) -> str:
-        """The sentence."""
-        return self.sentence
 
 
 # -- arguments --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from transport.wire.decisions import (
     DECISIONS,
     FLEET,
     LATEST,
-    LONGEST_NAME,
     LONGEST_REASON,
     MOST,
     NAMES,
@@ -28,6 +27,7 @@ from transport.wire.decisions import (
     encode_view,
     is_pattern,
 )
+from transport.wire.documents import LONGEST_NAME
 from transport.wire.errors import WireError
 
 JSON = st.recursive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
 from cryptography import x509
@@ -61,6 +62,17 @@ def other_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+ODD_NAMES = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, bytes.fromhex("3002a300"))
+"""An X.400 address, which the library cannot read."""
+
+
+def on_an_unknown_curve() -> str:
+    der = x509.load_pem_x509_certificate(the_ca().leaf(key=other_key()).encode()).public_bytes(Encoding.DER)
+    known = bytes.fromhex("2a8648ce3d030107")
+    assert known in der
+    return DER_cert_to_PEM_cert(der.replace(known, known[:-1] + b"\x7f"))
+
+
 REFUSED: dict[str, tuple[Callable[[], Supplied], Reason]] = {
     "no PEM": (lambda: offer("MIIB"), Reason.CERTIFICATE_INVALID),
     "garbage in PEM": (lambda: offer(GARBAGE), Reason.CERTIFICATE_INVALID),
@@ -88,6 +100,14 @@ REFUSED: dict[str, tuple[Callable[[], Supplied], Reason]] = {
     "a client's address": (
         lambda: offer(signed(extension=x509.SubjectAlternativeName([x509.RFC822Name("boss@x.choria")]))),
         Reason.CERTIFICATE_DENIED,
+    ),
+    "alternative names of a kind that nobody reads": (
+        lambda: offer(signed(extension=ODD_NAMES)),
+        Reason.CERTIFICATE_INVALID,
+    ),
+    "a key on a curve that nobody knows, where none was asked for": (
+        lambda: offer(on_an_unknown_curve(), fingerprint=""),
+        Reason.CERTIFICATE_INVALID,
     ),
     "a key that is none": (lambda: offer(key="x"), Reason.HELPER_KEY_INVALID),
 }
