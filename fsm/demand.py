@@ -30,8 +30,6 @@ class Standing(StrEnum):
 
 OPEN: Final = frozenset({Standing.SENDING, Standing.LOOKING})
 """It is not over yet."""
-UNDONE: Final = frozenset({Standing.NOT_SENT, Standing.ABSENT, Standing.REFUSED, Standing.NO_EFFECT})
-"""It is known that nothing happened: it may be asked anew."""
 SENDS: Final = frozenset({Effect.SEND_REPROVISION, Effect.SEND_RESTART, Effect.SEND_SHUTDOWN})
 """The effects that carry a demand out."""
 ON_DEMAND: Final = SENDS | {Effect.LOOK_IN_FLEET}

@@ -42,7 +42,7 @@ def read_audit_keys(path: Path, setting: str) -> tuple[SigningKey, ...]:
 
 def write_audit_keys(path: Path, keys: tuple[SigningKey, ...]) -> None:
     """Put these keys in place of what is there, readable by this user alone; raises OSError."""
-    write_secret(path, _HEAD + "".join(f"{key.seed_hex}\n" for key in keys))
+    write_secret(path, (_HEAD + "".join(f"{key.seed_hex}\n" for key in keys)).encode())
 
 
 def read_public(value: str, setting: str) -> str:

@@ -46,13 +46,13 @@ def read_text(path: Path, place: str) -> str:
     return text
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Put this text in place of what is there, atomically and durably, readable by this user alone; raises OSError."""
+def write_secret(path: Path, data: bytes) -> None:
+    """Put this in place of what is there, atomically and durably, readable by this user alone; raises OSError."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        os.write(handle, text.encode())
+        os.write(handle, data)
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -36,7 +36,7 @@ def read_ring(path: Path, setting: str, *, strict: bool = False) -> tuple[KeyRin
 def write_ring(path: Path, ring: KeyRing) -> None:
     """Put these keys in place of what is there, readable by this user alone; raises OSError."""
     text = _HEAD + "".join(f"{key.raw.hex()}\n" for key in ring.keys)
-    write_secret(path, text)
+    write_secret(path, text.encode())
 
 
 def _key(line: str, number: int, place: str) -> VaultKey:

@@ -234,6 +234,10 @@ class Reader:
         rows = self.rows(f"{sql.FLEET} WHERE kind IN ({marks}) ORDER BY position DESC LIMIT 1", kinds)
         return FleetView(**rows[0]) if rows else None
 
+    def paused(self) -> FleetView | None:
+        """Who paused usher, when and why; None while it is not paused."""
+        return last if (last := self.last("pause", "resume")) and last.kind == "pause" else None
+
     def policy(self, hashed: str) -> bytes | None:
         """The document of a policy that history rows name; None if it is not held."""
         rows = self.rows("SELECT document FROM policies WHERE hash = ?", (hashed,))

@@ -29,16 +29,6 @@ class Role(StrEnum):
     OVER = "over"
 
 
-WHAT: Final = {
-    Role.OPENING: "the election's bucket is not there yet, or cannot be used",
-    Role.CANDIDATE: "another leads, or nobody yet: it stands for the next turn",
-    Role.ELECTED: "it wrote the key, and has not confirmed that yet",
-    Role.LEADER: "it leads",
-    Role.OVER: "it takes no part any more",
-}
-"""Each role in words."""
-
-
 @dataclass(frozen=True, slots=True)
 class Open:
     """The question what the bucket is like."""

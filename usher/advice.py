@@ -24,7 +24,6 @@ class Advice:
 
 _WHY: Final = "usher nodes why NODE"
 _OUTPUT: Final = "usher nodes output NODE --reason WHY"
-_RETRY: Final = "usher nodes retry NODE --reason WHY"
 _CHECK: Final = "usher check-config --config FILE"
 _AS_NODE: Final = "usher check-config --config FILE --connect --as-node provisioning.jwt"
 _STATUS: Final = "usher status"

@@ -96,8 +96,7 @@ class Daemon:
         `paused` is the pause that is in force, `last` the last term, `decided` what operators of the cluster decided,
         `denied` what denies names now.
         """
-        for decision in denied:
-            self.refuse(decision)
+        self.refuse(*denied)
         if self.cluster is not None:
             self.cluster.stand_by()
         if paused is not None:
@@ -142,17 +141,18 @@ class Daemon:
     async def deny(self, kind: Kind, patterns: Sequence[str], name: str, reason: str) -> None:
         """Refuse the names that have one of these patterns, or no more, durably; raises NotDeniedError."""
         refuse_unknown(kind, patterns, [denial.pattern for denial in self.denied])
-        for pattern in patterns:
-            if self.cluster is not None:
+        if self.cluster is not None:
+            for pattern in patterns:
                 await self.cluster.council.names(kind, pattern, name, reason)
-            else:
-                now = self.clock.now()
-                await self.journal.fleet(FleetEntry(now, kind.value, name, reason, marked(pattern)))
-                self.refuse(Decision(kind, pattern, now, "", self.journal.lineage, name, reason))
+            return
+        now = self.clock.now()
+        for pattern in patterns:
+            await self.journal.fleet(FleetEntry(now, kind.value, name, reason, marked(pattern)))
+            self.refuse(Decision(kind, pattern, now, "", self.journal.lineage, name, reason))
 
-    def refuse(self, decision: Decision) -> None:
-        """Refuse names, or refuse them no more, by a decision that is durable (usher.cluster.council.Carried)."""
-        self.denied = after(self.denied, decision, self.journal.lineage)
+    def refuse(self, *decisions: Decision) -> None:
+        """Refuse names, or refuse them no more, by decisions that are durable (usher.cluster.council.Carried)."""
+        self.denied = after(self.denied, decisions, self.journal.lineage)
         for member in self.members:
             member.intake.deny(self.denied)
 

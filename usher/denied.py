@@ -94,11 +94,13 @@ def refuse_unknown(kind: Kind, patterns: Iterable[str], denied: Iterable[str]) -
             raise NotDeniedError(pattern, sorted(known))
 
 
-def after(denials: Iterable[Denial], decision: Decision, lineage: str) -> tuple[Denial, ...]:
-    """What is denied after a decision that stands, by pattern; `lineage` is that of the usher that tells it."""
-    found = {denial.pattern: denial for denial in denials if denial.pattern != decision.node}
-    if decision.kind is Kind.DENY:
-        found[decision.node] = Denial(decision.node, decision.stamp, who(decision, lineage), decision.reason)
+def after(denials: Iterable[Denial], decisions: Iterable[Decision], lineage: str) -> tuple[Denial, ...]:
+    """What is denied after decisions that stand, by pattern; `lineage` is that of the usher that tells it."""
+    found = {denial.pattern: denial for denial in denials}
+    for decision in decisions:
+        found.pop(decision.node, None)
+        if decision.kind is Kind.DENY:
+            found[decision.node] = Denial(decision.node, decision.stamp, who(decision, lineage), decision.reason)
     return tuple(found[pattern] for pattern in sorted(found))
 
 

@@ -30,7 +30,7 @@ def stored(database: Path) -> dict[str, Any] | None:
         if not database.is_file():
             return None
         with open_reader(database) as reader:
-            fleet, waiting = reader.last("pause", "resume"), reader.oldest_waiting(1)
+            fleet, waiting = reader.paused(), reader.oldest_waiting(1)
             return {
                 "site": None,
                 "version": version("choria-usher"),
@@ -42,9 +42,7 @@ def stored(database: Path) -> dict[str, Any] | None:
                 "connected": False,
                 "connections": {},
                 "holds": {},
-                "paused": {"since": fleet.at, "by": fleet.name, "reason": fleet.reason}
-                if fleet is not None and fleet.kind == "pause"
-                else None,
+                "paused": {"since": fleet.at, "by": fleet.name, "reason": fleet.reason} if fleet is not None else None,
                 "election": terms.stored(reader.last(*terms.KINDS)),
                 "cluster": None,
                 "observes": None,
@@ -88,10 +86,8 @@ def _networks(reader: Reader) -> list[dict[str, Any]]:
 
 
 def _denied(reader: Reader) -> list[dict[str, Any]]:
-    lineage, found = reader.meta().lineage, tuple[denied.Denial, ...]()
-    for decision in kept.denied(reader, lineage):
-        found = denied.after(found, decision, lineage)
-    return denied.document(found)
+    lineage = reader.meta().lineage
+    return denied.document(denied.after((), kept.denied(reader, lineage), lineage))
 
 
 def unreadable(database: Path) -> str:

@@ -9,7 +9,6 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -69,8 +68,6 @@ from usher.terms import KINDS, led
 from usher.timekeeping import timekeeping_of
 from usher.vault import Sealing, take_up
 
-_logger = logging.getLogger("usher")
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -127,7 +124,7 @@ async def start(
     await remember(journal, now)
     await take_up(journal, ring, now)
     with open_reader(settings.state.database) as reader:
-        fleet, last = reader.last("pause", "resume"), led(reader.last(*KINDS))
+        fleet, last = reader.paused(), led(reader.last(*KINDS))
         ends = Ends(reader.ends_by_day(), policies[0].network)
         several = len(settings.networks) > 1 or reader.networked
         tally = Tally(reader.counts(), dict(reader.reasons(len(Reason))), reader.networks() if several else None)
@@ -183,7 +180,7 @@ async def start(
 
 
 def _pause(view: FleetView | None) -> FleetEntry | None:
-    if view is None or view.kind != "pause":
+    if view is None:
         return None
     return FleetEntry(view.at, view.kind, view.name, view.reason)
 

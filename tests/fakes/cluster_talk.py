@@ -113,7 +113,7 @@ class Usher:
         self.paused = paused
 
     def refuse(self, decision: Decision) -> None:
-        self.denied = after(self.denied, decision, self.lineage)
+        self.denied = after(self.denied, [decision], self.lineage)
 
     def carry(self, node: str, wish: Operator) -> Answer:
         return self.rig.engine.ask(node, wish)

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from security.auditkey import pem
 from security.keys import SigningKey
 from store.chain import ENVELOPE, FLEET_ENVELOPE, START
@@ -36,18 +36,8 @@ SUMS: Final = "SHA256SUMS"
 _CHUNK: Final = 1 << 20
 
 
-class BundleError(UsherError):
+class BundleError(ProblemError):
     """The bundle cannot be written"""
-
-    def __init__(self, place: Path, problem: str) -> None:
-        """Hold where, and what is wrong."""
-        super().__init__()
-        self.place = place
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """One sentence."""
-        return f"{self.place}: {self.problem}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +53,14 @@ def write(target: Path, sources: Sequence[Source], key: SigningKey, asked: dict[
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
         if target.exists() or target.is_symlink():
-            raise BundleError(target, "it is there already: name another directory with --out")
+            raise BundleError(f"{target}: it is there already: name another directory with --out")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         document = _fill(unfinished, sources, key, asked)
         unfinished.rename(target)
     except OSError as error:
         said = f"it cannot be written ({error.strerror}): nothing was left there, name another directory with --out"
-        raise BundleError(target, said) from None
+        raise BundleError(f"{target}: {said}") from None
     finally:
         with suppress(OSError):
             shutil.rmtree(unfinished, ignore_errors=True)

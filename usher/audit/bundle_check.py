@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from security.keys import signed_by
 from store.checkpoints import Checkpoint
 from store.tables import Table
@@ -29,18 +29,8 @@ _CHAINS: Final = (("history", "history", 13), ("journal", "fleet", 7))
 """File, its place in bundle.json, and which column of an envelope is the payload's digest."""
 
 
-class NoBundleError(UsherError):
+class NoBundleError(ProblemError):
     """It is no bundle that can be read"""
-
-    def __init__(self, place: Path, problem: str) -> None:
-        """Hold where, and what is wrong."""
-        super().__init__()
-        self.place = place
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """One sentence."""
-        return f"{self.place}: {self.problem}"
 
 
 @dataclass(slots=True)
@@ -65,7 +55,7 @@ def check(folder: Path, keys: Sequence[str]) -> Found:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         found.fault = found.fault or f"bundle.json or a line is not as usher writes it ({type(error).__name__})"
     except OSError as error:
-        raise NoBundleError(folder, f"it cannot be read ({error.strerror})") from None
+        raise NoBundleError(f"{folder}: it cannot be read ({error.strerror})") from None
     return found
 
 
@@ -73,13 +63,15 @@ def _document(folder: Path) -> dict[str, Any]:
     try:
         document = json.loads((folder / "bundle.json").read_bytes())
     except FileNotFoundError:
-        raise NoBundleError(folder, "there is no bundle.json in it: name a directory of usher audit export") from None
+        what = "there is no bundle.json in it: name a directory of usher audit export"
+        raise NoBundleError(f"{folder}: {what}") from None
     except OSError as error:
-        raise NoBundleError(folder, f"it cannot be read ({error.strerror})") from None
+        raise NoBundleError(f"{folder}: it cannot be read ({error.strerror})") from None
     except ValueError:
-        raise NoBundleError(folder, "its bundle.json is no JSON: it was changed or cut") from None
+        raise NoBundleError(f"{folder}: its bundle.json is no JSON: it was changed or cut") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise NoBundleError(folder, f"it is not of the format {FORMAT!r}: use the usher that wrote it, or a newer one")
+        what = f"it is not of the format {FORMAT!r}: use the usher that wrote it, or a newer one"
+        raise NoBundleError(f"{folder}: {what}")
     return document
 
 

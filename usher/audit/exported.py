@@ -12,25 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from fsm.errors import UsherError
+from fsm.errors import ProblemError
 from store.checkpoints import Checkpoint
 
 _LONGEST: Final = 1 << 20
 _FIELDS: Final = ("key", "signature", "successor", "countersigned")
 
 
-class CheckpointFileError(UsherError):
+class CheckpointFileError(ProblemError):
     """The file of checkpoints cannot be used"""
-
-    def __init__(self, file: Path, problem: str) -> None:
-        """Hold the file and what is wrong with it."""
-        super().__init__()
-        self.file = file
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """One sentence."""
-        return f"{self.file}: {self.problem}"
 
 
 def document(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -85,11 +75,10 @@ def read_file(path: Path) -> list[Checkpoint]:
     try:
         found = list(_read(path))
     except OSError as error:
-        raise CheckpointFileError(
-            path, f"it cannot be read ({error.strerror}): name a file that you may read"
-        ) from None
+        what = f"it cannot be read ({error.strerror}): name a file that you may read"
+        raise CheckpointFileError(f"{path}: {what}") from None
     if not found:
-        raise CheckpointFileError(path, "no checkpoint is in it: name what audit.checkpoint_command kept, or a log")
+        raise CheckpointFileError(f"{path}: no checkpoint is in it: name what audit.checkpoint_command kept, or a log")
     return found
 
 
@@ -99,6 +88,6 @@ def _read(path: Path) -> Iterator[Checkpoint]:
             try:
                 checkpoint = read_line(raw.decode())
             except ValueError as error:
-                raise CheckpointFileError(path, f"line {number} is a broken checkpoint ({error})") from None
+                raise CheckpointFileError(f"{path}: line {number} is a broken checkpoint ({error})") from None
             if checkpoint is not None:
                 yield checkpoint

@@ -9,7 +9,6 @@ Rules:
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,10 @@ from typing import Any
 from fsm.errors import StoreFullError
 from fsm.runtime.clock import SystemClock
 from store.checkpoints import Checkpoint
+from usher.audit import start
 from usher.audit.exported import document as line_of
 from usher.audit.keeper import Keeper
-from usher.audit.keys import SETTING, AuditKeys, audit_key_place, open_keys, read_keys
+from usher.audit.keys import SETTING, AuditKeys, read_keys
 from usher.config.audit import AuditSettings
 from usher.database.desk import Desk
 from usher.database.jobs import Document, Job, JobError
@@ -35,8 +35,7 @@ def keeper_of(desk: Desk, arguments: Mapping[str, Any]) -> Keeper:
         if named and Path(named) != desk.keeper.keys.place.path:
             raise JobError(f"the daemon's key file is {desk.keeper.keys.place.path}: leave --key-file out")
         return desk.keeper
-    keys = open_keys(audit_key_place(named, os.environ, desk.state))
-    keeper = Keeper(keys, AuditSettings(), SystemClock())
+    keeper = start.keeper_of(AuditSettings(key_file=named), desk.state, SystemClock())
     desk.on_loop(lambda: keeper.take_up(desk.journal()))
     return keeper
 

@@ -34,7 +34,7 @@ from usher.views.common import add_json, add_state
 from usher.views.text import visible
 
 RESTORED_BY: Final = "restore"
-WELL, TROUBLE, WRONG, NO_DAEMON = 0, 1, 2, 3
+TROUBLE, WRONG, NO_DAEMON = 1, 2, 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from usher.config.site import Site
 from usher.outside import VERSION
 from usher.preflight.broker import Asker
 from usher.preflight.refusal import Shown
-from usher.preflight.verdicts import Check, wrong
+from usher.preflight.verdicts import Check, refused, wrong
 from usher.rotation.client import TokenClient
 
 
@@ -30,7 +30,7 @@ def make_asker(name: str, site: Site, config: ClientConfig, now: Callable[[], in
     except CertificateFileError as error:
         return wrong(name, f"{error.file}: {error.detail}", "correct the file, or the setting that names it")
     except CredentialError as error:
-        return wrong(name, f"{error.problem.place}: {error.problem.what}", error.problem.next)
+        return refused(name, error)
     file, setting = _authority(config)
     return Asker(
         credentials=appears.client,

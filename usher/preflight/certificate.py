@@ -14,7 +14,7 @@ from security.client_certificate import ClientCertificate
 from security.problems import CredentialError
 from usher.config.appearance import CertificateFiles, Unsecured
 from usher.preflight.tokens import timed
-from usher.preflight.verdicts import Check, doubtful, fine, wrong
+from usher.preflight.verdicts import Check, doubtful, fine, refused
 from usher.rotation.client import caller_of
 
 NAME: Final = "client certificate"
@@ -26,7 +26,7 @@ def client_certificate(files: CertificateFiles, now: int) -> Iterator[Check]:
     try:
         held = ClientCertificate(files.paths)
     except CredentialError as error:
-        yield wrong(NAME, f"{error.problem.place}: {error.problem.what}", error.problem.next)
+        yield refused(NAME, error)
         return
     facts, renew = held.facts, "have the authority make a new one"
     names, issuer = ", ".join(facts.names) or "nobody who is named", facts.issuer or "nobody who is named"

@@ -21,7 +21,7 @@ from security.vaultfile import read_ring
 from usher.audit.keys import audit_key_place, read_keys
 from usher.config.site import Site
 from usher.keyplace import KeyPlace
-from usher.preflight.verdicts import Check, doubtful, fine, wrong
+from usher.preflight.verdicts import Check, doubtful, fine, refused, wrong
 from usher.state import LOCK, LONGEST_SOCKET, StateDirectory
 from usher.vault import SETTING, key_place
 
@@ -185,7 +185,7 @@ def _audit(site: Site, environ: Mapping[str, str], state: StateDirectory) -> Ite
     try:
         keys = read_keys(place)
     except CredentialError as error:
-        yield wrong(name, f"{error.problem.place}: {error.problem.what}", error.problem.next)
+        yield refused(name, error)
         return
     yield fine(name, f"{place.path} signs as {keys.public}")
 
@@ -200,7 +200,7 @@ def _vault(site: Site, environ: Mapping[str, str], state: StateDirectory) -> Ite
     try:
         ring, problems = read_ring(place.path, SETTING, strict=site.strict)
     except CredentialError as error:
-        yield wrong(name, f"{error.problem.place}: {error.problem.what}", error.problem.next)
+        yield refused(name, error)
         return
     for problem in problems:
         yield doubtful(name, f"{problem.place}: {problem.what}", problem.next)

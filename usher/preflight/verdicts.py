@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from security.problems import CredentialError
 from usher.config.problems import Problem, Severity
 
 _WIDTH: Final = 11
@@ -53,6 +54,11 @@ class Check:
 def fine(name: str, what: str) -> Check:
     """It is as it should be."""
     return Check(name, Verdict.OK, what)
+
+
+def refused(name: str, error: CredentialError) -> Check:
+    """A key, a token or a certificate cannot be used."""
+    return wrong(name, f"{error.problem.place}: {error.problem.what}", error.problem.next)
 
 
 def doubtful(name: str, what: str, next_step: str) -> Check:

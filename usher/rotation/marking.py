@@ -7,12 +7,11 @@ Rules:
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
-from pathlib import Path
 from secrets import token_bytes
 from typing import Final
 
+from security.textfiles import write_secret
 from usher.state import StateDirectory, StateError
 
 FILE: Final = "marks.key"
@@ -26,7 +25,7 @@ def marking_key(state: StateDirectory) -> bytes:
         with suppress(FileNotFoundError):
             return _checked(path.read_bytes(), state)
         key = token_bytes(_BYTES)
-        _write(path, key)
+        write_secret(path, key)
     except OSError as error:
         raise StateError(state.path, f"{FILE}: {error.strerror}", "give it to the user that usher runs as") from None
     return key
@@ -37,15 +36,3 @@ def _checked(key: bytes, state: StateDirectory) -> bytes:
         step = "remove it: a new one is made, and nodes are marked anew when they are let in next"
         raise StateError(state.path, f"{FILE} has {len(key)} bytes, not {_BYTES}", step)
     return key
-
-
-def _write(path: Path, key: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(handle, key)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    beside.replace(path)

@@ -175,8 +175,7 @@ class Book:
 
     def paused(self) -> FleetView | None:
         """Who paused usher, when and why; None while it is not paused."""
-        last = self._reader.last("pause", "resume")
-        return last if last is not None and last.kind == "pause" else None
+        return self._reader.paused()
 
     def _past(self, row: HistoryView, opening: OpeningView | None) -> Past:
         return _past(row, opening, self._reader.policy_networks.get(row.policy, ""))

@@ -161,10 +161,6 @@ async def test_a_journal_that_is_closed_costs_a_checkpoint_and_nothing_else(tmp_
         assert made.count("usher_checkpoint_failures_total") == 1
 
 
-def in_file(folder: Path) -> list[str]:
-    return [key.public_hex for key in read_audit_keys(folder / "audit.key", "x")]
-
-
 async def test_a_key_takes_over_with_a_checkpoint_of_both_and_the_old_seed_goes(tmp_path: Path):
     async with kept(tmp_path) as made:
         await made.keeper.take_up(made.journal)

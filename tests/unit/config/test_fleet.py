@@ -17,7 +17,6 @@ from usher.config.fleet import CertificateOperator, Nobody, Operator, TokenOpera
 from usher.config.problems import Severity
 
 NAME = "operator.mcollective"
-TOKENS = {"jwt": True, "ed25519": True}
 CERTIFICATES = {"jwt": True, "pki": True}
 
 

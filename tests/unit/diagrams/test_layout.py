@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import pytest
 
@@ -143,12 +143,12 @@ def crosses(one, other) -> bool:
     return min(e, g) < a < max(e, g) and min(b, d) < f < max(b, d)
 
 
-@pytest.mark.parametrize("source", State)
-@pytest.mark.parametrize("target", State)
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [pair for pair in product(State, repeat=2) if State.UNSEEN not in pair and pair[0] is not pair[1]],
+)
 def test_whatever_pair_of_states_a_row_will_join_has_a_way(source, target):
     """A row that nobody has thought of yet is drawn without an error, from its source to its target."""
-    if State.UNSEEN in {source, target} or source is target:
-        return
     extra = row("extra", source, Trigger.HINT_SHUTDOWN, "a new row", to=target)
     scene = lay_out(draw((*ROWS, extra)))
     found = [wire for wire in scene.wires if (wire.source, wire.target) == (source.value, target.value)]

@@ -37,7 +37,6 @@ VALUES = {
     "connection": {EVENTS, RPC}, "file": {"main", "wal"}, "result": {"taken", "refused"},
     "dependency": set(NAMES.values()),
 }  # fmt: skip
-ALTERNATIVES = re.compile(r"[\w|]+")
 
 
 def rules() -> list[dict[str, Any]]:

@@ -45,11 +45,11 @@ def test_anything_else_is_refused_in_one_sentence(word: str):
 
 
 def test_of_two_decisions_on_one_pattern_the_later_stands():
-    denied = after((), decision("/b/", 5, Kind.DENY, by="anna", reason="a lab"), LINEAGES["a"])
-    denied = after(denied, decision(CI, 6, Kind.DENY, "b", by="bert"), LINEAGES["a"])
-    denied = after(denied, decision(CI, 7, Kind.DENY, "b", by="bert", reason="too many"), LINEAGES["a"])
+    denied = after((), [decision("/b/", 5, Kind.DENY, by="anna", reason="a lab")], LINEAGES["a"])
+    denied = after(denied, [decision(CI, 6, Kind.DENY, "b", by="bert")], LINEAGES["a"])
+    denied = after(denied, [decision(CI, 7, Kind.DENY, "b", by="bert", reason="too many")], LINEAGES["a"])
     assert denied == (Denial(CI, 7, "bert at b", "too many"), Denial("/b/", 5, "anna", "a lab"))
-    assert after(denied, decision(CI, 8, Kind.ALLOW), LINEAGES["a"]) == denied[1:]
+    assert after(denied, [decision(CI, 8, Kind.ALLOW)], LINEAGES["a"]) == denied[1:]
 
 
 def test_the_status_has_a_line_for_each():

@@ -31,10 +31,6 @@ class Door:
         self.admission.note(snapshot)
         return snapshot
 
-    def fly(self, node: str) -> None:
-        """An admitted node is under way."""
-        self.admission.note(flying(node))
-
     def land(self, node: str) -> None:
         """A node is put off."""
         awaited = Awaited(1, DueKind.RETRY, 1)

@@ -19,7 +19,6 @@ from tests.fakes.site import NOW, NOW_S
 
 CA = make_authority()
 OTHER = make_authority("other-ca")
-DAYS = 86_400_000
 BEGIN = datetime.fromtimestamp(NOW_S, UTC)
 EC = ec.generate_private_key(ec.SECP256R1())
 KEY, CERTIFICATE = key_pem(rsa_key()), pem(CA.issue("usher.mcollective"))

@@ -76,15 +76,21 @@ def test_nothing_is_sent_before_the_win_counts():
     assert permit(waits, Instant(110.0, 0), 30) is not None
 
 
-@pytest.mark.parametrize("before", [0.0, 20.0, 45.0, 58.0])
-@pytest.mark.parametrize("frozen", [0.0, 1.0, 14.0, 40.0, 61.0, 120.0])
+@pytest.mark.parametrize(
+    ("before", "frozen"),
+    [
+        (before, frozen)
+        for before in (0.0, 20.0, 45.0, 58.0)
+        for frozen in (1.0, 14.0, 40.0, 61.0, 120.0)
+        if before + frozen > 60
+    ],
+)
 def test_what_is_sent_after_a_freeze_is_dead_when_the_lease_is_over(before: float, frozen: float):
     sender = Sender()
     sender.machine.pass_by(before)
     given = sender.made()
     sender.machine.pass_by(frozen)
-    if before + frozen > 60:
-        assert given is None or not sender.taken(given)
+    assert given is None or not sender.taken(given)
 
 
 def test_a_machine_that_was_paused_and_whose_clock_was_set_makes_nothing_young():
